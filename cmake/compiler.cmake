@@ -1,0 +1,32 @@
+# Language level, warnings and sanitizers: the same for every target of ours.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(PORTOSER_CCACHE ccache)
+if(PORTOSER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PORTOSER_CCACHE})
+endif()
+
+add_library(portoser_warnings INTERFACE)
+target_compile_options(portoser_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wconversion -Werror)
+# Asio's coroutine frames trip a false positive of g++ 12 at -O2.
+target_compile_options(portoser_warnings INTERFACE -Wno-maybe-uninitialized)
+
+find_program(PORTOSER_MOLD mold)
+if(PORTOSER_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(PORTOSER_SANITIZE)
+  add_compile_options(-fsanitize=${PORTOSER_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${PORTOSER_SANITIZE})
+  if(PORTOSER_SANITIZE MATCHES thread)
+    # Asio uses atomic fences, which the thread sanitizer cannot see; the warning is about that.
+    target_compile_options(portoser_warnings INTERFACE -Wno-tsan)
+  endif()
+endif()

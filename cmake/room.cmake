@@ -1,0 +1,22 @@
+# portoser_room(<name> SOURCES ... ROOMS ... LIBRARIES ...)
+# One static library for a room. ROOMS are the rooms it may include (tests/architecture checks the
+# includes against the table); LIBRARIES come from outside and stay private to the room.
+function(portoser_room name)
+  cmake_parse_arguments(arg "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  add_library(portoser_${name} STATIC ${arg_SOURCES})
+  target_include_directories(portoser_${name} PUBLIC ${PORTOSER_ROOT})
+  foreach(room ${arg_ROOMS})
+    target_link_libraries(portoser_${name} PUBLIC portoser_${room})
+  endforeach()
+  target_link_libraries(portoser_${name} PUBLIC portoser_boost PRIVATE ${arg_LIBRARIES} portoser_warnings)
+endfunction()
+
+# portoser_unit_test(<room> SOURCES ... [LIBRARIES ...])
+# One test binary for a room; ctest runs each of its tests under the label "unit".
+function(portoser_unit_test room)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${room}_test ${arg_SOURCES})
+  target_link_libraries(${room}_test PRIVATE portoser_${room} ${arg_LIBRARIES} GTest::gmock
+    GTest::gtest_main portoser_warnings)
+  gtest_discover_tests(${room}_test PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,80 @@
+#include "common/child.h"
+
+#include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/process/v2/environment.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/start_dir.hpp>
+#include <boost/process/v2/stdio.hpp>
+#include <csignal>
+
+namespace portoser {
+namespace {
+
+namespace process = boost::process::v2;
+
+/// Reads to the end of the pipe; keeps what fits.
+asio::awaitable<void> drain(asio::readable_pipe& pipe, std::string& output, std::size_t limit) {
+  std::string block(16U << 10U, '\0');
+  for (;;) {
+    boost::system::error_code failure;
+    const auto got = co_await pipe.async_read_some(
+        asio::buffer(block), asio::redirect_error(asio::use_awaitable, failure));
+    const auto room = limit - std::min(limit, output.size());
+    output.append(block, 0, std::min(got, room));
+    if (failure == asio::error::operation_aborted) {
+      throw boost::system::system_error{failure};
+    }
+    if (failure) {
+      co_return;
+    }
+  }
+}
+
+int exit_code_of(int native) {
+  return WIFSIGNALED(native) ? 128 + WTERMSIG(native) : WEXITSTATUS(native);
+}
+
+asio::awaitable<void> read_and_wait(process::process& child,
+                                    asio::readable_pipe& pipe,
+                                    ChildResult& result,
+                                    std::size_t output_limit) {
+  co_await drain(pipe, result.output, output_limit);
+  boost::system::error_code ignored;
+  co_await child.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  result.exit_code = exit_code_of(child.native_exit_code());
+}
+
+}  // namespace
+
+asio::awaitable<ChildResult> run_child(ChildRequest request) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto program = request.argv.at(0).find('/') == std::string::npos
+                           ? process::environment::find_executable(request.argv[0])
+                           : boost::filesystem::path{request.argv[0]};
+  if (program.empty()) {
+    throw Error{Code::not_found, "there is no program \"" + request.argv[0] + "\" on this machine"};
+  }
+  ChildResult result;
+  asio::readable_pipe pipe{executor};
+  const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());
+  auto stdio = process::process_stdio{};
+  stdio.in = nullptr;
+  stdio.out = pipe;
+  stdio.err = pipe;
+  process::process child{executor, program, arguments, stdio,
+                         process::process_start_dir{request.folder.empty() ? "." : request.folder}};
+  try {
+    co_await with_deadline(read_and_wait(child, pipe, result, request.output_limit), request.limit,
+                           request.argv[0]);
+  } catch (const Error& error) {
+    if (error.code() != Code::deadline) throw;
+    result.timed_out = true;
+    boost::system::error_code ignored;
+    child.terminate(ignored);
+    result.exit_code = 128 + SIGKILL;
+  }
+  co_return result;
+}
+
+}  // namespace portoser

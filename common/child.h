@@ -1,0 +1,28 @@
+/// Runs a program and waits for it without blocking the thread.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/tasks.h"
+
+namespace portoser {
+
+struct ChildRequest {
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH
+  std::string folder;             ///< working directory; empty: ours
+  std::chrono::milliseconds limit{std::chrono::seconds{10}};
+  std::size_t output_limit = 256U << 10U;  ///< bytes kept; the rest is read and dropped
+};
+
+struct ChildResult {
+  int exit_code = 0;      ///< 128 + signal for a child that a signal ended
+  std::string output;     ///< stdout and stderr, as they came
+  bool timed_out = false;  ///< the limit passed; the child was killed
+};
+
+/// A program that is not there: `Error{not_found}`. Cancelling kills the child.
+asio::awaitable<ChildResult> run_child(ChildRequest request);
+
+}  // namespace portoser

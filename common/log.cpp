@@ -1,0 +1,158 @@
+#include "common/log.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/systemd_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "common/error.h"
+
+namespace portoser::log {
+namespace {
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+/// Holds back what repeats. Bounded: it forgets everything when it has seen 512 different lines.
+class Repeats {
+ public:
+  /// The number of lines held back before this one, or -1 when this one is to be held back.
+  int admit(const std::string& line) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock{mutex_};
+    if (seen_.size() > 512) {
+      seen_.clear();
+    }
+    auto [entry, is_new] = seen_.try_emplace(line, Seen{now, 0});
+    if (is_new) {
+      return 0;
+    }
+    if (now - entry->second.written < std::chrono::seconds{10}) {
+      ++entry->second.held_back;
+      return -1;
+    }
+    entry->second.written = now;
+    return std::exchange(entry->second.held_back, 0);
+  }
+
+ private:
+  struct Seen {
+    std::chrono::steady_clock::time_point written;
+    int held_back;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Seen> seen_;
+};
+
+struct Sink {
+  Sink();
+  std::shared_ptr<spdlog::logger> logger;
+  Format format = Format::text;
+  Repeats repeats;
+};
+
+Sink::Sink() {
+  // JOURNAL_STREAM is set by systemd for services whose standard error is the journal.
+  if (std::getenv("JOURNAL_STREAM") != nullptr) {
+    logger = std::make_shared<spdlog::logger>(
+        "portoser", std::make_shared<spdlog::sinks::systemd_sink_mt>("portoser"));
+    logger->set_pattern("%v");
+  } else {
+    logger = std::make_shared<spdlog::logger>(
+        "portoser", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
+  }
+  logger->set_level(spdlog::level::info);
+  logger->flush_on(spdlog::level::info);
+}
+
+// The one process-wide object of the project: a log that had to be handed to every constructor
+// would hide what the constructors are about.
+Sink& sink() {
+  static Sink instance;
+  return instance;
+}
+
+std::string as_text(std::string_view room, std::string_view message, Fields fields) {
+  std::string line{room};
+  line += ": ";
+  line += message;
+  for (const auto& field : fields) {
+    line += ' ';
+    line += field.name;
+    line += '=';
+    const bool quote =
+        !field.is_number && (field.value.empty() ||
+                             field.value.find_first_of(" \"=\n\t") != std::string::npos);
+    line += quote ? nlohmann::json(field.value).dump(
+                        -1, ' ', false, nlohmann::json::error_handler_t::replace)
+                  : field.value;
+  }
+  return line;
+}
+
+std::string as_json(std::string_view room, std::string_view message, Fields fields, Level level) {
+  nlohmann::ordered_json line{{"level", spdlog::level::to_string_view(to_spdlog(level)).data()},
+                              {"room", room},
+                              {"message", message}};
+  for (const auto& field : fields) {
+    line[field.name] = field.value;
+  }
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+void configure(Level level, Format format) {
+  sink().format = format;
+  sink().logger->set_level(to_spdlog(level));
+  if (format == Format::json) {
+    sink().logger->set_pattern("%v");
+  }
+}
+
+Level level_from_string(std::string_view text) {
+  if (text == "debug") return Level::debug;
+  if (text == "info") return Level::info;
+  if (text == "warn" || text == "warning") return Level::warn;
+  if (text == "error") return Level::error;
+  throw Error{Code::invalid,
+              "\"" + std::string{text} + "\" is not a log level: use debug, info, warn or error"};
+}
+
+void write(Level level, std::string_view room, std::string_view message, Fields fields) {
+  auto& out = sink();
+  if (!out.logger->should_log(to_spdlog(level))) {
+    return;
+  }
+  auto line = out.format == Format::json ? as_json(room, message, fields, level)
+                                         : as_text(room, message, fields);
+  if (level >= Level::warn) {
+    const int held_back = out.repeats.admit(line);
+    if (held_back < 0) {
+      return;
+    }
+    if (held_back > 0 && out.format == Format::text) {
+      line += " repeated=" + std::to_string(held_back);
+    }
+  }
+  out.logger->log(to_spdlog(level), "{}", line);
+}
+
+}  // namespace portoser::log

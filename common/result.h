@@ -1,0 +1,14 @@
+/// For a failure that is an ordinary answer: parsing input, a command's outcome. Anything else throws
+/// `Error`.
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include "common/error.h"
+
+namespace portoser {
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+}  // namespace portoser

@@ -1,0 +1,127 @@
+/// Coroutines started, waited for, ended: the only way in which work begins in the background.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "common/error.h"
+
+namespace portoser {
+
+namespace asio = boost::asio;
+
+/// Tasks with a name that run on one executor, are cancelled together and waited for together. A
+/// task that fails is logged with its name; the others go on. May be used from any thread; the
+/// executor must be a strand (or a context that one thread runs).
+class TaskGroup {
+ public:
+  explicit TaskGroup(asio::any_io_executor executor);
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+  ~TaskGroup();
+
+  /// After `stop` the work is dropped unstarted.
+  void spawn(std::string name, asio::awaitable<void> work);
+  /// Cancels every task. Returns at once.
+  void stop();
+  /// Ends when no task is left.
+  asio::awaitable<void> join();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// Ends after `duration`; throws `boost::system::system_error` (operation_aborted) when the task is
+/// cancelled meanwhile.
+asio::awaitable<void> pause(std::chrono::steady_clock::duration duration);
+
+/// True for the exception that a cancelled wait throws.
+bool is_cancellation(const std::exception_ptr& failure);
+
+namespace detail {
+
+/// A struct, since `||` takes a variant apart.
+template <class T>
+struct Outcome {
+  std::exception_ptr failure;
+  std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
+};
+
+/// `||` waits for the first *success*, so a failure has to become a value.
+template <class T>
+asio::awaitable<Outcome<T>> as_outcome(asio::awaitable<T> work) {
+  Outcome<T> outcome;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(work);
+    } else {
+      outcome.value.emplace(co_await std::move(work));
+    }
+  } catch (...) {
+    outcome.failure = std::current_exception();
+  }
+  co_return outcome;
+}
+
+template <class Function>
+asio::awaitable<std::invoke_result_t<Function>> as_awaitable(Function function) {
+  co_return function();
+}
+
+}  // namespace detail
+
+/// The result of `work`, or `Error{deadline}` that names `what` when it is not there in time; then the
+/// work is cancelled.
+template <class T>
+asio::awaitable<T> with_deadline(asio::awaitable<T> work,
+                                 std::chrono::steady_clock::duration limit,
+                                 std::string what) {
+  using namespace asio::experimental::awaitable_operators;
+  auto guarded = detail::as_outcome<T>(std::move(work));
+  auto timer = detail::as_outcome<void>(pause(limit));
+  auto first = co_await (std::move(guarded) || std::move(timer));
+  if (first.index() == 1) {
+    if (const auto& failure = std::get<1>(first).failure) {
+      std::rethrow_exception(failure);
+    }
+    throw Error{Code::deadline, what + " took too long"};
+  }
+  auto& outcome = std::get<0>(first);
+  if (outcome.failure) {
+    std::rethrow_exception(outcome.failure);
+  }
+  if constexpr (!std::is_void_v<T>) {
+    co_return std::move(*outcome.value);
+  }
+}
+
+/// Runs a blocking call on a pool thread and resumes on the caller's executor.
+template <class Function>
+asio::awaitable<std::invoke_result_t<Function>> on_pool(asio::thread_pool& pool,
+                                                        Function function) {
+  auto call = detail::as_awaitable(std::move(function));
+  co_return co_await asio::co_spawn(pool.get_executor(), std::move(call), asio::use_awaitable);
+}
+
+/// Runs `work` on another executor (a room's strand) and resumes on the caller's.
+template <class T>
+asio::awaitable<T> on_executor(asio::any_io_executor executor, asio::awaitable<T> work) {
+  co_return co_await asio::co_spawn(std::move(executor), std::move(work), asio::use_awaitable);
+}
+
+}  // namespace portoser

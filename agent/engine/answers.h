@@ -1,0 +1,30 @@
+/// The engine's JSON -> our types. What is missing or of another type than the API says is taken as
+/// absent: engines differ in what they fill in. Any thread.
+#pragma once
+
+#include "agent/engine/client.h"
+#include "agent/engine/container.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portoser::agent::engine {
+
+/// Not JSON, or without the one field that makes it usable: `Error{unavailable, ENGINE_ERROR}`.
+EngineInfo engine_info_from(std::string_view json);
+std::vector<std::string> container_ids_from(std::string_view json);
+Container container_from(std::string_view json);
+
+/// nullopt: not an event about a container.
+std::optional<ContainerEvent> event_from(std::string_view json);
+
+/// The `message` of an error's body; the body's own beginning when it is not the engine's JSON.
+std::string error_message_from(std::string_view body);
+
+/// "SIGTERM", "term", "15", "SIGRTMIN+3". Unknown or empty: 15.
+std::int64_t signal_number(std::string_view name);
+
+}  // namespace portoser::agent::engine

@@ -1,0 +1,188 @@
+#include "agent/engine/client.h"
+
+#include "agent/engine/answers.h"
+#include "agent/engine/http.h"
+#include "common/error.h"
+#include "common/log.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace portoser::agent::engine {
+namespace {
+
+/// {"type":["container"]}
+constexpr std::string_view container_filter = "%7B%22type%22%3A%5B%22container%22%5D%7D";
+
+/// Ids and names become part of a path.
+void check_id(const std::string& id) {
+  constexpr std::string_view allowed =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+  if (id.empty() || id.front() == '.' || id.find_first_not_of(allowed) != std::string::npos) {
+    throw Error{Code::invalid, "\"" + id + "\" cannot be the id of a container", "id"};
+  }
+}
+
+Error error_of(unsigned status, std::string_view body) {
+  const auto message = "the Docker engine says: " + error_message_from(body);
+  switch (status) {
+    case 400:
+      return Error{Code::invalid, message};
+    case 404:
+      return Error{Code::not_found, message};
+    case 409:
+      return Error{Code::conflict, message};
+    default:
+      return Error{Code::unavailable, fmt::format("{} (status {})", message, status)}.reason(
+          "ENGINE_ERROR");
+  }
+}
+
+Error timeout_of(const std::string& target, std::chrono::milliseconds limit) {
+  return Error{
+      Code::deadline,
+      fmt::format("the Docker engine gave no answer to {} within {} ms", target, limit.count())}
+      .reason("ENGINE_TIMEOUT")
+      .hint("it runs but does not answer: look at systemctl status docker and the engine's log");
+}
+
+/// Answers about one container say nothing about the engine as a whole.
+bool concerns_one_container(const Error& error) {
+  return error.code() == Code::not_found || error.code() == Code::conflict;
+}
+
+}  // namespace
+
+/// Containers that are inspected side by side; lives in the frame of `containers`.
+struct Client::Batch {
+  std::vector<std::string> ids;
+  std::size_t next = 0;
+  std::vector<Container> found;
+  std::exception_ptr failure;
+};
+
+Client::Client(asio::any_io_executor executor,
+               std::string socket_path,
+               std::chrono::milliseconds limit)
+    : executor_(std::move(executor)), socket_path_(std::move(socket_path)), limit_(limit) {}
+
+asio::awaitable<EngineInfo> Client::version() {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/version";
+  const auto body = co_await ask(std::move(request));
+  auto info = engine_info_from(body);
+  api_version_ = info.api_version;
+  co_return info;
+}
+
+asio::awaitable<std::vector<Container>> Client::containers() {
+  using namespace asio::experimental::awaitable_operators;
+  HttpRequest request;
+  request.method = "GET";
+  request.target = co_await versioned("/containers/json?all=1");
+  const auto body = co_await ask(std::move(request));
+  Batch batch;
+  batch.ids = container_ids_from(body);
+  auto first = inspect_some(batch);
+  auto second = inspect_some(batch);
+  auto third = inspect_some(batch);
+  auto fourth = inspect_some(batch);
+  co_await (std::move(first) && std::move(second) && std::move(third) && std::move(fourth));
+  if (batch.failure) std::rethrow_exception(batch.failure);
+  co_return std::move(batch.found);
+}
+
+/// `batch` belongs to `containers`, which waits for the end. Failures are kept, not thrown: `&&`
+/// would wrap those of two workers into a type of its own.
+asio::awaitable<void> Client::inspect_some(Batch& batch) {
+  while (batch.next < batch.ids.size()) {
+    auto id = batch.ids[batch.next++];
+    try {
+      auto container = co_await inspect(std::move(id));
+      batch.found.push_back(std::move(container));
+    } catch (const Error& error) {
+      if (error.code() == Code::not_found) continue;
+      batch.failure = std::current_exception();
+      batch.next = batch.ids.size();
+    } catch (...) {
+      batch.failure = std::current_exception();
+      batch.next = batch.ids.size();
+    }
+  }
+}
+
+asio::awaitable<Container> Client::inspect(std::string id) {
+  check_id(id);
+  HttpRequest request;
+  request.method = "GET";
+  request.target = co_await versioned("/containers/" + id + "/json");
+  const auto body = co_await ask(std::move(request));
+  co_return container_from(body);
+}
+
+asio::awaitable<void> Client::set_restart_policy(std::string id, std::string policy) {
+  check_id(id);
+  HttpRequest request;
+  request.method = "POST";
+  request.target = co_await versioned("/containers/" + id + "/update");
+  nlohmann::json body;
+  body["RestartPolicy"]["Name"] = policy;
+  request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  co_await ask(std::move(request));
+}
+
+asio::awaitable<void> Client::follow_events(std::int64_t since_ns,
+                                            std::function<void()> connected,
+                                            std::function<void(ContainerEvent)> on_event) {
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  LineStream stream;
+  stream.target = co_await versioned(fmt::format("/events?filters={}", container_filter));
+  if (since_ns > 0) {
+    stream.target += fmt::format("&since={}.{:09}", since_ns / second_ns, since_ns % second_ns);
+  }
+  stream.header_limit = limit_;
+  stream.connected = std::move(connected);
+  stream.on_line = [&on_event](std::string_view line) {
+    auto event = event_from(line);
+    if (event) {
+      on_event(std::move(*event));
+    } else {
+      log::warn("engine", "event cannot be read", {{"bytes", line.size()}});
+    }
+  };
+  const auto target = stream.target;
+  try {
+    const auto reply = co_await stream_lines(executor_, socket_path_, std::move(stream));
+    throw error_of(reply.status, reply.body);
+  } catch (const Error& error) {
+    api_version_.clear();
+    if (error.code() == Code::deadline) throw timeout_of(target, limit_);
+    throw;
+  }
+}
+
+/// The path in the engine's own version of its API.
+asio::awaitable<std::string> Client::versioned(std::string path) {
+  if (api_version_.empty()) co_await version();
+  co_return "/v" + api_version_ + path;
+}
+
+/// The body of a good answer.
+asio::awaitable<std::string> Client::ask(HttpRequest request) {
+  const auto target = request.target;
+  try {
+    auto exchanging = exchange(executor_, socket_path_, std::move(request));
+    auto reply =
+        co_await with_deadline(std::move(exchanging), limit_, "the Docker engine's answer");
+    if (reply.status < 200 || reply.status > 299) throw error_of(reply.status, reply.body);
+    co_return std::move(reply.body);
+  } catch (const Error& error) {
+    // The engine may come back as another version.
+    if (!concerns_one_container(error)) api_version_.clear();
+    if (error.code() == Code::deadline) throw timeout_of(target, limit_);
+    throw;
+  }
+}
+
+}  // namespace portoser::agent::engine

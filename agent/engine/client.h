@@ -1,0 +1,65 @@
+/// The Docker Engine API over its unix socket: what the agent asks of it and nothing else. Every
+/// call opens a connection of its own, so that a slow answer holds up no other; every call has a
+/// deadline. Lives on the agent's Asio thread.
+#pragma once
+
+#include "agent/engine/container.h"
+#include "common/tasks.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace portoser::agent::engine {
+
+struct EngineInfo {
+  std::string version;
+  std::string api_version;  ///< that the engine offers; every path is asked in this version
+};
+
+struct HttpRequest;
+
+/// Every call may end with
+/// - `Error{unavailable, ENGINE_UNAVAILABLE}`: no engine there, with the reason and what to do;
+/// - `Error{deadline, ENGINE_TIMEOUT}`: connected, and no answer in time (a frozen engine);
+/// - `Error{not_found}`, `Error{conflict}`, `Error{invalid}`: as the engine said, with its message;
+/// - `Error{unavailable, ENGINE_ERROR}`: any other status, or an answer that cannot be read.
+/// The client must outlive its calls.
+class Client {
+ public:
+  Client(asio::any_io_executor executor,
+         std::string socket_path,
+         std::chrono::milliseconds limit = std::chrono::seconds{5});
+
+  asio::awaitable<EngineInfo> version();
+  /// Every container, inspected; one that vanishes meanwhile is left out.
+  asio::awaitable<std::vector<Container>> containers();
+  /// Gone: `Error{not_found}`.
+  asio::awaitable<Container> inspect(std::string id);
+  /// `policy`: no, always, unless-stopped, on-failure. Of a container that was started with
+  /// another.
+  asio::awaitable<void> set_restart_policy(std::string id, std::string policy);
+  /// Calls `connected` once the stream stands and `on_event` for every event from then on; ends
+  /// with an `Error{unavailable}` when the engine goes away, with `Error{too_large}` for an event
+  /// over 1 MiB, and with what a callback throws. Sees events since `since_ns` (wall clock; 0: from
+  /// now).
+  asio::awaitable<void> follow_events(std::int64_t since_ns,
+                                      std::function<void()> connected,
+                                      std::function<void(ContainerEvent)> on_event);
+
+ private:
+  struct Batch;
+
+  asio::awaitable<std::string> versioned(std::string path);
+  asio::awaitable<std::string> ask(HttpRequest request);
+  asio::awaitable<void> inspect_some(Batch& batch);
+
+  asio::any_io_executor executor_;
+  std::string socket_path_;
+  std::chrono::milliseconds limit_;
+  std::string api_version_;  ///< empty: not asked yet, or a call failed since
+};
+
+}  // namespace portoser::agent::engine

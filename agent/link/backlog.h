@@ -1,0 +1,87 @@
+/// Samples that could not be sent: a bounded ring of files, read back in order once the controller is
+/// there again. And the last minute of those that were sent, because what was on its way when a
+/// connection broke may never have arrived. Both live on the link's thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/link/record_log.h"
+#include "common/clock.h"
+
+namespace portoser::agent::link {
+
+struct BacklogLimits {
+  std::size_t total_bytes = std::size_t{256} << 20U;
+  std::size_t segment_bytes = std::size_t{4} << 20U;
+  std::chrono::microseconds age = std::chrono::hours{24};
+};
+
+/// Not flushed: a host that loses power may lose the newest samples. A sample may be handed over
+/// twice: after a lost connection, and after a restart of the agent in the middle of a file.
+class Backlog {
+ public:
+  using Instant = std::chrono::steady_clock::time_point;
+
+  /// Cannot make or list the folder: `Error{internal}`.
+  Backlog(std::filesystem::path folder, const Clock& clock, BacklogLimits limits = {});
+
+  /// Keeps an encoded sample. Over a limit the oldest file goes; a disk that takes nothing loses it.
+  void keep(std::string_view sample);
+  [[nodiscard]] bool is_empty() const { return is_drained_; }
+
+  /// Hands over the oldest sample that was not yet handed over.
+  std::optional<std::string> next(Instant now);
+  /// Deletes what was handed over so long ago (10 s) that the connection would have failed by now.
+  void settle(Instant now);
+  /// The connection is lost: what was handed over lately and not settled comes again.
+  void rewind();
+
+  [[nodiscard]] std::uint64_t bytes() const { return log_.bytes(); }
+  [[nodiscard]] std::int64_t lost() const { return lost_; }
+  [[nodiscard]] std::int64_t corrupt() const { return log_.corrupt(); }
+
+ private:
+  /// Where reading stood at a moment; the samples behind it were handed over later.
+  struct Mark {
+    Instant when;
+    RecordLog::Position position;
+  };
+  void drop_oldest();
+
+  const Clock& clock_;
+  BacklogLimits limits_;
+  RecordLog log_;  ///< numbered by the wall clock in microseconds, made strictly increasing
+  RecordLog::Position reader_;
+  bool is_drained_;
+  std::deque<Mark> marks_;
+  std::int64_t lost_ = 0;
+};
+
+class RecentSamples {
+ public:
+  struct Entry {
+    std::string boot_id;
+    std::int64_t uptime_ns = 0;
+    std::string bytes;
+  };
+
+  /// Forgets what is more than a minute older than `entry`, and what is of another boot.
+  void keep(Entry entry);
+  /// The samples later than the newest one that the controller has, oldest first; all of them when
+  /// that one is of another boot.
+  [[nodiscard]] std::vector<Entry> later_than(const std::string& boot_id,
+                                              std::int64_t uptime_ns) const;
+
+ private:
+  std::deque<Entry> entries_;
+};
+
+}  // namespace portoser::agent::link

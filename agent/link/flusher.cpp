@@ -1,0 +1,73 @@
+#include "agent/link/flusher.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "common/log.h"
+
+namespace portoser::agent::link {
+
+Flusher::Flusher(std::function<void(std::int64_t)> reserve)
+    : write_reservation_(std::move(reserve)), thread_([this] { work(); }) {}
+
+Flusher::~Flusher() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Flusher::flush(std::int64_t segment, int file) {
+  {
+    const std::lock_guard lock{mutex_};
+    auto& requests = waiting_.requests;
+    if (!requests.empty() && requests.back().segment == segment) return;
+    requests.push_back({segment, Descriptor{::fcntl(file, F_DUPFD_CLOEXEC, 0)}});
+  }
+  changed_.notify_one();
+}
+
+void Flusher::reserve(std::int64_t up_to) {
+  {
+    const std::lock_guard lock{mutex_};
+    waiting_.reservation = up_to;
+  }
+  changed_.notify_one();
+}
+
+void Flusher::work() {
+  for (;;) {
+    Batch batch;
+    {
+      std::unique_lock lock{mutex_};
+      changed_.wait(lock, [&] {
+        return stopping_ || !waiting_.requests.empty() || waiting_.reservation.has_value();
+      });
+      batch = std::exchange(waiting_, Batch{});
+      if (batch.requests.empty() && !batch.reservation) return;
+    }
+    carry_out(batch);
+  }
+}
+
+void Flusher::carry_out(const Batch& batch) {
+  for (const auto& request : batch.requests) {
+    if (::fdatasync(request.file.get()) != 0) {
+      log::warn("link", "spool not flushed", {{"reason", std::strerror(errno)}});
+    }
+  }
+  if (!batch.reservation) return;
+  try {
+    write_reservation_(*batch.reservation);
+  } catch (const std::exception& error) {
+    log::warn("link", "spool's sequence not reserved", {{"reason", error.what()}});
+  }
+}
+
+}  // namespace portoser::agent::link

@@ -1,0 +1,51 @@
+/// Makes what the spool wrote durable, on a thread of its own: an fdatasync on a slow card takes
+/// longer than a message may wait.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "common/file.h"
+
+namespace portoser::agent::link {
+
+class Flusher {
+ public:
+  /// `reserve` writes the reservation of sequence numbers; it runs on the flusher's thread.
+  explicit Flusher(std::function<void(std::int64_t)> reserve);
+  Flusher(const Flusher&) = delete;
+  Flusher& operator=(const Flusher&) = delete;
+  /// Flushes what is still waiting.
+  ~Flusher();
+
+  /// Flushes everything written to `file` so far, soon; requests that come while one is under way
+  /// share the next. `segment` tells files apart. Never blocks.
+  void flush(std::int64_t segment, int file);
+  void reserve(std::int64_t up_to);
+
+ private:
+  struct Request {
+    std::int64_t segment = 0;
+    Descriptor file;
+  };
+  struct Batch {
+    std::vector<Request> requests;
+    std::optional<std::int64_t> reservation;
+  };
+  void work();
+  void carry_out(const Batch& batch);
+
+  std::function<void(std::int64_t)> write_reservation_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Batch waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace portoser::agent::link

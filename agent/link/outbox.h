@@ -1,0 +1,64 @@
+/// What other threads give the link to send. Any thread puts, the link's thread takes; `put` never
+/// blocks.
+///
+/// Limits: a newer state replaces a waiting one; of samples and progress the oldest goes; events and
+/// results, which the link takes within a moment and writes to disk, are refused when 10,000 wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <variant>
+
+#include "common/file.h"
+#include "protocol/messages.h"
+
+namespace portoser::agent::link {
+
+class Outbox {
+ public:
+  /// These three keep their order among each other: a result never overtakes its progress.
+  using Ordered = std::variant<protocol::Event, protocol::CommandResult, protocol::Progress>;
+
+  struct Batch {
+    std::optional<protocol::Hello> hello;
+    std::deque<Ordered> ordered;
+    std::optional<protocol::State> state;
+    std::deque<protocol::Sample> samples;
+    bool stop = false;
+    std::int64_t dropped_samples = 0;  ///< since the batch before
+    std::int64_t dropped_progress = 0;
+    std::int64_t dropped_durable = 0;
+  };
+
+  static constexpr std::size_t sample_limit = 64;
+  static constexpr std::size_t progress_limit = 256;
+  static constexpr std::size_t durable_limit = 10000;
+
+  /// Cannot make an eventfd: `Error{internal}`.
+  Outbox();
+
+  void put(protocol::Hello hello);
+  void put(Ordered message);
+  void put(protocol::State state);
+  void put(protocol::Sample sample);
+  void put_stop();
+
+  /// Readable while something waits.
+  [[nodiscard]] int wake_descriptor() const { return wake_.get(); }
+  Batch take();
+
+ private:
+  void put_progress(protocol::Progress progress);
+  void wake();
+
+  Descriptor wake_;
+  std::mutex mutex_;
+  Batch waiting_;
+  std::size_t progress_ = 0;  ///< how many of `waiting_.ordered`
+  bool is_awake_ = false;
+};
+
+}  // namespace portoser::agent::link

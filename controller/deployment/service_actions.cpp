@@ -1,0 +1,151 @@
+#include "controller/deployment/service_actions.h"
+
+#include <fmt/format.h>
+
+#include "protocol/codec.h"
+
+namespace portoser::deployment {
+namespace {
+
+/// How long each may take, by its own nature; the agent ends what takes longer.
+std::chrono::seconds limit_of(Action action) {
+  switch (action) {
+    case Action::start:
+    case Action::stop:
+      return std::chrono::seconds{120};
+    case Action::restart:
+      return std::chrono::seconds{300};
+    case Action::rebuild:
+      return std::chrono::seconds{1800};
+  }
+  return std::chrono::seconds{120};
+}
+
+struct NamedArguments {
+  std::string name;
+  Bytes arguments;
+};
+
+template <class Command>
+NamedArguments arguments_of(const protocol::ComposeTarget& target) {
+  Command command;
+  command.target = target;
+  return {std::string{Command::name}, protocol::encode_arguments(command)};
+}
+
+NamedArguments command_of(Action action, const protocol::ComposeTarget& target) {
+  switch (action) {
+    case Action::start:
+      return arguments_of<protocol::ComposeUp>(target);
+    case Action::stop:
+      return arguments_of<protocol::ComposeStop>(target);
+    case Action::restart:
+      return arguments_of<protocol::ComposeRestart>(target);
+    case Action::rebuild:
+      return arguments_of<protocol::ComposeRebuild>(target);
+  }
+  throw Error{Code::internal, "an action without a command"};
+}
+
+/// The entry, when something may be done with it.
+const registry::Service& usable(const registry::Registry& registry, const std::string& name) {
+  const auto* service = registry.find_service(name);
+  if (service == nullptr) {
+    throw Error{Code::not_found, fmt::format("there is no service \"{}\" in registry.yml", name),
+                "path.service"}
+        .reason("SERVICE_UNKNOWN");
+  }
+  if (service->quarantined()) {
+    std::vector<ErrorDetail> details;
+    for (const auto& finding : service->config_errors) {
+      details.push_back({fmt::format("{}:{}:{}", registry.file, finding.line, finding.column),
+                         finding.message + (finding.hint.empty() ? "" : "; " + finding.hint)});
+    }
+    throw Error{Code::invalid, fmt::format("the entry of \"{}\" in registry.yml is broken", name),
+                "path.service"}
+        .reason("SERVICE_MISCONFIGURED")
+        .hint("mend the entry; the controller notices within a second")
+        .details(std::move(details));
+  }
+  if (!service->current_host) {
+    throw Error{Code::invalid, fmt::format("\"{}\" is assigned to no host", name), "path.service"}
+        .reason("SERVICE_UNASSIGNED")
+        .hint("set its current_host in registry.yml");
+  }
+  if (service->deployment_type != registry::DeploymentType::docker) {
+    throw Error{Code::invalid,
+                fmt::format("\"{}\" is a {} service; only docker services can be acted on yet", name,
+                            enum_name(service->deployment_type)),
+                "path.service"}
+        .reason("KIND_NOT_SUPPORTED");
+  }
+  return *service;
+}
+
+Error error_of(const protocol::CommandResult& result) {
+  std::vector<ErrorDetail> output;
+  for (const auto& line : result.last_lines) output.push_back({"output", line});
+  return std::move(Error{code_from_string(result.code), result.message}
+                       .reason(result.reason)
+                       .hint(result.hint)
+                       .details(std::move(output)));
+}
+
+}  // namespace
+
+ServiceActions::ServiceActions(registry::RegistryWatch& registry,
+                               fleet::Fleet& fleet,
+                               jobs::Jobs& jobs)
+    : registry_(registry), fleet_(fleet), jobs_(jobs) {
+  for (const auto action : {Action::start, Action::stop, Action::restart, Action::rebuild}) {
+    jobs_.add_kind(enum_name(action), [this, action](std::shared_ptr<jobs::Run> run) {
+      return carry_out(action, std::move(run));
+    });
+  }
+}
+
+asio::awaitable<jobs::Submitted> ServiceActions::begin(Action action,
+                                                       std::string service,
+                                                       std::string user) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& entry = usable(*registry, service);
+  fleet_.require_online(*entry.current_host);
+  jobs::Request request;
+  request.kind = enum_name(action);
+  request.service = service;
+  request.host = *entry.current_host;
+  request.created_by = std::move(user);
+  co_return co_await jobs_.submit(std::move(request));
+}
+
+asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<jobs::Run> run) {
+  protocol::ComposeTarget target;
+  target.service = run->record().service;
+  if (!run->resumed) {
+    const auto registry = registry_.snapshot()->registry;
+    const auto& entry = usable(*registry, run->record().service);
+    target.files = registry->compose_candidates(entry);
+    target.project = entry.project;
+    target.compose_service = entry.service_name;
+  }
+  auto command = command_of(action, target);
+  const auto result = co_await run->command(std::move(command.name), std::move(command.arguments),
+                                            limit_of(action));
+  if (!result.succeeded) throw error_of(result);
+}
+
+void ServiceActions::require_success(const storage::JobRecord& job) {
+  if (job.state == "succeeded") return;
+  std::vector<ErrorDetail> details{{"job_id", job.id}};
+  for (std::size_t start = 0; start < job.last_output.size();) {
+    const auto end = job.last_output.find('\n', start);
+    details.push_back({"output", job.last_output.substr(start, end - start)});
+    start = end + 1;
+  }
+  throw Error{code_from_string(job.error_code), job.error_message, "job"}
+      .reason(job.error_reason)
+      .hint(job.error_hint)
+      .details(std::move(details));
+}
+
+}  // namespace portoser::deployment

@@ -1,0 +1,41 @@
+/// Start, stop, restart and rebuild of a service on the host where the registry has it: each a job with
+/// one command. On the jobs' executor.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/describe.h"
+#include "common/tasks.h"
+#include "controller/fleet/fleet.h"
+#include "controller/jobs/jobs.h"
+#include "controller/registry/watch.h"
+
+namespace portoser::deployment {
+
+enum class Action { start, stop, restart, rebuild };
+BOOST_DESCRIBE_ENUM(Action, start, stop, restart, rebuild)
+
+class ServiceActions {
+ public:
+  /// Registers its kinds of jobs with `jobs`.
+  ServiceActions(registry::RegistryWatch& registry, fleet::Fleet& fleet, jobs::Jobs& jobs);
+
+  /// Begins the job, or joins an identical one. What can be known before is refused before: unknown
+  /// service (`not_found`); a broken entry, no host, not a compose service (`invalid`:
+  /// SERVICE_MISCONFIGURED, SERVICE_UNASSIGNED, KIND_NOT_SUPPORTED); host away (`unavailable`:
+  /// AGENT_OFFLINE, AGENT_MISSING); another job for it (`conflict`: BUSY).
+  asio::awaitable<jobs::Submitted> begin(Action action, std::string service, std::string user);
+
+  /// For a job that ended badly: throws what it ended with. Does nothing for one that succeeded.
+  static void require_success(const storage::JobRecord& job);
+
+ private:
+  asio::awaitable<void> carry_out(Action action, std::shared_ptr<jobs::Run> run);
+
+  registry::RegistryWatch& registry_;
+  fleet::Fleet& fleet_;
+  jobs::Jobs& jobs_;
+};
+
+}  // namespace portoser::deployment

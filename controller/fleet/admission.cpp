@@ -1,0 +1,47 @@
+#include "controller/fleet/admission.h"
+
+#include <zmq.h>
+
+#include "common/log.h"
+
+namespace portoser::fleet {
+namespace {
+
+// Frames of a ZAP request, in order.
+enum Frame { version, request_id, domain, address, identity, mechanism, credentials };
+constexpr std::size_t curve_frames = 7;
+constexpr std::size_t key_bytes = 32;
+
+std::string to_z85(const std::string& key) {
+  std::string text(41, '\0');
+  ::zmq_z85_encode(text.data(), reinterpret_cast<const std::uint8_t*>(key.data()), key_bytes);
+  text.resize(40);
+  return text;
+}
+
+}  // namespace
+
+Admission::Admission() : keys_(std::make_shared<const KeySet>()) {}
+
+void Admission::allow(std::shared_ptr<const KeySet> keys) { keys_.store(std::move(keys)); }
+
+bool Admission::allows(const std::string& key) const { return keys_.load()->contains(key); }
+
+std::vector<std::string> Admission::answer(const std::vector<std::string>& request) {
+  if (request.size() < 2 || request[version] != "1.0") {
+    return {};
+  }
+  const bool is_curve = request.size() == curve_frames && request[mechanism] == "CURVE" &&
+                        request[credentials].size() == key_bytes;
+  const auto key = is_curve ? to_z85(request[credentials]) : std::string{};
+  if (is_curve && allows(key)) {
+    return {"1.0", request[request_id], "200", "OK", key, ""};
+  }
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  log::warn("fleet",
+            "a connection was refused: its key belongs to no device",
+            {{"address", request.size() > address ? request[address] : ""}, {"key", key}});
+  return {"1.0", request[request_id], "400", "not enrolled", "", ""};
+}
+
+}  // namespace portoser::fleet

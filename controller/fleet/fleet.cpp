@@ -1,0 +1,396 @@
+#include "controller/fleet/fleet.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/dispatch.hpp>
+
+#include "common/describe_json.h"
+#include "common/log.h"
+#include "common/version.h"
+
+namespace portoser::fleet {
+namespace {
+
+/// How long after a command's own limit its result may still come.
+constexpr std::chrono::seconds result_grace{60};
+
+protocol::HostFacts facts_from(const std::string& text) {
+  protocol::HostFacts facts;
+  try {
+    from_json(Json::parse(text), facts, "facts");
+  } catch (const std::exception&) {
+    log::warn("fleet", "stored facts of a device cannot be read");
+  }
+  return facts;
+}
+
+protocol::AssignedService assigned_service(const registry::Registry& registry,
+                                           const registry::Service& service) {
+  protocol::AssignedService assigned;
+  assigned.name = service.name;
+  assigned.kind = enum_name(service.deployment_type);
+  assigned.files = registry.compose_candidates(service);
+  assigned.project = service.project;
+  assigned.compose_service = service.service_name;
+  return assigned;
+}
+
+}  // namespace
+
+Fleet::Fleet(FleetSettings settings,
+             storage::Database& database,
+             registry::RegistryWatch& registry,
+             const Clock& clock,
+             asio::any_io_executor executor,
+             Listener& listener)
+    : settings_(std::move(settings)),
+      registry_(registry),
+      clock_(clock),
+      executor_(std::move(executor)),
+      listener_(listener),
+      device_store_(database),
+      token_store_(database),
+      event_store_(database),
+      presence_(settings_.limits, clock.uptime()),
+      recorder_(event_store_,
+                executor_,
+                [this](const std::string& id, protocol::Ack ack) { acknowledge(id, std::move(ack)); }),
+      dispatch_([this](const std::string& host, const protocol::Command& command) {
+        send_command(host, command);
+      }),
+      joining_(token_store_, clock),
+      tasks_(executor_),
+      devices_(std::make_shared<const Devices>()) {}
+
+asio::awaitable<void> Fleet::start() {
+  const auto records = co_await device_store_.all();
+  for (const auto& record : records) {
+    if (record.state != "approved") continue;
+    Member member;
+    member.public_key = record.public_key;
+    member.device.id = record.id;
+    member.device.name = record.name;
+    member.device.registered_at = record.registered_at;
+    member.device.last_seen = record.last_seen_at;
+    member.device.agent_version = record.agent_version;
+    member.device.facts = facts_from(record.facts);
+    recorder_.resume(record.id, record.spool_epoch, record.acked_sequence);
+    presence_.add(record.id);
+    key_of_name_[record.name] = record.public_key;
+    members_.emplace(record.public_key, std::move(member));
+  }
+  recorder_.start_at(co_await event_store_.last_id() + 1);
+  gateway_ = std::make_unique<Gateway>(
+      settings_.gateway, clock_, executor_,
+      [this](std::vector<Inbound> batch) { receive(std::move(batch)); });
+  admit_known_keys();
+  publish();
+  tasks_.spawn("presence", keep_presence());
+  log::info("fleet", "waiting for agents",
+            {{"address", settings_.gateway.address}, {"port", gateway_->port()},
+             {"devices", members_.size()}});
+}
+
+asio::awaitable<void> Fleet::stop() {
+  for (const auto& [key, member] : members_) {
+    const protocol::Goodbye goodbye{"stopping", "the controller is stopping"};
+    send(member, goodbye);
+  }
+  tasks_.stop();
+  recorder_.stop();
+  co_await tasks_.join();
+  co_await recorder_.join();
+  gateway_.reset();
+}
+
+asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto registration = co_await joining_.admit(std::move(request), registry);
+  const auto& record = registration.device;
+  if (registration.joined == storage::Joined::key_changed) {
+    const auto old = key_of_name_.find(record.name);
+    if (old != key_of_name_.end()) {
+      const protocol::Goodbye goodbye{"removed", "another machine joined under this name"};
+      send(members_.at(old->second), goodbye);
+      members_.erase(old->second);
+    }
+  }
+  auto& member = members_[record.public_key];
+  member.public_key = record.public_key;
+  member.device.id = record.id;
+  member.device.name = record.name;
+  member.device.registered_at = record.registered_at;
+  member.device.facts = facts_from(record.facts);
+  key_of_name_[record.name] = record.public_key;
+  presence_.add(record.id);
+  admit_known_keys();
+  publish();
+
+  RegistrationAnswer answer;
+  answer.hostname = record.name;
+  answer.device_id = record.id;
+  answer.controller_key = settings_.public_key;
+  answer.controller_endpoint =
+      fmt::format("tcp://{}:{}", settings_.advertised_address, gateway_->port());
+  if (const auto* host = registry->find_host(record.name)) answer.assigned_roles = host->roles;
+  answer.registry_version = registry->revision;
+  answer.next_steps = {"start portoser-agent on the host"};
+  answer.registered_at = record.registered_at;
+  co_return answer;
+}
+
+asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
+                                                    protocol::Command command,
+                                                    Dispatch::OnOutput on_output) {
+  if (!command.adopt_only) {
+    require_online(host);
+  }
+  return dispatch_.run(std::move(host), std::move(command), result_grace, std::move(on_output));
+}
+
+void Fleet::cancel(const std::string& host, const std::string& command_id) {
+  if (const auto* member = by_name(host)) {
+    const protocol::Cancel message{command_id};
+    send(*member, message);
+  }
+}
+
+void Fleet::require_online(const std::string& host) const {
+  const auto key = key_of_name_.find(host);
+  if (key == key_of_name_.end()) {
+    throw Error{Code::unavailable, fmt::format("there is no agent on \"{}\"", host), "machine"}
+        .reason("AGENT_MISSING")
+        .hint(fmt::format("make a token with `portoser-controller token create --host {}` and run "
+                          "`portoser-agent join TOKEN` there",
+                          host));
+  }
+  const auto& member = members_.at(key->second);
+  if (member.welcomed && presence_.of(member.device.id) != Liveness::offline) {
+    return;
+  }
+  throw Error{Code::unavailable,
+              fmt::format("the agent of \"{}\" is not connected{}", host,
+                          member.device.last_seen
+                              ? "; it was last heard at " + to_rfc3339(*member.device.last_seen)
+                              : ""),
+              "machine"}
+      .reason("AGENT_OFFLINE")
+      .hint("is the host on and portoser-agent running there (systemctl status portoser-agent)?");
+}
+
+void Fleet::receive(std::vector<Inbound> batch) {
+  for (auto& inbound : batch) {
+    const auto found = members_.find(inbound.key);
+    if (found == members_.end()) continue;  // removed since the gateway took it
+    take(found->second, inbound);
+  }
+}
+
+void Fleet::take(Member& member, Inbound& inbound) {
+  auto& body = std::get<protocol::AnyMessage>(inbound.envelope.body);
+  if (const auto* hello = std::get_if<protocol::Hello>(&body)) {
+    on_hello(member, *hello, inbound);
+    return;
+  }
+  // Only the connection that was welcomed counts; an older one of the same key is not listened to.
+  if (inbound.route != member.route || !member.welcomed) return;
+  member.device.last_seen = inbound.received;
+  if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
+
+  if (auto* sample = std::get_if<protocol::Sample>(&body)) {
+    const auto when = member.clock.time_of(sample->when, inbound.received);
+    listener_.on_sample(member.device.name, when.time, std::move(*sample));
+  } else if (auto* state = std::get_if<protocol::State>(&body)) {
+    member.clock.observe(state->when, inbound.received);
+    listener_.on_state(member.device.name, inbound.received, std::move(*state));
+  } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
+    on_durable(member, to_record(*event), event->when, inbound.received);
+  } else if (const auto* result = std::get_if<protocol::CommandResult>(&body)) {
+    auto record = to_record(*result);
+    on_durable(member, record, result->when, inbound.received);
+    if (!dispatch_.result(*result)) {
+      record.time = member.clock.time_of(result->when, inbound.received).time;
+      listener_.on_late_result(record);
+    }
+  } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
+    dispatch_.progress(*progress);
+  } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
+    log::info("fleet", "an agent left",
+              {{"host", member.device.name}, {"reason", goodbye->reason}});
+    member.welcomed = false;
+    member.route.clear();
+    if (const auto change = presence_.left(member.device.id)) changed(*change);
+  }
+}
+
+void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
+  if (hello.protocol_low > protocol::version_high || hello.protocol_high < protocol::version_low) {
+    const protocol::Goodbye goodbye{
+        "version",
+        fmt::format("this controller speaks protocol {} to {}, the agent {} to {}: upgrade the {}",
+                    protocol::version_low, protocol::version_high, hello.protocol_low,
+                    hello.protocol_high,
+                    hello.protocol_low > protocol::version_high ? "controller" : "agent")};
+    gateway_->send(inbound.route, protocol::encode(goodbye));
+    log::warn("fleet", "an agent speaks another protocol version",
+              {{"host", member.device.name}, {"version", hello.agent_version}});
+    return;
+  }
+  const bool another_machine =
+      member.welcomed && inbound.route != member.route &&
+      (hello.now.boot_id != member.boot_id || hello.spool_epoch != member.spool_epoch);
+  if (another_machine && presence_.answers(member.device.id, clock_.uptime())) {
+    // A copy of a disk carries the key along. The older connection stays in force.
+    const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
+    gateway_->send(inbound.route, protocol::encode(goodbye));
+    member.device.cloned = true;
+    publish();
+    log::error("fleet", "two machines use one key; the newer is kept out",
+               {{"host", member.device.name}, {"newcomer", hello.facts.hostname}});
+    return;
+  }
+  member.route = inbound.route;
+  member.boot_id = hello.now.boot_id;
+  member.spool_epoch = hello.spool_epoch;
+  member.clock.observe(hello.now, inbound.received);
+  member.welcomed = true;
+  member.assigned.reset();
+  member.device.cloned = false;
+  member.device.agent_version = hello.agent_version;
+  member.device.facts = hello.facts;
+  member.device.last_seen = inbound.received;
+  member.device.connected_since = inbound.received;
+
+  protocol::Welcome welcome;
+  welcome.controller_version = version;
+  welcome.device_id = member.device.id;
+  welcome.name = member.device.name;
+  welcome.acked_sequence = recorder_.acked(member.device.id, hello.spool_epoch);
+  welcome.sample_interval_ms = settings_.sample_interval.count();
+  send(member, welcome);
+  if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
+  assign(member);
+  dispatch_.repeat(member.device.name);
+  publish();
+  tasks_.spawn("facts", update_facts(member.device.id, dump(to_json(hello.facts)),
+                                     hello.agent_version));
+  log::info("fleet", "an agent is connected",
+            {{"host", member.device.name}, {"version", hello.agent_version}});
+}
+
+void Fleet::on_durable(Member& member,
+                       storage::EventRecord record,
+                       const protocol::Moment& when,
+                       Time received) {
+  const auto time = member.clock.time_of(when, received);
+  record.device_id = member.device.id;
+  record.spool_epoch = member.spool_epoch;
+  record.machine = member.device.name;
+  record.time = time.time;
+  record.time_estimated = time.estimated;
+  if (recorder_.take(member.device.id, record) && record.scope != "command") {
+    listener_.on_event(record);
+  }
+}
+
+template <class Message>
+void Fleet::send(const Member& member, const Message& message) {
+  if (!member.route.empty()) {
+    gateway_->send(member.route, protocol::encode(message, next_message_++));
+  }
+}
+
+void Fleet::assign(Member& member) {
+  const auto registry = registry_.snapshot()->registry;
+  protocol::Assign message;
+  message.revision = registry->revision;
+  for (const auto& service : registry->services()) {
+    if (service.current_host == member.device.name && !service.quarantined()) {
+      message.services.push_back(assigned_service(*registry, service));
+    }
+  }
+  if (!member.assigned || member.assigned->services != message.services) {
+    send(member, message);
+    member.assigned = std::move(message);
+  }
+}
+
+void Fleet::assign_all() {
+  for (auto& [key, member] : members_) {
+    if (member.welcomed) assign(member);
+  }
+}
+
+void Fleet::send_command(const std::string& host, const protocol::Command& command) {
+  const auto* member = by_name(host);
+  if (member != nullptr && member->welcomed) {
+    send(*member, command);
+  }
+}
+
+void Fleet::acknowledge(const std::string& device_id, protocol::Ack ack) {
+  for (const auto& [key, member] : members_) {
+    if (member.device.id == device_id) send(member, ack);
+  }
+}
+
+void Fleet::changed(const LivenessChange& change) {
+  for (auto& [key, member] : members_) {
+    if (member.device.id != change.device_id) continue;
+    member.device.liveness = change.after;
+    if (change.after == Liveness::offline) member.device.connected_since.reset();
+    log::info("fleet", "a host changed its state",
+              {{"host", member.device.name},
+               {"before", enum_name(change.before)},
+               {"after", enum_name(change.after)}});
+    publish();
+    listener_.on_liveness(member.device.name, change.before, change.after);
+  }
+}
+
+void Fleet::admit_known_keys() {
+  auto keys = std::make_shared<KeySet>();
+  for (const auto& [key, member] : members_) keys->insert(key);
+  gateway_->allow(std::move(keys));
+}
+
+void Fleet::publish() {
+  auto devices = std::make_shared<Devices>();
+  for (const auto& [key, member] : members_) devices->emplace(member.device.name, member.device);
+  devices_.store(std::move(devices));
+}
+
+Fleet::Member* Fleet::by_name(const std::string& host) {
+  const auto key = key_of_name_.find(host);
+  return key == key_of_name_.end() ? nullptr : &members_.at(key->second);
+}
+
+asio::awaitable<void> Fleet::keep_presence() {
+  std::map<std::string, Time> stored;
+  for (int round = 0;; ++round) {
+    co_await pause(std::chrono::seconds{1});
+    for (const auto& change : presence_.check(clock_.uptime())) changed(change);
+    publish();  // last_seen moves
+    if (round % 60 != 59) continue;
+    // A restart should know when a host was last there; a minute's exactness is enough for that.
+    std::vector<storage::DeviceSeen> seen;
+    for (const auto& [key, member] : members_) {
+      const auto& last = member.device.last_seen;
+      if (last && stored[member.device.id] != *last) {
+        seen.push_back({member.device.id, *last});
+        stored[member.device.id] = *last;
+      }
+    }
+    try {
+      co_await device_store_.touch(std::move(seen));
+    } catch (const Error& error) {
+      log::warn("fleet", "last-seen times could not be stored", {{"reason", error.what()}});
+    }
+  }
+}
+
+asio::awaitable<void> Fleet::update_facts(std::string id, std::string facts, std::string version) {
+  co_await device_store_.update_facts(std::move(id), std::move(facts), std::move(version));
+}
+
+}  // namespace portoser::fleet

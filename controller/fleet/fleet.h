@@ -1,0 +1,132 @@
+/// The fleet: every device, its connection, what it says and what it is told. Owns the gateway. All
+/// state lives on one executor (a strand); methods are called there unless they say "any thread".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "controller/fleet/dispatch.h"
+#include "controller/fleet/gateway.h"
+#include "controller/fleet/host_clock.h"
+#include "controller/fleet/joining.h"
+#include "controller/fleet/listener.h"
+#include "controller/fleet/presence.h"
+#include "controller/fleet/recorder.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+#include "controller/storage/device_store.h"
+
+namespace portoser::fleet {
+
+struct FleetSettings {
+  GatewaySettings gateway;
+  std::string public_key;  ///< the controller's own, Z85
+  std::string advertised_address;  ///< what agents connect to; the port is the gateway's
+  std::chrono::milliseconds sample_interval{5000};
+  PresenceLimits limits;
+};
+
+/// A device as others see it.
+struct Device {
+  std::string id;
+  std::string name;
+  Time registered_at;
+  std::string agent_version;
+  protocol::HostFacts facts;
+  Liveness liveness = Liveness::unknown;
+  std::optional<Time> last_seen;
+  std::optional<Time> connected_since;
+  bool cloned = false;  ///< another machine speaks with the same key and is kept out
+};
+
+/// By host name. Immutable.
+using Devices = std::map<std::string, Device, std::less<>>;
+
+class Fleet {
+ public:
+  Fleet(FleetSettings settings,
+        storage::Database& database,
+        registry::RegistryWatch& registry,
+        const Clock& clock,
+        asio::any_io_executor executor,
+        Listener& listener);
+
+  /// Reads the devices and opens the gateway.
+  asio::awaitable<void> start();
+  /// Tells every agent goodbye and ends the background work.
+  asio::awaitable<void> stop();
+
+  asio::awaitable<RegistrationAnswer> join(RegistrationRequest request);
+
+  /// Runs a command on a host. A host that is away or has no agent: `Error{unavailable}`,
+  /// AGENT_OFFLINE or AGENT_MISSING, at once.
+  asio::awaitable<protocol::CommandResult> run(std::string host,
+                                               protocol::Command command,
+                                               Dispatch::OnOutput on_output);
+  void cancel(const std::string& host, const std::string& command_id);
+  /// Throws what `run` would throw at once.
+  void require_online(const std::string& host) const;
+
+  /// The registry changed: agents are assigned their services anew.
+  void assign_all();
+
+  [[nodiscard]] std::shared_ptr<const Devices> devices() const { return devices_.load(); }  ///< any thread
+  [[nodiscard]] GatewayStats gateway_stats() const { return gateway_->stats(); }  ///< any thread, once started
+  [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
+
+ private:
+  /// A device with what only this room needs.
+  struct Member {
+    Device device;
+    std::string public_key;
+    std::string route;  ///< of the connection in force; empty: none
+    std::string boot_id;
+    std::string spool_epoch;
+    HostClock clock;
+    std::optional<protocol::Assign> assigned;
+    bool welcomed = false;
+  };
+
+  void receive(std::vector<Inbound> batch);
+  void take(Member& member, Inbound& inbound);
+  void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
+  void on_durable(Member& member, storage::EventRecord record, const protocol::Moment& when,
+                  Time received);
+  template <class Message>
+  void send(const Member& member, const Message& message);
+  void assign(Member& member);
+  void send_command(const std::string& host, const protocol::Command& command);
+  void acknowledge(const std::string& device_id, protocol::Ack ack);
+  void changed(const LivenessChange& change);
+  void admit_known_keys();
+  void publish();
+  Member* by_name(const std::string& host);
+  asio::awaitable<void> keep_presence();
+  asio::awaitable<void> update_facts(std::string id, std::string facts, std::string version);
+
+  FleetSettings settings_;
+  registry::RegistryWatch& registry_;
+  const Clock& clock_;
+  asio::any_io_executor executor_;
+  Listener& listener_;
+  storage::DeviceStore device_store_;
+  storage::TokenStore token_store_;
+  storage::EventStore event_store_;
+  Presence presence_;
+  Recorder recorder_;
+  Dispatch dispatch_;
+  Joining joining_;
+  TaskGroup tasks_;
+  std::map<std::string, Member> members_;           // by public key
+  std::map<std::string, std::string> key_of_name_;  // host name -> public key
+  std::atomic<std::shared_ptr<const Devices>> devices_;
+  std::int64_t next_message_ = 1;
+  std::unique_ptr<Gateway> gateway_;  // last: its thread posts to us
+};
+
+}  // namespace portoser::fleet

@@ -1,0 +1,29 @@
+/// What the fleet tells the rooms above it. All calls come on the fleet's executor and must not block.
+#pragma once
+
+#include <string>
+
+#include "common/clock.h"
+#include "controller/fleet/presence.h"
+#include "controller/storage/event_store.h"
+#include "protocol/messages.h"
+
+namespace portoser::fleet {
+
+class Listener {
+ public:
+  Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  virtual ~Listener() = default;
+
+  virtual void on_sample(const std::string& host, Time when, protocol::Sample sample) = 0;
+  virtual void on_state(const std::string& host, Time when, protocol::State state) = 0;
+  /// Each event once, before it is in the database.
+  virtual void on_event(const storage::EventRecord& event) = 0;
+  /// The result of a command for which nobody waits any more.
+  virtual void on_late_result(const storage::EventRecord& result) = 0;
+  virtual void on_liveness(const std::string& host, Liveness before, Liveness after) = 0;
+};
+
+}  // namespace portoser::fleet

@@ -1,0 +1,60 @@
+#include "controller/fleet/presence.h"
+
+#include <utility>
+
+namespace portoser::fleet {
+
+void Presence::add(const std::string& device_id) { devices_.try_emplace(device_id); }
+
+std::optional<LivenessChange> Presence::seen(const std::string& device_id, Uptime now) {
+  auto& entry = devices_[device_id];
+  entry.last = now;
+  const auto before = std::exchange(entry.liveness, Liveness::online);
+  if (before == Liveness::online) {
+    return std::nullopt;
+  }
+  return LivenessChange{device_id, before, Liveness::online};
+}
+
+std::optional<LivenessChange> Presence::left(const std::string& device_id) {
+  const auto found = devices_.find(device_id);
+  if (found == devices_.end() || found->second.liveness == Liveness::offline) {
+    return std::nullopt;
+  }
+  found->second.last.reset();
+  const auto before = std::exchange(found->second.liveness, Liveness::offline);
+  return LivenessChange{device_id, before, Liveness::offline};
+}
+
+std::vector<LivenessChange> Presence::check(Uptime now) {
+  std::vector<LivenessChange> changes;
+  const bool in_grace = now - started_ < limits_.grace;
+  for (auto& [device_id, entry] : devices_) {
+    auto after = entry.liveness;
+    if (!entry.last) {
+      // Known, but silent since our start.
+      if (!in_grace) after = Liveness::offline;
+    } else if (now - *entry.last >= limits_.offline_after && !in_grace) {
+      after = Liveness::offline;
+    } else if (now - *entry.last >= limits_.stale_after && entry.liveness == Liveness::online) {
+      after = Liveness::stale;
+    }
+    if (after != entry.liveness) {
+      changes.push_back({device_id, std::exchange(entry.liveness, after), after});
+    }
+  }
+  return changes;
+}
+
+Liveness Presence::of(const std::string& device_id) const {
+  const auto found = devices_.find(device_id);
+  return found == devices_.end() ? Liveness::unknown : found->second.liveness;
+}
+
+bool Presence::answers(const std::string& device_id, Uptime now) const {
+  const auto found = devices_.find(device_id);
+  constexpr std::chrono::seconds two_samples{10};
+  return found != devices_.end() && found->second.last && now - *found->second.last < two_samples;
+}
+
+}  // namespace portoser::fleet

@@ -1,0 +1,65 @@
+/// Who is there: the liveness of every device, from what it sends and when. Pure logic with the time
+/// passed in; owned by `Fleet` and touched on its executor only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/describe.h"
+
+namespace portoser::fleet {
+
+enum class Liveness {
+  unknown,  ///< never had an agent, or the controller has only just started
+  online,
+  stale,    ///< three samples were missed
+  offline,  ///< silent for a minute
+};
+BOOST_DESCRIBE_ENUM(Liveness, unknown, online, stale, offline)
+
+struct PresenceLimits {
+  std::chrono::seconds stale_after{15};
+  std::chrono::seconds offline_after{60};
+  /// For so long after its own start a controller declares nobody offline: agents need time to return.
+  std::chrono::seconds grace{30};
+};
+
+struct LivenessChange {
+  std::string device_id;
+  Liveness before;
+  Liveness after;
+};
+
+class Presence {
+ public:
+  Presence(PresenceLimits limits, Uptime started) : limits_(limits), started_(started) {}
+
+  /// A device that is known from the database. Unknown until it speaks or the grace is over.
+  void add(const std::string& device_id);
+  void remove(const std::string& device_id) { devices_.erase(device_id); }
+
+  /// The device sent something.
+  std::optional<LivenessChange> seen(const std::string& device_id, Uptime now);
+  /// The device said goodbye or its connection was taken away: offline at once.
+  std::optional<LivenessChange> left(const std::string& device_id);
+  /// What became of the others by `now`. Called about once a second.
+  std::vector<LivenessChange> check(Uptime now);
+
+  [[nodiscard]] Liveness of(const std::string& device_id) const;
+  /// True while a message of the device is younger than two sample intervals.
+  [[nodiscard]] bool answers(const std::string& device_id, Uptime now) const;
+
+ private:
+  struct Entry {
+    Liveness liveness = Liveness::unknown;
+    std::optional<Uptime> last;
+  };
+  PresenceLimits limits_;
+  Uptime started_;
+  std::map<std::string, Entry> devices_;
+};
+
+}  // namespace portoser::fleet

@@ -1,0 +1,105 @@
+#include "controller/fleet/recorder.h"
+
+#include "common/describe_json.h"
+#include "common/log.h"
+
+namespace portoser::fleet {
+
+Recorder::Recorder(storage::EventStore& store,
+                   asio::any_io_executor executor,
+                   Acknowledge acknowledge)
+    : store_(store), acknowledge_(std::move(acknowledge)), tasks_(std::move(executor)) {}
+
+void Recorder::resume(const std::string& device_id, const std::string& epoch, std::int64_t acked) {
+  auto& device = devices_[device_id];
+  device.epoch = epoch;
+  device.taken = acked;
+  device.acked = acked;
+}
+
+std::int64_t Recorder::acked(const std::string& device_id, const std::string& epoch) const {
+  const auto found = devices_.find(device_id);
+  return found != devices_.end() && found->second.epoch == epoch ? found->second.acked : 0;
+}
+
+bool Recorder::take(const std::string& device_id, storage::EventRecord& record) {
+  auto& device = devices_[device_id];
+  if (device.epoch != record.spool_epoch) {
+    // A new spool counts from the beginning. What waits of the old one is still written.
+    device.epoch = record.spool_epoch;
+    device.taken = 0;
+    device.acked = 0;
+  }
+  if (record.sequence <= device.taken) {
+    if (record.sequence <= device.acked) {
+      acknowledge_(device_id, {device.epoch, device.acked});
+    }
+    return false;
+  }
+  device.taken = record.sequence;
+  record.id = next_id_++;
+  device.waiting.push_back(record);
+  if (!device.draining) {
+    device.draining = true;
+    tasks_.spawn("recorder", drain(device_id));
+  }
+  return true;
+}
+
+asio::awaitable<void> Recorder::drain(std::string device_id) {
+  while (!devices_[device_id].waiting.empty()) {
+    const auto& waiting = devices_[device_id].waiting;
+    const std::vector<storage::EventRecord> batch(waiting.begin(), waiting.end());
+    const auto epoch = batch.back().spool_epoch;
+    const auto last = batch.back().sequence;
+    bool stored = false;
+    try {
+      co_await store_.append(batch);
+      stored = true;
+    } catch (const Error& error) {
+      // Not acknowledged, so the agent keeps it; we keep it too and try again.
+      log::error("fleet", "events could not be stored", {{"reason", error.what()}});
+    }
+    if (!stored) {
+      co_await pause(std::chrono::seconds{1});
+      continue;
+    }
+    auto& device = devices_[device_id];
+    device.waiting.erase(device.waiting.begin(),
+                         device.waiting.begin() + static_cast<std::ptrdiff_t>(
+                                                      std::min(batch.size(), device.waiting.size())));
+    if (device.epoch == epoch) {
+      device.acked = std::max(device.acked, last);
+    }
+    acknowledge_(device_id, {epoch, last});
+  }
+  devices_[device_id].draining = false;
+}
+
+storage::EventRecord to_record(const protocol::Event& event) {
+  storage::EventRecord record;
+  record.sequence = event.sequence;
+  record.scope = event.scope;
+  record.event_type = event.event_type;
+  record.service = event.service;
+  record.details = event.details;
+  Json metadata = Json::object();
+  if (!event.container.empty()) metadata["container"] = event.container;
+  if (!event.container_id.empty()) metadata["container_id"] = event.container_id;
+  if (event.exit_code) metadata["exit_code"] = *event.exit_code;
+  if (!event.command_id.empty()) metadata["job_id"] = event.command_id;
+  record.metadata = dump(metadata);
+  return record;
+}
+
+storage::EventRecord to_record(const protocol::CommandResult& result) {
+  storage::EventRecord record;
+  record.sequence = result.sequence;
+  record.scope = "command";
+  record.event_type = result.succeeded ? "succeeded" : "failed";
+  record.details = result.message;
+  record.metadata = dump(to_json(result));
+  return record;
+}
+
+}  // namespace portoser::fleet

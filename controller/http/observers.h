@@ -1,0 +1,56 @@
+/// What others may learn of requests: the audit trail and the counters. Both are called on the
+/// connection's thread, from many at once, and must not block or throw.
+#pragma once
+
+#include "controller/http/request.h"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace portoser::http {
+
+/// Never holds a query string or a body: secrets travel there.
+struct AuditEntry {
+  std::string user;  ///< `sub`; empty when nobody was recognised
+  std::string user_name;
+  Method method = Method::get;
+  std::string path;
+  unsigned status =
+      0;               ///< of the answer; for a socket that was refused the close code (4401, 4403)
+  std::string reason;  ///< of the error; empty for a success
+  std::string remote;
+  std::string request_id;
+  std::chrono::nanoseconds duration{};
+};
+
+/// Gets one entry for each mutating request and for each refusal (401, 403).
+class AuditSink {
+ public:
+  AuditSink() = default;
+  AuditSink(const AuditSink&) = delete;
+  AuditSink& operator=(const AuditSink&) = delete;
+  virtual ~AuditSink() = default;
+  virtual void record(const AuditEntry& entry) = 0;
+};
+
+/// For counters. `route` is the template ("/api/services/{service}") or "unmatched".
+class RequestObserver {
+ public:
+  RequestObserver() = default;
+  RequestObserver(const RequestObserver&) = delete;
+  RequestObserver& operator=(const RequestObserver&) = delete;
+  virtual ~RequestObserver() = default;
+  virtual void request_done(Method method,
+                            std::string_view route,
+                            unsigned status,
+                            std::chrono::nanoseconds duration) = 0;
+  virtual void socket_opened(std::string_view route) = 0;
+  virtual void socket_closed(std::string_view route) = 0;
+  virtual void frames_sent(std::string_view route, std::size_t count) = 0;
+  /// Frames that a client too slow for them did not get.
+  virtual void frames_dropped(std::string_view route, std::size_t count) = 0;
+};
+
+}  // namespace portoser::http

@@ -1,0 +1,69 @@
+/// The frames that wait for one client, and how it ends. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace portoser::http {
+
+struct CloseReason {
+  std::uint16_t code = 1000;
+  std::string text;
+};
+
+class Outbox {
+ public:
+  using Text = std::shared_ptr<const std::string>;
+  static constexpr std::size_t frame_limit = 256;
+  static constexpr std::size_t byte_limit = 1U << 20U;
+
+  /// What the writer does next.
+  struct Next {
+    enum class Kind { wait, frame, ping, close, end };
+    Kind kind = Kind::wait;
+    Text text{};
+    CloseReason reason{};
+  };
+
+  /// What an addition did.
+  struct Added {
+    bool wakes_writer = false;
+    std::size_t dropped = 0;  ///< frames lost because the limit was reached; the outbox closes
+  };
+
+  /// `key` empty: a frame of its own; else it takes the place of a waiting one of that key. A frame
+  /// larger than the limit is taken when nothing else waits.
+  Added add(std::string_view key, Text text);
+  /// Waiting frames go out first. True: the writer has to be woken.
+  bool close(CloseReason reason);
+  /// Asks for a ping. True: the writer has to be woken.
+  bool ping();
+  /// The peer is gone: nothing more is sent. True: the writer has to be woken.
+  bool end();
+
+  /// For the writer alone; `wait` means that it is going to sleep.
+  Next next();
+
+ private:
+  struct Frame {
+    std::string key;
+    Text text;
+  };
+  bool wake() { return std::exchange(is_asleep_, false); }
+
+  std::mutex mutex_;
+  std::deque<Frame> frames_;
+  std::size_t bytes_ = 0;
+  std::optional<CloseReason> close_;
+  bool wants_ping_ = false;
+  bool is_ended_ = false;
+  bool is_asleep_ = false;
+};
+
+}  // namespace portoser::http

@@ -1,0 +1,167 @@
+#include "controller/http/pipeline.h"
+
+#include "controller/http/respond.h"
+
+#include <fmt/format.h>
+
+namespace portoser::http {
+namespace {
+
+CallContext context_of(const Exchange& exchange) {
+  return CallContext{exchange.request, exchange.match.endpoint->parameters, exchange.match.values};
+}
+
+}  // namespace
+
+void Exchange::clear() {
+  request.clear();
+  match.clear();
+  response = {};
+  failure.reset();
+  started = {};
+}
+
+std::string_view route_name(const Exchange& exchange) {
+  return exchange.match.endpoint == nullptr ? "unmatched"
+                                            : std::string_view{exchange.match.endpoint->route.path};
+}
+
+Pipeline::Pipeline(Origins origins,
+                   Authenticator& authenticator,
+                   AuditSink& audit,
+                   RequestObserver& observer,
+                   const Clock& clock)
+    : origins_(std::move(origins)),
+      authenticator_(authenticator),
+      audit_(audit),
+      observer_(observer),
+      clock_(clock) {}
+
+Pipeline::Admission Pipeline::admit(Exchange& exchange, const Router& router) const {
+  auto& request = exchange.request;
+  try {
+    if (Origins::is_preflight(request)) {
+      exchange.response = origins_.preflight(request);
+      return Admission::answered;
+    }
+    require_route(exchange, router);
+    if (exchange.match.endpoint == nullptr) return Admission::answered;
+    // Sockets carry cookies from any page, and so do writes that need no preflight; only a header
+    // that pages cannot set proves that the caller means it.
+    const bool needs_origin =
+        exchange.is_socket() || (is_mutation(request.method) && !request.header("Authorization"));
+    if (needs_origin) origins_.require(request);
+    if (exchange.is_socket() && !request.wants_socket) {
+      throw Error{Code::bad_request, "this path is a WebSocket: connect to it as one"}.reason(
+          "UPGRADE_REQUIRED");
+    }
+    if (exchange.match.endpoint->route.role == Role::public_) return Admission::admitted;
+    auto user = authenticator_.recall(request);
+    if (!user) return Admission::unknown_user;
+    request.user = std::move(user);
+    require_role(exchange);
+    return Admission::admitted;
+  } catch (...) {
+    fail(exchange, to_error(std::current_exception(), request));
+    return Admission::answered;
+  }
+}
+
+asio::awaitable<bool> Pipeline::authenticate(Exchange& exchange) const {
+  try {
+    auto user = co_await authenticator_.authenticate(exchange.request);
+    exchange.request.user = std::make_shared<const User>(std::move(user));
+    require_role(exchange);
+    co_return true;
+  } catch (...) {
+    fail(exchange, to_error(std::current_exception(), exchange.request));
+  }
+  co_return false;
+}
+
+void Pipeline::run_at_once(Exchange& exchange) const {
+  try {
+    exchange.response = exchange.match.endpoint->at_once(context_of(exchange));
+  } catch (...) {
+    fail(exchange, to_error(std::current_exception(), exchange.request));
+  }
+}
+
+asio::awaitable<void> Pipeline::run(Exchange& exchange) const {
+  try {
+    exchange.response = co_await exchange.match.endpoint->later(context_of(exchange));
+  } catch (...) {
+    fail(exchange, to_error(std::current_exception(), exchange.request));
+  }
+}
+
+void Pipeline::fail(Exchange& exchange, Error error) const {
+  exchange.response = error_response(error, exchange.request, clock_.now());
+  if (exchange.response.status == 405) {
+    exchange.response.headers.emplace_back("Allow", exchange.match.allow);
+  }
+  exchange.failure = std::move(error);
+}
+
+void Pipeline::report(const Exchange& exchange, unsigned status) const {
+  const auto& request = exchange.request;
+  const auto duration = clock_.uptime() - exchange.started;
+  const bool is_refusal = exchange.failure && (exchange.failure->code() == Code::unauthenticated ||
+                                               exchange.failure->code() == Code::forbidden);
+  if (is_mutation(request.method) || is_refusal) {
+    AuditEntry entry;
+    entry.user = request.user->sub;
+    entry.user_name = request.user->name;
+    entry.method = request.method;
+    entry.path = request.path;
+    entry.status = status;
+    if (exchange.failure) entry.reason = exchange.failure->reason();
+    entry.remote = request.remote;
+    entry.request_id = request.request_id;
+    entry.duration = duration;
+    audit_.record(entry);
+  }
+  observer_.request_done(request.method, route_name(exchange), status, duration);
+}
+
+/// Leaves an endpoint in the match, or answers (a redirect, OPTIONS), or throws.
+void Pipeline::require_route(Exchange& exchange, const Router& router) const {
+  const auto& request = exchange.request;
+  auto& match = exchange.match;
+  router.find(request, match);
+  if (match.endpoint != nullptr) return;
+  if (!match.redirect.empty()) {
+    exchange.response.status = 307;
+    exchange.response.headers.emplace_back("Location", match.redirect);
+    return;
+  }
+  if (match.allow.empty()) {
+    throw Error{Code::not_found, fmt::format("there is nothing at {}", request.path), "path"}.hint(
+        "/openapi.json lists all paths");
+  }
+  if (request.method == Method::options) {
+    exchange.response.status = 204;
+    exchange.response.headers.emplace_back("Allow", match.allow + ", OPTIONS");
+    return;
+  }
+  throw Error{Code::bad_request,
+              fmt::format("{} is not a method of {}; these are: {}",
+                          to_string(request.method),
+                          request.path,
+                          match.allow)}
+      .reason("METHOD_NOT_ALLOWED");
+}
+
+void Pipeline::require_role(const Exchange& exchange) const {
+  const auto& request = exchange.request;
+  const auto role = exchange.match.endpoint->route.role;
+  if (request.user->has(role)) return;
+  throw Error{Code::forbidden,
+              fmt::format("\"{}\" needs the role {} for {} {}",
+                          request.user->name,
+                          to_string(role),
+                          to_string(request.method),
+                          request.path)};
+}
+
+}  // namespace portoser::http

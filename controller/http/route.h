@@ -1,0 +1,56 @@
+/// The table of routes: what each says about itself, and what runs when it is asked for.
+#pragma once
+
+#include "common/describe_json.h"
+#include "common/error.h"
+#include "common/tasks.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+#include "controller/http/websocket.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace portoser::http {
+
+/// A query parameter, for the documentation.
+struct Parameter {
+  std::string name;
+  std::string description{};
+  std::string type{"string"};  ///< of JSON Schema: "string", "integer", "boolean"
+};
+
+struct Route {
+  Method method = Method::get;
+  std::string path{};  ///< "/api/services/{service}/restart"
+  std::string summary{};
+  Role role = Role::viewer;
+  std::vector<Code> errors{};  ///< beyond those that every route may give
+  std::vector<Parameter> query{};
+  unsigned success_status = 200;
+  std::size_t body_limit = 1U << 20U;  ///< bytes; more is 413
+};
+
+struct SocketRoute {
+  std::string path{};
+  std::string summary{};
+  Role role = Role::viewer;
+  std::vector<Parameter> query{};
+};
+
+/// One row of the table. Exactly one of the three functions is set.
+struct Endpoint {
+  Route route;
+  std::vector<std::string> parameters;  ///< names in the path, in order
+  std::function<Response(CallContext)> at_once;
+  std::function<asio::awaitable<Response>(CallContext)> later;
+  std::function<asio::awaitable<void>(std::shared_ptr<WebSocket>)> socket;
+  Json request_schema;   ///< null: no body
+  Json response_schema;  ///< null: none, or of the handler's own making
+};
+
+}  // namespace portoser::http

@@ -1,0 +1,108 @@
+/// Jobs: everything that changes a host. Persisted before they begin, one at a time for each service,
+/// followed live, kept as history. All state lives on one executor (the fleet's strand); methods are
+/// called there unless they say "any thread".
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "controller/fleet/fleet.h"
+#include "controller/jobs/listener.h"
+#include "controller/jobs/run.h"
+#include "controller/storage/database.h"
+#include "controller/storage/job_store.h"
+
+namespace portoser::jobs {
+
+/// Throws to fail the job; `Error{conflict}` with reason ACTION_CANCELLED cancels it.
+using Work = std::function<asio::awaitable<void>(std::shared_ptr<Run>)>;
+
+struct Request {
+  std::string kind;     ///< start, stop, restart, rebuild
+  std::string service;
+  std::string host;
+  std::string created_by;
+  std::string details = "{}";  ///< JSON text: what else was asked for
+};
+
+struct Submitted {
+  std::string id;
+  bool joined = false;  ///< an identical job was under way already
+};
+
+/// Jobs under way, by service. Immutable.
+using Active = std::map<std::string, storage::JobRecord, std::less<>>;
+
+class Jobs {
+ public:
+  Jobs(storage::Database& database,
+       fleet::Fleet& fleet,
+       const Clock& clock,
+       asio::any_io_executor executor);
+
+  /// Before `start`.
+  void add_listener(Listener& listener) { listeners_.push_back(&listener); }
+  /// What a job of this kind does. Before `start`.
+  void add_kind(const std::string& kind, Work work) { kinds_[kind] = std::move(work); }
+
+  /// Takes up the jobs that the last run of the controller left unfinished.
+  asio::awaitable<void> start();
+  /// Leaves what runs on hosts alone; it is taken up at the next start.
+  asio::awaitable<void> stop();
+
+  /// Persists and begins the job. An identical one under way is joined; another one for the same
+  /// service is `Error{conflict}`, BUSY, whose details name it.
+  asio::awaitable<Submitted> submit(Request request);
+  /// Waits for its end. Unknown: `Error{not_found}`.
+  asio::awaitable<storage::JobRecord> wait(std::string id);
+  /// Asks the host to end it; the job ends when the host says so. Not under way: `Error{conflict}`.
+  asio::awaitable<storage::JobRecord> cancel(std::string id);
+
+  asio::awaitable<storage::JobRecord> find(std::string id);  ///< unknown: `Error{not_found}`
+  asio::awaitable<std::vector<storage::JobRecord>> list(storage::JobFilter filter);
+  asio::awaitable<std::vector<storage::JobLogLine>> log(std::string id,
+                                                        std::int64_t offset,
+                                                        std::int64_t limit);
+
+  /// A result for a job that was given up for lost: what really became of it.
+  void late_result(const storage::EventRecord& record);
+
+  [[nodiscard]] std::shared_ptr<const Active> active() const { return active_.load(); }  ///< any thread
+  [[nodiscard]] std::uint64_t version() const { return version_.load(); }  ///< any thread; moves with `active`
+
+ private:
+  struct Running {
+    std::shared_ptr<Run> run;
+    bool cancel_asked = false;
+    std::vector<std::shared_ptr<asio::steady_timer>> waiting;
+  };
+
+  void begin(std::shared_ptr<Run> run);
+  asio::awaitable<void> carry_out(std::shared_ptr<Run> run);
+  asio::awaitable<void> keep_flushing();
+  asio::awaitable<void> correct(std::string id, storage::EventRecord record);
+  asio::awaitable<void> prune();
+  void finish(storage::JobRecord& record, const Error* error) const;
+  void publish();
+
+  storage::JobStore store_;
+  fleet::Fleet& fleet_;
+  const Clock& clock_;
+  asio::any_io_executor executor_;
+  TaskGroup tasks_;
+  std::vector<Listener*> listeners_;
+  std::map<std::string, Work> kinds_;
+  std::map<std::string, Running> running_;  // by id
+  std::map<std::string, std::string> by_service_;
+  std::atomic<std::shared_ptr<const Active>> active_;
+  std::atomic<std::uint64_t> version_{0};
+};
+
+}  // namespace portoser::jobs

@@ -1,0 +1,21 @@
+/// What others may follow of jobs. Called on the jobs' executor; must not block.
+#pragma once
+
+#include "controller/storage/job_store.h"
+
+namespace portoser::jobs {
+
+class Listener {
+ public:
+  Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  virtual ~Listener() = default;
+
+  virtual void job_started(const storage::JobRecord& job) = 0;
+  virtual void job_step(const storage::JobRecord& job) = 0;
+  virtual void job_log(const storage::JobRecord& job, const storage::JobLogLine& line) = 0;
+  virtual void job_finished(const storage::JobRecord& job) = 0;
+};
+
+}  // namespace portoser::jobs

@@ -1,0 +1,79 @@
+#include "controller/registry/model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace portoser::registry {
+namespace {
+
+template <class Item, class Index>
+const Item* find_in(const std::vector<Item>& items, const Index& index, std::string_view name) {
+  const auto found = index.find(name);
+  return found == index.end() ? nullptr : &items[found->second];
+}
+
+template <class Item, class Index>
+bool add_to(std::vector<Item>& items, Index& index, Item item) {
+  if (!index.emplace(item.name, items.size()).second) {
+    return false;
+  }
+  items.push_back(std::move(item));
+  return true;
+}
+
+}  // namespace
+
+bool Service::quarantined() const {
+  return std::any_of(config_errors.begin(), config_errors.end(), [](const Finding& finding) {
+    return finding.severity == Severity::error;
+  });
+}
+
+const Host* Registry::find_host(std::string_view name) const {
+  return find_in(hosts_, host_index_, name);
+}
+
+const Service* Registry::find_service(std::string_view name) const {
+  return find_in(services_, service_index_, name);
+}
+
+std::vector<std::string> Registry::compose_candidates(const Service& service) const {
+  return candidates(service, service.docker_compose);
+}
+
+std::vector<std::string> Registry::service_file_candidates(const Service& service) const {
+  return candidates(service, service.service_file);
+}
+
+std::vector<std::string> Registry::candidates(const Service& service,
+                                              const std::string& path) const {
+  std::vector<std::string> found;
+  if (path.empty()) {
+    return found;
+  }
+  if (path.front() == '/') {
+    found.push_back(path);
+  }
+  const auto* host = service.current_host ? find_host(*service.current_host) : nullptr;
+  if (host != nullptr && !host->path.empty()) {
+    auto base = host->path;
+    while (!base.empty() && base.back() == '/') {
+      base.pop_back();
+    }
+    auto joined = base + (path.front() == '/' ? "" : "/") + path;
+    if (std::find(found.begin(), found.end(), joined) == found.end()) {
+      found.push_back(std::move(joined));
+    }
+  }
+  return found;
+}
+
+bool Registry::add(Host host) {
+  return add_to(hosts_, host_index_, std::move(host));
+}
+
+bool Registry::add(Service service) {
+  return add_to(services_, service_index_, std::move(service));
+}
+
+}  // namespace portoser::registry

@@ -1,0 +1,119 @@
+#include "controller/storage/database.h"
+
+#include "common/error.h"
+#include "controller/storage/connection.h"
+#include "controller/storage/readers.h"
+#include "controller/storage/schema.h"
+#include "controller/storage/writer.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <string>
+#include <system_error>
+
+namespace portoser::storage {
+namespace {
+
+std::filesystem::path beside(std::filesystem::path path, const char* ending) {
+  path += ending;
+  return path;
+}
+
+FileLock lock_for_one(const std::filesystem::path& path) {
+  try {
+    return FileLock{beside(path, ".lock")};
+  } catch (const Error& error) {
+    if (error.code() == Code::conflict) {
+      throw Error{Code::conflict,
+                  fmt::format("another controller uses the database {}", path.string()),
+                  path.string()}
+          .reason("DATABASE_IN_USE")
+          .hint("stop it first, or give this one a data folder of its own");
+    }
+    throw;
+  }
+}
+
+std::uint64_t size_of(const std::filesystem::path& path) {
+  std::error_code missing;
+  const auto size = std::filesystem::file_size(path, missing);
+  return missing ? 0 : size;
+}
+
+std::exception_ptr refusal(WorkQueue::Offered offered) {
+  if (offered == WorkQueue::Offered::full) {
+    return std::make_exception_ptr(
+        Error{Code::unavailable,
+              "the database has too much to do: this was not stored or looked up"}
+            .reason("STORAGE_BUSY")
+            .hint("try again in a moment; if it stays so, the disk is too slow"));
+  }
+  return std::make_exception_ptr(
+      Error{Code::unavailable, "the controller is stopping: its database is closed"}.reason(
+          "STORAGE_FAILED"));
+}
+
+/// Resumes a waiting coroutine on its own executor, which is kept running until then.
+template <class Handler>
+std::function<void(std::exception_ptr)> resuming(Handler handler) {
+  const auto executor = asio::get_associated_executor(handler);
+  auto keep_running = asio::make_work_guard(executor);
+  auto waiting = std::make_shared<Handler>(std::move(handler));
+  return [executor, keep_running, waiting](std::exception_ptr failure) {
+    asio::post(executor, [handler = std::move(*waiting), failure = std::move(failure)]() mutable {
+      std::move(handler)(failure);
+    });
+  };
+}
+
+}  // namespace
+
+Database::Database(std::filesystem::path path, const Clock& clock, DatabaseOptions options)
+    : path_(std::move(path)), lock_(lock_for_one(path_)) {
+  with_plain_errors(path_, [&] {
+    auto connection = std::make_unique<Connection>(path_, Connection::Mode::write);
+    migrate(*connection, embedded_migrations(), clock);
+    readers_ = std::make_unique<Readers>(path_, options.readers, options.queue_limit);
+    writer_ = std::make_unique<Writer>(std::move(connection), options.queue_limit);
+  });
+}
+
+Database::~Database() = default;
+
+DatabaseStats Database::stats() const {
+  DatabaseStats stats;
+  stats.commits = writer_->commits();
+  stats.items = writer_->items();
+  stats.failures = writer_->failures();
+  stats.queue_depth = writer_->waiting();
+  stats.last_commit = writer_->last_commit();
+  stats.size_bytes = size_of(path_) + size_of(beside(path_, "-wal"));
+  return stats;
+}
+
+asio::awaitable<void> Database::wait_in(WorkQueue& queue, std::function<void(Connection&)> work) {
+  // Nothing of this coroutine may be touched once the item is taken: it may be resumed by then.
+  auto hand_over = [&queue](auto handler, std::function<void(Connection&)> taken) {
+    Item item{std::move(taken), resuming(std::move(handler))};
+    const auto offered = queue.offer(item);
+    if (offered != WorkQueue::Offered::taken) {
+      item.done(refusal(offered));
+    }
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+      std::move(hand_over), asio::use_awaitable, std::move(work));
+}
+
+WorkQueue& Database::writer_queue() {
+  return writer_->queue();
+}
+
+WorkQueue& Database::reader_queue() {
+  return readers_->queue();
+}
+
+}  // namespace portoser::storage

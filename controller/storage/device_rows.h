@@ -1,0 +1,27 @@
+/// The devices table as other stores of the room use it, inside their own transaction.
+#pragma once
+
+#include "controller/storage/device_store.h"
+
+#include <optional>
+#include <string>
+
+namespace portoser::storage {
+
+class Connection;
+
+/// As `DeviceStore::insert`.
+void insert_device(Connection& connection, const DeviceRecord& record);
+/// As `DeviceStore::replace_key`.
+void replace_device_key(Connection& connection,
+                        const std::string& id,
+                        const std::string& public_key);
+/// As `DeviceStore::update_facts`.
+void update_device_facts(Connection& connection,
+                         const std::string& id,
+                         const std::string& facts,
+                         const std::string& agent_version);
+/// The device of that name that is not removed.
+std::optional<DeviceRecord> device_named(Connection& connection, const std::string& name);
+
+}  // namespace portoser::storage

@@ -1,0 +1,60 @@
+/// The hosts that joined: name, public key, facts, and how far their events are stored.
+/// Any thread; the methods are coroutines as `Database` describes them.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::storage {
+
+class Database;
+
+struct DeviceRecord {
+  std::string id;                  ///< a ULID
+  std::string name;                ///< a host key of registry.yml
+  std::string public_key;          ///< CURVE, Z85: 40 characters
+  std::string state = "approved";  ///< "approved", "pending" or "removed"
+  Time registered_at;
+  std::optional<Time> last_seen_at;
+  std::string facts = "{}";  ///< JSON text
+  std::string agent_version;
+  std::string spool_epoch;          ///< of the newest stored event
+  std::int64_t acked_sequence = 0;  ///< the highest stored sequence of that epoch
+};
+
+struct DeviceSeen {
+  std::string id;
+  Time last_seen;
+};
+
+class DeviceStore {
+ public:
+  explicit DeviceStore(Database& database) : database_(database) {}
+
+  /// By name; the removed ones too.
+  asio::awaitable<std::vector<DeviceRecord>> all();
+  /// `Error{conflict}`: NAME_TAKEN by a device that is not removed; KEY_TAKEN by any device.
+  asio::awaitable<void> insert(DeviceRecord record);
+
+  // An id that is not there is `Error{not_found}`, but for `touch`.
+  asio::awaitable<void> update_facts(std::string id, std::string facts, std::string agent_version);
+  /// Ignores ids that are not there.
+  asio::awaitable<void> touch(std::vector<DeviceSeen> seen);
+  /// "removed" frees the name and keeps the key from joining again; back from there the name may be
+  /// NAME_TAKEN.
+  asio::awaitable<void> set_state(std::string id, std::string state);
+  /// KEY_TAKEN as in `insert`.
+  asio::awaitable<void> replace_key(std::string id, std::string public_key);
+  /// Forgets the device, its key too, so that the host may join anew. Its events stay.
+  asio::awaitable<void> remove(std::string id);
+
+ private:
+  Database& database_;
+};
+
+}  // namespace portoser::storage

@@ -1,0 +1,143 @@
+#include "controller/storage/event_store.h"
+
+#include "controller/storage/connection.h"
+#include "controller/storage/database.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace portoser::storage {
+namespace {
+
+constexpr std::int64_t most_events = 100'000;
+
+/// 0: it was there.
+std::int64_t insert_event(Connection& connection, const EventRecord& event) {
+  auto insert = connection.query(
+      "INSERT INTO events (device_id, spool_epoch, sequence, time, time_estimated, scope, "
+      "event_type, "
+      "service, machine, details, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (device_id, spool_epoch, sequence) WHERE device_id <> '' DO NOTHING "
+      "RETURNING id");
+  insert.bind(event.device_id,
+              event.spool_epoch,
+              event.sequence,
+              event.time,
+              event.time_estimated,
+              event.scope,
+              event.event_type,
+              event.service,
+              event.machine,
+              event.details,
+              event.metadata);
+  std::int64_t id = 0;
+  if (insert.next()) {
+    insert.read(id);
+  }
+  return id;
+}
+
+/// A new epoch (the agent lost its spool) counts from its own beginning.
+void move_acked_sequence(Connection& connection, const EventRecord& event) {
+  connection
+      .query(
+          "UPDATE devices SET acked_sequence = "
+          "CASE WHEN spool_epoch = ? THEN max(acked_sequence, ?) ELSE ? END, spool_epoch = ? "
+          "WHERE id = ?")
+      .bind(event.spool_epoch, event.sequence, event.sequence, event.spool_epoch, event.device_id)
+      .run();
+}
+
+template <class Value>
+void add_condition(std::string& sql, const std::optional<Value>& value, const char* condition) {
+  if (value) {
+    sql += condition;
+  }
+}
+
+template <class Value>
+void bind_if_wanted(Query& query, const std::optional<Value>& value) {
+  if (value) {
+    query.bind(*value);
+  }
+}
+
+std::string text_of(const EventFilter& filter) {
+  std::string sql =
+      "SELECT id, device_id, spool_epoch, sequence, time, time_estimated, scope, event_type, "
+      "service, "
+      "machine, details, metadata FROM events WHERE 1";
+  add_condition(sql, filter.service, " AND service = ?");
+  add_condition(sql, filter.machine, " AND machine = ?");
+  add_condition(sql, filter.scope, " AND scope = ?");
+  add_condition(sql, filter.event_type, " AND event_type = ?");
+  add_condition(sql, filter.since_id, " AND id > ?");
+  add_condition(sql, filter.before_id, " AND id < ?");
+  add_condition(sql, filter.since, " AND time >= ?");
+  add_condition(sql, filter.before, " AND time < ?");
+  return sql + (filter.newest_first ? " ORDER BY id DESC LIMIT ?" : " ORDER BY id LIMIT ?");
+}
+
+std::vector<EventRecord> list_events(Connection& connection, const EventFilter& filter) {
+  auto rows = connection.query(text_of(filter));
+  bind_if_wanted(rows, filter.service);
+  bind_if_wanted(rows, filter.machine);
+  bind_if_wanted(rows, filter.scope);
+  bind_if_wanted(rows, filter.event_type);
+  bind_if_wanted(rows, filter.since_id);
+  bind_if_wanted(rows, filter.before_id);
+  bind_if_wanted(rows, filter.since);
+  bind_if_wanted(rows, filter.before);
+  rows.bind(std::clamp(filter.limit, std::int64_t{0}, most_events));
+  std::vector<EventRecord> events;
+  while (rows.next()) {
+    auto& event = events.emplace_back();
+    rows.read(event.id,
+              event.device_id,
+              event.spool_epoch,
+              event.sequence,
+              event.time,
+              event.time_estimated,
+              event.scope,
+              event.event_type,
+              event.service,
+              event.machine,
+              event.details,
+              event.metadata);
+  }
+  return events;
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<std::int64_t>> EventStore::append(std::vector<EventRecord> events) {
+  return database_.write([events = std::move(events)](Connection& connection) {
+    std::vector<std::int64_t> ids;
+    ids.reserve(events.size());
+    for (const auto& event : events) {
+      ids.push_back(insert_event(connection, event));
+      if (!event.device_id.empty()) {
+        move_acked_sequence(connection, event);
+      }
+    }
+    return ids;
+  });
+}
+
+asio::awaitable<std::vector<EventRecord>> EventStore::list(EventFilter filter) {
+  return database_.read([filter = std::move(filter)](Connection& connection) {
+    return list_events(connection, filter);
+  });
+}
+
+asio::awaitable<std::int64_t> EventStore::last_id() {
+  return database_.read([](Connection& connection) {
+    auto row = connection.query("SELECT coalesce(max(id), 0) FROM events");
+    std::int64_t id = 0;
+    row.next();
+    row.read(id);
+    return id;
+  });
+}
+
+}  // namespace portoser::storage

@@ -1,0 +1,63 @@
+/// What happened to services, containers and hosts, in the order in which the controller learned
+/// it. Any thread; the methods are coroutines as `Database` describes them.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::storage {
+
+class Database;
+
+struct EventRecord {
+  std::int64_t id = 0;      ///< given by the store, rising, never given twice
+  std::string device_id;    ///< empty: the controller's own event
+  std::string spool_epoch;  ///< with `sequence`: which event of the device this is
+  std::int64_t sequence = 0;
+  Time time;                    ///< the controller's time
+  bool time_estimated = false;  ///< from an earlier boot of the host
+  std::string scope;            ///< "service", "container" or "host"
+  std::string event_type;  ///< "start", "stop", "failure", "recovery", "restart", "deployment" ...
+  std::string service;     ///< empty: none
+  std::string machine;
+  std::string details;
+  std::string metadata = "{}";  ///< JSON text
+};
+
+/// Empty members select everything.
+struct EventFilter {
+  std::optional<std::string> service;
+  std::optional<std::string> machine;
+  std::optional<std::string> scope;
+  std::optional<std::string> event_type;
+  std::optional<std::int64_t> since_id;   ///< only events after this one
+  std::optional<std::int64_t> before_id;  ///< only events before this one
+  std::optional<Time> since;              ///< at or after this moment
+  std::optional<Time> before;             ///< before this moment
+  bool newest_first = true;               ///< by id
+  std::int64_t limit = 100;               ///< at most 100,000 are given
+};
+
+class EventStore {
+ public:
+  explicit EventStore(Database& database) : database_(database) {}
+
+  /// Stores events (their `id` is ignored) and, in the same transaction, how far those of each
+  /// device are stored (`DeviceRecord::acked_sequence`). Returns the id of each, or 0 for an event
+  /// of a device that was there already: by (device_id, spool_epoch, sequence), so an agent may
+  /// send one twice.
+  asio::awaitable<std::vector<std::int64_t>> append(std::vector<EventRecord> events);
+  asio::awaitable<std::vector<EventRecord>> list(EventFilter filter);
+  /// 0: there are none.
+  asio::awaitable<std::int64_t> last_id();
+
+ private:
+  Database& database_;
+};
+
+}  // namespace portoser::storage

@@ -1,0 +1,89 @@
+/// Jobs, what they wrote, and their history.
+/// Any thread; the methods are coroutines as `Database` describes them.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::storage {
+
+class Database;
+
+struct JobRecord {
+  std::string id;  ///< a ULID: jobs sort by the time they were made
+  std::string kind;
+  std::string service;
+  std::string host;
+  std::string state;  ///< "queued", "running"; "succeeded", "failed", "cancelled", "interrupted"
+  std::string step;
+  std::string created_by;
+  Time created_at;
+  std::optional<Time> started_at;
+  std::optional<Time> finished_at;
+  std::string error_code;  ///< this and the next three: empty without an error
+  std::string error_reason;
+  std::string error_message;
+  std::string error_hint;
+  std::string command_id;      ///< of the command at the agent; empty: none yet
+  std::string request = "{}";  ///< JSON text
+  std::string fingerprint;     ///< equal for identical requests
+  std::string last_output;
+};
+
+struct JobLogLine {
+  std::int64_t number = 0;  ///< from 0, given by whoever writes the log
+  Time time;
+  std::string step;
+  std::string text;
+};
+
+/// Empty members select everything.
+struct JobFilter {
+  std::optional<std::string> state;
+  std::optional<std::string> service;
+  std::optional<std::string> host;
+  std::optional<std::string> before_id;  ///< only jobs made before this one
+  std::int64_t limit = 100;              ///< at most 1000 are given
+};
+
+class JobStore {
+ public:
+  /// The log of a job keeps its first and its newest lines, this many of each; what lies between is
+  /// dropped, so a reader sees a gap in the numbers.
+  static constexpr std::int64_t kept_log_lines = 5000;
+
+  explicit JobStore(Database& database) : database_(database) {}
+
+  /// An id that is there: `Error{conflict}`.
+  asio::awaitable<void> insert(JobRecord record);
+  /// Replaces everything but id, kind, created_by, created_at, request and fingerprint.
+  /// `Error{not_found}`, JOB_UNKNOWN.
+  asio::awaitable<void> update(JobRecord record);
+  /// A number that is there is ignored. `Error{not_found}`, JOB_UNKNOWN.
+  asio::awaitable<void> append_log(std::string job_id, std::vector<JobLogLine> lines);
+
+  asio::awaitable<std::optional<JobRecord>> find(std::string id);
+  /// Newest first.
+  asio::awaitable<std::vector<JobRecord>> list(JobFilter filter);
+  /// Lines with a number of at least `offset`, in order; at most `limit`, and at most 10,000.
+  asio::awaitable<std::vector<JobLogLine>> log(std::string job_id,
+                                               std::int64_t offset,
+                                               std::int64_t limit);
+  /// Queued and running, oldest first.
+  asio::awaitable<std::vector<JobRecord>> unfinished();
+
+  /// Deletes jobs that finished before that moment, the oldest first, with their logs, and leaves
+  /// at least `keep` finished ones. In small transactions, so that others write meanwhile. Returns
+  /// how many it deleted.
+  asio::awaitable<std::int64_t> delete_finished_before(Time moment, std::int64_t keep);
+
+ private:
+  Database& database_;
+};
+
+}  // namespace portoser::storage

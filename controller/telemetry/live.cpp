@@ -1,0 +1,77 @@
+#include "controller/telemetry/live.h"
+
+#include <utility>
+
+namespace portoser::telemetry {
+
+template <class Change>
+void Live::change(const std::string& host, Change apply) {
+  const std::lock_guard lock{mutex_};
+  auto& entry = hosts_[host];
+  auto next = entry ? std::make_shared<HostLive>(*entry) : std::make_shared<HostLive>();
+  apply(*next);
+  entry = std::move(next);
+  version_.fetch_add(1);
+}
+
+void Live::on_sample(const std::string& host, Time when, protocol::Sample sample) {
+  samples_.fetch_add(1);
+  const auto known = this->host(host);
+  if (known && known->sample && when <= known->sample_at) {
+    late_samples_.fetch_add(1);  // from while the host was cut off: not what is true now
+    return;
+  }
+  auto newest = std::make_shared<const protocol::Sample>(std::move(sample));
+  change(host, [&](HostLive& entry) {
+    entry.previous = std::exchange(entry.sample, std::move(newest));
+    entry.previous_at = std::exchange(entry.sample_at, when);
+  });
+  for (auto* listener : listeners_) listener->sample_arrived(host);
+}
+
+void Live::on_state(const std::string& host, Time when, protocol::State state) {
+  auto newest = std::make_shared<const protocol::State>(std::move(state));
+  change(host, [&](HostLive& entry) {
+    entry.state = std::move(newest);
+    entry.state_at = when;
+  });
+  state_version_.fetch_add(1);
+}
+
+void Live::on_event(const storage::EventRecord& event) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (event.scope == "service") {
+      ++event_counts_[{event.service, event.machine, event.event_type}];
+    }
+  }
+  for (auto* listener : listeners_) listener->event_arrived(event);
+}
+
+void Live::on_late_result(const storage::EventRecord& result) {
+  if (late_result_) late_result_(result);
+}
+
+void Live::on_liveness(const std::string& host, fleet::Liveness before, fleet::Liveness after) {
+  change(host, [&](HostLive& entry) { entry.liveness = after; });
+  state_version_.fetch_add(1);
+  for (auto* listener : listeners_) listener->liveness_changed(host, before, after);
+}
+
+std::shared_ptr<const HostLive> Live::host(const std::string& name) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = hosts_.find(name);
+  return found == hosts_.end() ? nullptr : found->second;
+}
+
+HostLives Live::hosts() const {
+  const std::lock_guard lock{mutex_};
+  return hosts_;
+}
+
+Live::EventCounts Live::event_counts() const {
+  const std::lock_guard lock{mutex_};
+  return event_counts_;
+}
+
+}  // namespace portoser::telemetry

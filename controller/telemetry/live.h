@@ -1,0 +1,95 @@
+/// What is known of every host right now: its newest sample, its newest state, its liveness. Written
+/// by the fleet on its executor; read from any thread as immutable values.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "controller/fleet/listener.h"
+#include "protocol/messages.h"
+
+namespace portoser::telemetry {
+
+/// One host. A null sample or state was never received since the controller started.
+struct HostLive {
+  std::shared_ptr<const protocol::Sample> sample;
+  Time sample_at;  ///< controller's time of its measurement
+  std::shared_ptr<const protocol::Sample> previous;  ///< the sample before, for rates
+  Time previous_at;
+  std::shared_ptr<const protocol::State> state;
+  Time state_at;
+  fleet::Liveness liveness = fleet::Liveness::unknown;
+};
+
+using HostLives = std::map<std::string, std::shared_ptr<const HostLive>, std::less<>>;
+
+/// Who follows changes. Called on the fleet's executor; must not block.
+class LiveListener {
+ public:
+  LiveListener() = default;
+  LiveListener(const LiveListener&) = delete;
+  LiveListener& operator=(const LiveListener&) = delete;
+  virtual ~LiveListener() = default;
+
+  virtual void sample_arrived(const std::string& host) = 0;
+  virtual void event_arrived(const storage::EventRecord& event) = 0;
+  virtual void liveness_changed(const std::string& host,
+                                fleet::Liveness before,
+                                fleet::Liveness after) = 0;
+};
+
+class Live : public fleet::Listener {
+ public:
+  /// Before the fleet starts.
+  void add_listener(LiveListener& listener) { listeners_.push_back(&listener); }
+  void on_late_result_call(std::function<void(const storage::EventRecord&)> call) {
+    late_result_ = std::move(call);
+  }
+
+  void on_sample(const std::string& host, Time when, protocol::Sample sample) override;
+  void on_state(const std::string& host, Time when, protocol::State state) override;
+  void on_event(const storage::EventRecord& event) override;
+  void on_late_result(const storage::EventRecord& result) override;
+  void on_liveness(const std::string& host,
+                   fleet::Liveness before,
+                   fleet::Liveness after) override;
+
+  /// Any thread. Null: nothing is known of that host.
+  [[nodiscard]] std::shared_ptr<const HostLive> host(const std::string& name) const;
+  [[nodiscard]] HostLives hosts() const;  ///< any thread
+  /// Moves with every change of a state or a liveness. Any thread.
+  [[nodiscard]] std::uint64_t state_version() const { return state_version_.load(); }
+  /// Moves with every sample too. Any thread.
+  [[nodiscard]] std::uint64_t version() const { return version_.load(); }
+
+  // Counted since the start; any thread.
+  [[nodiscard]] std::uint64_t samples() const { return samples_.load(); }
+  [[nodiscard]] std::uint64_t late_samples() const { return late_samples_.load(); }
+  /// Events by service, machine and type.
+  using EventCounts = std::map<std::array<std::string, 3>, std::uint64_t>;
+  [[nodiscard]] EventCounts event_counts() const;
+
+ private:
+  template <class Change>
+  void change(const std::string& host, Change apply);
+
+  std::vector<LiveListener*> listeners_;
+  std::function<void(const storage::EventRecord&)> late_result_;
+  mutable std::mutex mutex_;  // guards the next two; held for a copy of pointers at most
+  HostLives hosts_;
+  EventCounts event_counts_;
+  std::atomic<std::uint64_t> state_version_{0};
+  std::atomic<std::uint64_t> version_{0};
+  std::atomic<std::uint64_t> samples_{0};
+  std::atomic<std::uint64_t> late_samples_{0};
+};
+
+}  // namespace portoser::telemetry

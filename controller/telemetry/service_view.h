@@ -1,0 +1,64 @@
+/// A service and a host as people are shown them: computed from the registry and what is live. Pure;
+/// any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/registry/model.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser::telemetry {
+
+/// A value older than this is shown as stale.
+inline constexpr std::chrono::seconds stale_after{15};
+
+struct ServiceStatus {
+  std::string status;  ///< running, stopped, unknown
+  std::string health;  ///< healthy, unhealthy, stopped, unknown
+  std::string reason;  ///< why it is unknown or unhealthy; may be empty
+};
+
+/// `host` is null when nothing is known of it.
+ServiceStatus status_of(const registry::Service& service, const HostLive* host);
+
+/// What a service uses, all its containers together. Empty members are unknown.
+struct ServiceUsage {
+  std::optional<double> cpu_percent;  ///< of the whole machine
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<std::int64_t> memory_total_bytes;  ///< its limit, or the host's memory without one
+  std::optional<std::int64_t> receive_bytes;
+  std::optional<std::int64_t> transmit_bytes;
+  std::optional<double> receive_bytes_per_second;
+  std::optional<double> transmit_bytes_per_second;
+};
+
+/// Nothing when the service has no container in the newest sample.
+std::optional<ServiceUsage> usage_of(const std::string& service, const HostLive& host);
+
+/// The disk that stands for the host: the one mounted at "/", else the largest. Null without any.
+const protocol::DiskSample* main_disk(const protocol::Sample& sample);
+
+struct NetworkTotals {
+  std::int64_t receive_bytes = 0;
+  std::int64_t transmit_bytes = 0;
+  std::optional<double> receive_bytes_per_second;
+  std::optional<double> transmit_bytes_per_second;
+};
+NetworkTotals network_of(const protocol::Sample& sample);
+
+/// How a host's metrics stand, in the words of /api/metrics: ok, error, unavailable, offline.
+struct HostMetricsStatus {
+  std::string status;
+  std::string error;  ///< empty when it is ok
+  bool stale = false;
+  std::optional<double> age_seconds;
+};
+HostMetricsStatus metrics_status_of(const HostLive* host, Time now);
+
+/// The same liveness in the words of /api/machines and of /api/devices.
+std::string machine_status(fleet::Liveness liveness);
+std::string device_status(const HostLive* host);
+
+}  // namespace portoser::telemetry

@@ -1,0 +1,31 @@
+/// CURVE keys and the options that every socket of ours has.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace zmq {
+class socket_t;
+}
+
+namespace portoser::protocol {
+
+/// A CURVE key pair, both halves in Z85 (40 letters).
+struct KeyPair {
+  std::string public_key;
+  std::string secret_key;
+};
+
+KeyPair make_key_pair();
+/// The public half that belongs to a secret key. Not a key: `Error{invalid}`.
+std::string public_key_of(const std::string& secret_key);
+bool is_key(std::string_view text);  ///< 40 letters of the Z85 alphabet
+
+/// The controller's side; whoever sets this serves ZAP too, or libzmq admits every key.
+void make_curve_server(zmq::socket_t& socket, const std::string& secret_key);
+void make_curve_client(zmq::socket_t& socket, const KeyPair& own, const std::string& server_key);
+
+/// Message size limit, heartbeats, a bounded queue, and no lingering at the end.
+void set_common_options(zmq::socket_t& socket);
+
+}  // namespace portoser::protocol

@@ -1,0 +1,66 @@
+#include "tests/support/images.h"
+
+#include "common/error.h"
+#include "tests/support/temp_folder.h"
+
+#include <sstream>
+
+namespace portoser::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto busybox = "/bin/busybox";
+
+constexpr auto start_web = R"(#!/bin/sh
+echo "${GREETING:-hello} from $(hostname)" > /www/index.html
+echo ok > /www/health
+httpd -f -p "${PORT:-8080}" -h /www &
+trap "kill $!; exit 0" TERM INT
+wait
+)";
+
+constexpr auto health_check =
+    R"(HEALTHCHECK --interval=1s --timeout=3s --retries=2 )"
+    R"(CMD wget -q -O /dev/null "http://127.0.0.1:${PORT:-8080}/health")";
+
+/// The images' root as a tar file; both have the same one.
+fs::path make_root(const TempFolder& folder) {
+  if (!fs::exists(busybox)) {
+    throw Error{Code::unavailable,
+                "/bin/busybox is not there: packaging/install-dependencies test installs it"};
+  }
+  const auto root = folder / "root";
+  for (const auto* name : {"bin", "etc", "root", "tmp", "var", "www"}) make_folder(root / name);
+  write_file_atomic(root / "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+  write_file_atomic(root / "etc/group", "root:x:0:\n");
+  write_file_atomic(root / "bin/start-web", start_web, 0755);
+  std::istringstream applets{must_run({busybox, "--list"})};
+  for (std::string applet; std::getline(applets, applet);) {
+    if (applet != "busybox") fs::create_symlink("busybox", root / "bin" / applet);
+  }
+  fs::copy_file(busybox, root / "bin/busybox");
+  auto archive = folder / "root.tar";
+  must_run({"tar", "-C", root.string(), "-cf", archive.string(), "."});
+  return archive;
+}
+
+}  // namespace
+
+void load_images(const PrivateEngine& engine) {
+  if (engine.try_docker({"image", "inspect", httpd_image}).exit_status == 0) return;
+  const TempFolder folder{"image"};
+  const auto archive = make_root(folder).string();
+  engine.docker({"import", "--change", "CMD [\"sh\"]", archive, busybox_image});
+  engine.docker({"import",
+                 "--change",
+                 "CMD [\"start-web\"]",
+                 "--change",
+                 "EXPOSE 8080",
+                 "--change",
+                 health_check,
+                 archive,
+                 httpd_image});
+}
+
+}  // namespace portoser::test

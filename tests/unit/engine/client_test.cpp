@@ -1,0 +1,338 @@
+#include "agent/engine/client.h"
+
+#include "common/error.h"
+#include "tests/unit/engine/fake_engine.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <unistd.h>
+
+namespace portoser::agent::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr auto version_body = R"({"Version":"20.10.24","ApiVersion":"1.41"})";
+
+std::string container_body(const std::string& id) {
+  return fmt::format(R"({{"Id":"{0}","Name":"/name-{0}","State":{{"Status":"running","Pid":7}}}})",
+                     id);
+}
+
+std::string event_line(const std::string& action, const std::string& id) {
+  return fmt::format(
+      "{{\"Type\":\"container\",\"Action\":\"{}\",\"Actor\":{{\"ID\":\"{}\"}},\"timeNano\":5}}\n",
+      action,
+      id);
+}
+
+class EngineClient : public testing::Test {
+ protected:
+  EngineClient() { engine.answer("GET /version", 200, version_body); }
+
+  /// Runs the context until the work has ended; its result or its exception is the caller's.
+  template <class T>
+  T run(asio::awaitable<T> work) {
+    context.restart();
+    std::exception_ptr failure;
+    std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
+    auto guarded = detail::as_outcome<T>(std::move(work));
+    asio::co_spawn(
+        context, std::move(guarded), [&](const std::exception_ptr&, detail::Outcome<T> outcome) {
+          failure = outcome.failure;
+          value = std::move(outcome.value);
+          context.stop();
+        });
+    context.run_for(std::chrono::minutes{1});
+    if (failure) std::rethrow_exception(failure);
+    if (!value) throw std::runtime_error{"the call did not end"};
+    if constexpr (!std::is_void_v<T>) return std::move(*value);
+  }
+
+  /// The `Error` that the work ends with.
+  template <class T>
+  Error error_of(asio::awaitable<T> work) {
+    try {
+      run(std::move(work));
+    } catch (const Error& error) {
+      return error;
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "not an Error: " << error.what();
+      return Error{Code::internal, "not an Error"};
+    }
+    ADD_FAILURE() << "no Error";
+    return Error{Code::internal, "no Error"};
+  }
+
+  void stream(std::vector<std::string> writes, bool hold = false) {
+    Script script;
+    script.writes = std::move(writes);
+    script.hold = hold;
+    engine.answer("GET /v1.41/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
+                  std::move(script));
+  }
+
+  Error follow(std::int64_t since_ns = 0) {
+    return error_of(client.follow_events(
+        since_ns,
+        [this] { ++connected; },
+        [this](ContainerEvent event) { events.push_back(event.action + " " + event.id); }));
+  }
+
+  asio::io_context context;
+  FakeEngine engine{context};
+  Client client{context.get_executor(), engine.socket_path(), std::chrono::minutes{1}};
+  Client hasty{context.get_executor(), engine.socket_path(), std::chrono::milliseconds{50}};
+  int connected = 0;
+  std::vector<std::string> events;
+};
+
+TEST_F(EngineClient, AsksTheVersionOnceAndUsesItInEveryPath) {
+  engine.answer("GET /v1.41/containers/a1/json", 200, container_body("a1"));
+  EXPECT_EQ(run(client.inspect("a1")).name, "name-a1");
+  run(client.inspect("a1"));
+  EXPECT_THAT(
+      engine.requests(),
+      ElementsAre(
+          "GET /version", "GET /v1.41/containers/a1/json", "GET /v1.41/containers/a1/json"));
+}
+
+TEST_F(EngineClient, AsksTheVersionAgainAfterAFailure) {
+  engine.answer("GET /v1.41/containers/a1/json", 500, "{\"message\":\"broken\"}");
+  error_of(client.inspect("a1"));
+  engine.answer("GET /version", 200, R"({"Version":"28.1.0","ApiVersion":"1.49"})");
+  engine.answer("GET /v1.49/containers/a1/json", 200, container_body("a1"));
+  EXPECT_EQ(run(client.inspect("a1")).id, "a1");
+}
+
+TEST_F(EngineClient, KeepsTheVersionWhenOneContainerIsGone) {
+  EXPECT_EQ(error_of(client.inspect("gone")).code(), Code::not_found);
+  EXPECT_EQ(error_of(client.inspect("gone")).code(), Code::not_found);
+  EXPECT_EQ(std::count(engine.requests().begin(), engine.requests().end(), "GET /version"), 1);
+}
+
+TEST_F(EngineClient, InspectsEveryContainerFourSideBySideAndLeavesOutTheVanished) {
+  std::string list = "[";
+  for (int i = 0; i < 20; ++i) {
+    const auto id = fmt::format("c{}", i);
+    list += fmt::format("{}{{\"Id\":\"{}\"}}", i == 0 ? "" : ",", id);
+    if (i != 13) engine.answer("GET /v1.41/containers/" + id + "/json", 200, container_body(id));
+  }
+  engine.answer("GET /v1.41/containers/json?all=1", 200, list + "]");
+  engine.gather_inspections(4);
+  const auto containers = run(client.containers());
+  EXPECT_EQ(containers.size(), 19U);
+  for (const auto& container : containers) EXPECT_NE(container.id, "c13");
+  EXPECT_EQ(engine.most_at_once(), 4);
+}
+
+TEST_F(EngineClient, FailsAsAWholeWhenAContainerCannotBeInspected) {
+  engine.answer(
+      "GET /v1.41/containers/json?all=1", 200, R"([{"Id":"a1"},{"Id":"b2"},{"Id":"c3"}])");
+  engine.answer("GET /v1.41/containers/a1/json", 200, container_body("a1"));
+  engine.answer("GET /v1.41/containers/b2/json", 500, "{\"message\":\"disk is full\"}");
+  engine.answer("GET /v1.41/containers/c3/json", 500, "{\"message\":\"disk is full\"}");
+  const auto error = error_of(client.containers());
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_EQ(error.reason(), "ENGINE_ERROR");
+  EXPECT_THAT(error.message(), HasSubstr("disk is full"));
+}
+
+TEST_F(EngineClient, SendsTheRestartPolicy) {
+  engine.answer("POST /v1.41/containers/a1/update", 200, "{\"Warnings\":null}");
+  run(client.set_restart_policy("a1", "no"));
+  EXPECT_EQ(engine.requests().back(), "POST /v1.41/containers/a1/update");
+  EXPECT_EQ(engine.last_body(), R"({"RestartPolicy":{"Name":"no"}})");
+}
+
+TEST_F(EngineClient, RefusesAnIdThatWouldBeAnotherPath) {
+  for (const auto* id : {"", "..", "../images/json", "a1/json?", "a b", "a\r\nX: y"}) {
+    EXPECT_EQ(error_of(client.inspect(id)).code(), Code::invalid) << id;
+    EXPECT_EQ(error_of(client.set_restart_policy(id, "no")).code(), Code::invalid) << id;
+  }
+  EXPECT_TRUE(engine.requests().empty());
+}
+
+struct StatusCase {
+  unsigned status;
+  Code code;
+};
+
+class EngineStatus : public EngineClient, public testing::WithParamInterface<StatusCase> {};
+
+TEST_P(EngineStatus, BecomesAnErrorWithTheEnginesMessage) {
+  engine.answer(
+      "POST /v1.41/containers/a1/update", GetParam().status, "{\"message\":\"because of this\"}\n");
+  const auto error = error_of(client.set_restart_policy("a1", "no"));
+  EXPECT_EQ(error.code(), GetParam().code);
+  EXPECT_THAT(error.message(), HasSubstr("because of this"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes,
+                         EngineStatus,
+                         testing::Values(StatusCase{400, Code::invalid},
+                                         StatusCase{404, Code::not_found},
+                                         StatusCase{409, Code::conflict},
+                                         StatusCase{500, Code::unavailable},
+                                         StatusCase{503, Code::unavailable}),
+                         [](const auto& info) { return std::to_string(info.param.status); });
+
+TEST_F(EngineClient, SaysThatNoEngineListens) {
+  Client nobody{context.get_executor(), engine.socket_path() + "-other"};
+  const auto error = error_of(nobody.version());
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_EQ(error.reason(), "ENGINE_UNAVAILABLE");
+  EXPECT_THAT(error.message(), HasSubstr("no Docker engine listens on"));
+  EXPECT_FALSE(error.hint().empty());
+}
+
+TEST_F(EngineClient, SaysThatNoEngineListensOnASocketLeftBehind) {
+  const auto left = engine.socket_path() + "-left";
+  { const asio::local::stream_protocol::acceptor closed{context, left}; }
+  Client nobody{context.get_executor(), left};
+  EXPECT_THAT(error_of(nobody.version()).message(), HasSubstr("no Docker engine listens on"));
+}
+
+TEST_F(EngineClient, SaysThatThePermissionIsMissing) {
+  if (::geteuid() == 0) {
+    // Root may open anything: give the thread's rights away for the length of this test.
+    ASSERT_EQ(::chmod(std::filesystem::path{engine.socket_path()}.parent_path().c_str(), 0755), 0);
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  ASSERT_TRUE(::geteuid() == 65534 || ::chmod(engine.socket_path().c_str(), 0) == 0);
+  const auto error = error_of(client.version());
+  if (::getuid() == 0) ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_EQ(error.reason(), "ENGINE_UNAVAILABLE");
+  EXPECT_THAT(error.message(), HasSubstr("permission denied"));
+}
+
+TEST_F(EngineClient, EndsACallAtItsDeadlineWhenTheEngineIsFrozen) {
+  engine.freeze();
+  const auto error = error_of(hasty.version());
+  EXPECT_EQ(error.code(), Code::deadline);
+  EXPECT_EQ(error.reason(), "ENGINE_TIMEOUT");
+  EXPECT_THAT(error.message(), HasSubstr("/version"));
+}
+
+TEST_F(EngineClient, EndsACallAtItsDeadlineInTheMiddleOfAnAnswer) {
+  Script half;
+  half.writes.push_back("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Version\"");
+  half.hold = true;
+  engine.answer("GET /version", std::move(half));
+  EXPECT_EQ(error_of(hasty.version()).reason(), "ENGINE_TIMEOUT");
+}
+
+TEST_F(EngineClient, EndsTheListingAtItsDeadlineWhenTheEngineFreezesMeanwhile) {
+  run(hasty.version());
+  engine.freeze();
+  EXPECT_EQ(error_of(hasty.containers()).reason(), "ENGINE_TIMEOUT");
+}
+
+TEST_F(EngineClient, CallsABrokenConnectionUnavailable) {
+  Script half;
+  half.writes.push_back("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Version\"");
+  engine.answer("GET /version", std::move(half));
+  const auto error = error_of(client.version());
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_EQ(error.reason(), "ENGINE_UNAVAILABLE");
+}
+
+TEST_F(EngineClient, CallsAnAnswerThatIsNotHttpUnavailable) {
+  Script other;
+  other.writes.push_back("SSH-2.0-OpenSSH_9.2\r\n");
+  engine.answer("GET /version", std::move(other));
+  EXPECT_EQ(error_of(client.version()).code(), Code::unavailable);
+}
+
+TEST_F(EngineClient, RefusesAnAnswerOfMoreThanFourMebibytes) {
+  engine.answer("GET /v1.41/containers/a1/json", 200, std::string(5U << 20U, ' '));
+  EXPECT_EQ(error_of(client.inspect("a1")).code(), Code::too_large);
+}
+
+TEST_F(EngineClient, GivesEventsWhoseLinesSpanChunks) {
+  const auto text =
+      event_line("start", "a1") + event_line("die", "b2") + event_line("destroy", "c3");
+  std::vector<std::string> writes{chunked_header()};
+  for (std::size_t at = 0; at < text.size(); at += 7) writes.push_back(chunk(text.substr(at, 7)));
+  stream(std::move(writes));
+  const auto end = follow();
+  EXPECT_EQ(connected, 1);
+  EXPECT_THAT(events, ElementsAre("start a1", "die b2", "destroy c3"));
+  EXPECT_EQ(end.code(), Code::unavailable);
+  EXPECT_EQ(end.reason(), "ENGINE_UNAVAILABLE");
+}
+
+TEST_F(EngineClient, GivesEventsWhoseChunksSpanWrites) {
+  const auto text = chunked_header() + chunk(event_line("start", "a1") + event_line("die", "b2"));
+  std::vector<std::string> writes;
+  for (const char byte : text) writes.emplace_back(1, byte);
+  stream(std::move(writes));
+  follow();
+  EXPECT_THAT(events, ElementsAre("start a1", "die b2"));
+}
+
+TEST_F(EngineClient, GivesAnEventAtOnceThoughTheStreamGoesOn) {
+  stream({chunked_header(), chunk(event_line("start", "a1"))}, true);
+  const auto error = error_of(client.follow_events(
+      0,
+      [] {},
+      [](const ContainerEvent& event) {
+        throw Error{Code::internal, event.action};
+      }));
+  EXPECT_EQ(error.message(), "start");
+}
+
+TEST_F(EngineClient, PassesOverAnEventThatCannotBeRead) {
+  stream({chunked_header(), chunk("{\"Type\":\"contai\n"), chunk(event_line("start", "a1"))});
+  follow();
+  EXPECT_THAT(events, ElementsAre("start a1"));
+}
+
+TEST_F(EngineClient, EndsTheStreamAtALineOverAMebibyte) {
+  std::vector<std::string> writes{chunked_header(), chunk(event_line("start", "a1"))};
+  for (int i = 0; i < 18; ++i) writes.push_back(chunk(std::string(64U << 10U, 'x')));
+  stream(std::move(writes), true);
+  EXPECT_EQ(follow().code(), Code::too_large);
+  EXPECT_THAT(events, ElementsAre("start a1"));
+}
+
+TEST_F(EngineClient, AsksForEventsSinceAMoment) {
+  follow(1'772'612'142'000'000'789);
+  EXPECT_THAT(engine.requests().back(), HasSubstr("&since=1772612142.000000789"));
+}
+
+TEST_F(EngineClient, EndsTheStreamAtItsDeadlineWithoutAHeader) {
+  run(hasty.version());
+  engine.freeze();
+  const auto error = error_of(hasty.follow_events(
+      0, [this] { ++connected; }, [](const ContainerEvent&) {}));
+  EXPECT_EQ(error.reason(), "ENGINE_TIMEOUT");
+  EXPECT_EQ(connected, 0);
+}
+
+TEST_F(EngineClient, KeepsTheMessageOfARefusedStream) {
+  engine.answer("GET /v1.41/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
+                400,
+                "{\"message\":\"no such filter\"}");
+  const auto error = follow();
+  EXPECT_EQ(error.code(), Code::invalid);
+  EXPECT_THAT(error.message(), HasSubstr("no such filter"));
+  EXPECT_EQ(connected, 0);
+}
+
+TEST_F(EngineClient, EndsAStreamThatIsCancelled) {
+  stream({chunked_header(), chunk(event_line("start", "a1"))}, true);
+  TaskGroup tasks{context.get_executor()};
+  auto following = client.follow_events(
+      0, [] {}, [&tasks](const ContainerEvent&) { tasks.stop(); });
+  tasks.spawn("events", std::move(following));
+  run(tasks.join());
+}
+
+}  // namespace
+}  // namespace portoser::agent::engine

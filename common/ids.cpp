@@ -41,6 +41,21 @@ std::string to_hex(std::string_view bytes) {
   return out;
 }
 
+std::string from_hex(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    const auto high = digits.find(text[i]);
+    const auto low = digits.find(text[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) break;
+    out += static_cast<char>(high * 16 + low);
+  }
+  if (out.size() * 2 != text.size()) {
+    throw Error{Code::invalid, "this is not lower-case hexadecimal"};
+  }
+  return out;
+}
+
 std::string random_hex(std::size_t bytes) { return to_hex(random_bytes(bytes)); }
 
 std::string make_ulid(Time now) {

@@ -19,6 +19,8 @@ std::string random_bytes(std::size_t bytes);
 /// `bytes` random bytes as lower-case hexadecimal.
 std::string random_hex(std::size_t bytes);
 std::string to_hex(std::string_view bytes);
+/// Bad input: `Error{invalid}`.
+std::string from_hex(std::string_view text);
 
 /// URL-safe base64 without padding (RFC 4648, section 5).
 std::string to_base64url(std::string_view bytes);

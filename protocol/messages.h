@@ -143,11 +143,13 @@ struct State {
   Moment when;
   bool engine_available = false;
   std::string engine_problem;  ///< why not; empty while it is available
+  std::string engine_version;  ///< empty: it never answered since the agent started
   std::vector<Container> containers;
   std::vector<ServiceState> services;
   bool operator==(const State&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(State, (), (when, engine_available, engine_problem, containers, services))
+BOOST_DESCRIBE_STRUCT(State, (),
+                      (when, engine_available, engine_problem, engine_version, containers, services))
 
 struct CpuSample {
   std::optional<double> percent;  ///< of the whole machine, since the sample before; 0 to 100

@@ -1,12 +1,16 @@
 #include "agent/collect/cpu.h"
 
+#include "agent/collect/text.h"
+
 #include <algorithm>
 #include <utility>
 
-#include "agent/collect/text.h"
-
 namespace portoser::agent::collect {
 namespace {
+
+/// More ticks than any machine has seen, and sums of eight of them still fit.
+constexpr std::int64_t most_ticks = std::int64_t{1} << 59;
+constexpr std::int64_t last_boot_s = 253'402'300'799;  // the year 9999
 
 /// Old kernels have fewer columns, never fewer than four.
 bool parse_ticks(std::string_view rest, CpuTicks& out) {
@@ -16,7 +20,7 @@ bool parse_ticks(std::string_view rest, CpuTicks& out) {
     const auto word = next_word(rest);
     if (word.empty()) break;
     const auto ticks = to_count(word);
-    if (!ticks) return false;
+    if (!ticks || *ticks > most_ticks) return false;
     out[columns++] = *ticks;
   }
   return columns >= 4;
@@ -40,7 +44,8 @@ bool parse_stat(std::string_view text, CpuStat& out) {
   out.cores.clear();
   out.boot_time_s.reset();
   const auto first = next_line(text);
-  if (!first || !first->starts_with("cpu ") || !parse_ticks(first->substr(4), out.all)) return false;
+  if (!first || !first->starts_with("cpu ") || !parse_ticks(first->substr(4), out.all))
+    return false;
   while (text.starts_with("cpu")) {
     auto line = next_line(text);
     if (!line) return true;
@@ -52,7 +57,8 @@ bool parse_stat(std::string_view text, CpuStat& out) {
       out.cores.push_back(core);
     }
   }
-  out.boot_time_s = find_count(text, "btime");
+  const auto booted = find_count(text, "btime");
+  if (booted && *booted <= last_boot_s) out.boot_time_s = booted;
   return true;
 }
 

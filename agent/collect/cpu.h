@@ -1,15 +1,15 @@
 /// Use of the processors, from the difference of two readings of /proc/stat.
 #pragma once
 
+#include "agent/collect/problems.h"
+#include "agent/collect/pseudo_file.h"
+#include "protocol/messages.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include "agent/collect/problems.h"
-#include "agent/collect/pseudo_file.h"
-#include "protocol/messages.h"
 
 namespace portoser::agent::collect {
 
@@ -23,15 +23,16 @@ struct CpuStat {
     CpuTicks ticks{};
   };
   CpuTicks all{};
-  std::vector<Core> cores;  ///< those that are online
+  std::vector<Core> cores;                  ///< those that are online
   std::optional<std::int64_t> boot_time_s;  ///< wall clock
 };
 
-/// Fills `out`, whose memory is used again; false when the first line is not "cpu" with four numbers.
+/// Fills `out`, whose memory is used again; false when the first line is not "cpu" with four
+/// numbers.
 bool parse_stat(std::string_view text, CpuStat& out);
 
-/// 0 to 100. Idle and waiting for a disk is unused; stolen by the hypervisor is used: we cannot have
-/// it. nullopt when no tick has passed.
+/// 0 to 100. Idle and waiting for a disk is unused; stolen by the hypervisor is used: we cannot
+/// have it. nullopt when no tick has passed.
 std::optional<double> busy_percent(const CpuTicks& before, const CpuTicks& now);
 
 class CpuCollector {

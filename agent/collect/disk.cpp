@@ -1,5 +1,7 @@
 #include "agent/collect/disk.h"
 
+#include "agent/collect/text.h"
+
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -9,18 +11,40 @@
 #include <cerrno>
 #include <limits>
 
-#include "agent/collect/text.h"
-
 namespace portoser::agent::collect {
 namespace {
 
-constexpr std::array<std::string_view, 18> disk_types{
-    "bcachefs", "btrfs", "exfat", "ext2", "ext3",     "ext4",   "f2fs", "fuseblk", "hfsplus",
-    "jfs",      "msdos", "nilfs2", "ntfs", "ntfs3",   "reiserfs", "vfat", "xfs",     "zfs"};
+constexpr std::array<std::string_view, 18> disk_types{"bcachefs",
+                                                      "btrfs",
+                                                      "exfat",
+                                                      "ext2",
+                                                      "ext3",
+                                                      "ext4",
+                                                      "f2fs",
+                                                      "fuseblk",
+                                                      "hfsplus",
+                                                      "jfs",
+                                                      "msdos",
+                                                      "nilfs2",
+                                                      "ntfs",
+                                                      "ntfs3",
+                                                      "reiserfs",
+                                                      "vfat",
+                                                      "xfs",
+                                                      "zfs"};
 
-constexpr std::array<std::string_view, 12> network_types{
-    "9p",   "afs",  "ceph",   "cifs", "coda", "fuse", "gfs2", "glusterfs",
-    "nfs",  "nfs4", "orangefs", "smb3"};
+constexpr std::array<std::string_view, 12> network_types{"9p",
+                                                         "afs",
+                                                         "ceph",
+                                                         "cifs",
+                                                         "coda",
+                                                         "fuse",
+                                                         "gfs2",
+                                                         "glusterfs",
+                                                         "nfs",
+                                                         "nfs4",
+                                                         "orangefs",
+                                                         "smb3"};
 
 bool is_disk(const Mount& mount) {
   return std::find(disk_types.begin(), disk_types.end(), mount.type) != disk_types.end();
@@ -57,8 +81,8 @@ std::optional<std::int64_t> bytes_from_sectors(std::string_view word) {
 }
 
 const DiskCounters* find(const std::vector<DiskCounters>& counters, const DeviceNumber& device) {
-  const auto found = std::find_if(counters.begin(), counters.end(),
-                                  [&](const auto& entry) { return entry.device == device; });
+  const auto found = std::find_if(
+      counters.begin(), counters.end(), [&](const auto& entry) { return entry.device == device; });
   return found == counters.end() ? nullptr : &*found;
 }
 

@@ -1,19 +1,19 @@
 /// Local file systems: how full they are, and how fast their devices read and write.
 #pragma once
 
+#include "agent/collect/mounts.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "agent/collect/mounts.h"
-
 namespace portoser::agent::collect {
 
-/// File systems on a device of this machine, each device once and under its shortest path. What only
-/// looks like one (tmpfs, overlay, images) is left out, and so is everything whose `statvfs` could
-/// hang: network and FUSE file systems, and what is mounted below one.
+/// File systems on a device of this machine, each device once and under its shortest path. What
+/// only looks like one (tmpfs, overlay, images) is left out, and so is everything whose `statvfs`
+/// could hang: network and FUSE file systems, and what is mounted below one.
 std::vector<Mount> disks_of(const std::vector<Mount>& mounts);
 
 struct DiskCounters {

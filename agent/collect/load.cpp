@@ -1,9 +1,9 @@
 #include "agent/collect/load.h"
 
+#include "agent/collect/text.h"
+
 #include <charconv>
 #include <cmath>
-
-#include "agent/collect/text.h"
 
 namespace portoser::agent::collect {
 

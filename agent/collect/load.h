@@ -1,13 +1,13 @@
 /// Load averages of the last 1, 5 and 15 minutes, from /proc/loadavg.
 #pragma once
 
-#include <array>
-#include <optional>
-#include <string_view>
-
 #include "agent/collect/problems.h"
 #include "agent/collect/pseudo_file.h"
 #include "protocol/messages.h"
+
+#include <array>
+#include <optional>
+#include <string_view>
 
 namespace portoser::agent::collect {
 

@@ -1,9 +1,9 @@
 #include "agent/collect/memory.h"
 
+#include "agent/collect/text.h"
+
 #include <algorithm>
 #include <limits>
-
-#include "agent/collect/text.h"
 
 namespace portoser::agent::collect {
 namespace {

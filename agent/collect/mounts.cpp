@@ -1,15 +1,16 @@
 #include "agent/collect/mounts.h"
 
-#include <poll.h>
+#include "agent/collect/text.h"
 
 #include <limits>
-
-#include "agent/collect/text.h"
+#include <poll.h>
 
 namespace portoser::agent::collect {
 namespace {
 
-bool is_octal(char digit) { return digit >= '0' && digit <= '7'; }
+bool is_octal(char digit) {
+  return digit >= '0' && digit <= '7';
+}
 
 /// The kernel writes blank, tab, newline, backslash and # as \ooo.
 std::string decoded(std::string_view text) {

@@ -1,14 +1,14 @@
 /// The table of mounts, read again only when the kernel says that it changed.
 #pragma once
 
+#include "agent/collect/problems.h"
+#include "agent/collect/pseudo_file.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "agent/collect/problems.h"
-#include "agent/collect/pseudo_file.h"
 
 namespace portoser::agent::collect {
 
@@ -20,11 +20,11 @@ struct DeviceNumber {
 
 struct Mount {
   DeviceNumber device;
-  std::string root;         ///< which folder of the file system is mounted: "/" for all of it
+  std::string root;  ///< which folder of the file system is mounted: "/" for all of it
   std::string mount_point;
   std::string type;
-  std::string source;       ///< "/dev/vda"
-  std::string options;      ///< of the file system; kept for cgroups only, overlays have long ones
+  std::string source;   ///< "/dev/vda"
+  std::string options;  ///< of the file system; kept for cgroups only, overlays have long ones
 };
 
 /// "254:0"

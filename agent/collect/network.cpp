@@ -1,8 +1,8 @@
 #include "agent/collect/network.h"
 
-#include <algorithm>
-
 #include "agent/collect/text.h"
+
+#include <algorithm>
 
 namespace portoser::agent::collect {
 
@@ -53,9 +53,9 @@ std::vector<protocol::NetworkSample> NetworkCollector::collect(double seconds,
     sample.interface = interface.name;
     sample.receive_bytes = interface.receive_bytes;
     sample.transmit_bytes = interface.transmit_bytes;
-    const auto before =
-        std::find_if(before_.begin(), before_.end(),
-                     [&](const auto& entry) { return entry.interface == interface.name; });
+    const auto before = std::find_if(before_.begin(), before_.end(), [&](const auto& entry) {
+      return entry.interface == interface.name;
+    });
     // Both counters begin anew together, though only one may be seen to go back.
     if (before != before_.end() && before->receive_bytes <= sample.receive_bytes &&
         before->transmit_bytes <= sample.transmit_bytes) {

@@ -1,11 +1,11 @@
 #include "agent/collect/problems.h"
 
+#include "common/log.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-
-#include "common/log.h"
 
 namespace portoser::agent::collect {
 
@@ -13,7 +13,8 @@ void Problems::add(std::string_view collector, std::string message) {
   protocol::CollectProblem problem;
   problem.collector = collector;
   problem.message = std::move(message);
-  if (std::find(now_.begin(), now_.end(), problem) == now_.end()) now_.push_back(std::move(problem));
+  if (std::find(now_.begin(), now_.end(), problem) == now_.end())
+    now_.push_back(std::move(problem));
 }
 
 void Problems::add(std::string_view collector, std::string_view what, int code) {
@@ -23,7 +24,8 @@ void Problems::add(std::string_view collector, std::string_view what, int code) 
 std::vector<protocol::CollectProblem> Problems::take() {
   for (const auto& problem : now_) {
     if (std::find(before_.begin(), before_.end(), problem) == before_.end()) {
-      log::warn("collect", "value cannot be read",
+      log::warn("collect",
+                "value cannot be read",
                 {{"collector", problem.collector}, {"reason", problem.message}});
     }
   }

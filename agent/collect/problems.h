@@ -2,11 +2,11 @@
 /// lasts, so that the controller always knows; logged when it begins.
 #pragma once
 
+#include "protocol/messages.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "protocol/messages.h"
 
 namespace portoser::agent::collect {
 

@@ -1,9 +1,8 @@
 #include "agent/collect/pseudo_file.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace portoser::agent::collect {
 namespace {
@@ -23,7 +22,8 @@ Reading ReadBuffer::read(int fd) {
       if (bytes_.size() >= largest) return tl::unexpected<int>{EFBIG};
       bytes_.resize(bytes_.size() * 2);
     }
-    const auto got = ::pread(fd, bytes_.data() + used, bytes_.size() - used, static_cast<off_t>(used));
+    const auto got =
+        ::pread(fd, bytes_.data() + used, bytes_.size() - used, static_cast<off_t>(used));
     if (got < 0) {
       if (errno == EINTR) continue;
       return tl::unexpected<int>{errno};
@@ -45,7 +45,9 @@ Reading read_once(int folder, const char* name, ReadBuffer& buffer) {
   return buffer.read(file.get());
 }
 
-bool is_gone(int code) { return code == ENOENT || code == ENODEV || code == ESRCH; }
+bool is_gone(int code) {
+  return code == ENOENT || code == ENODEV || code == ESRCH;
+}
 
 Reading PseudoFile::read(ReadBuffer& buffer) {
   if (file_.is_open()) {

@@ -1,11 +1,12 @@
 /// Files of /proc and of cgroups, opened once and read again at each sample.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include "common/file.h"
+
 #include <tl/expected.hpp>
 
-#include "common/file.h"
+#include <string>
+#include <string_view>
 
 namespace portoser::agent::collect {
 

@@ -9,8 +9,8 @@
 
 namespace portoser::agent::collect {
 
-/// Takes the next line off `rest`. The kernel ends every line with a newline: a rest without one was
-/// cut short, its last number may be wrong, and it is left out.
+/// Takes the next line off `rest`. The kernel ends every line with a newline: a rest without one
+/// was cut short, its last number may be wrong, and it is left out.
 inline std::optional<std::string_view> next_line(std::string_view& rest) {
   const auto end = rest.find('\n');
   if (end == std::string_view::npos) return std::nullopt;
@@ -19,7 +19,8 @@ inline std::optional<std::string_view> next_line(std::string_view& rest) {
   return line;
 }
 
-/// Takes the next word off `rest`; words are parted by any number of blanks and tabs. Empty: no more.
+/// Takes the next word off `rest`; words are parted by any number of blanks and tabs. Empty: no
+/// more.
 inline std::string_view next_word(std::string_view& rest) {
   const auto begin = rest.find_first_not_of(" \t");
   if (begin == std::string_view::npos) {

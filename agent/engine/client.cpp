@@ -5,8 +5,12 @@
 #include "common/error.h"
 #include "common/log.h"
 
+#include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <optional>
 
 namespace portoser::agent::engine {
 namespace {
@@ -57,7 +61,7 @@ bool concerns_one_container(const Error& error) {
 struct Client::Batch {
   std::vector<std::string> ids;
   std::size_t next = 0;
-  std::vector<Container> found;
+  std::vector<std::optional<Container>> found;  ///< in the order of `ids`; empty: it vanished
   std::exception_ptr failure;
 };
 
@@ -84,23 +88,33 @@ asio::awaitable<std::vector<Container>> Client::containers() {
   const auto body = co_await ask(std::move(request));
   Batch batch;
   batch.ids = container_ids_from(body);
+  batch.found.resize(batch.ids.size());
   auto first = inspect_some(batch);
   auto second = inspect_some(batch);
   auto third = inspect_some(batch);
   auto fourth = inspect_some(batch);
-  co_await (std::move(first) && std::move(second) && std::move(third) && std::move(fourth));
+  try {
+    co_await (std::move(first) && std::move(second) && std::move(third) && std::move(fourth));
+  } catch (const asio::multiple_exceptions&) {
+    // The workers keep their failures: only a cancellation before they began comes this way.
+    throw boost::system::system_error{asio::error::operation_aborted};
+  }
   if (batch.failure) std::rethrow_exception(batch.failure);
-  co_return std::move(batch.found);
+  std::vector<Container> containers;
+  for (auto& container : batch.found) {
+    if (container) containers.push_back(std::move(*container));
+  }
+  co_return containers;
 }
 
 /// `batch` belongs to `containers`, which waits for the end. Failures are kept, not thrown: `&&`
 /// would wrap those of two workers into a type of its own.
 asio::awaitable<void> Client::inspect_some(Batch& batch) {
   while (batch.next < batch.ids.size()) {
-    auto id = batch.ids[batch.next++];
+    const auto place = batch.next++;
+    auto id = batch.ids[place];
     try {
-      auto container = co_await inspect(std::move(id));
-      batch.found.push_back(std::move(container));
+      batch.found[place] = co_await inspect(std::move(id));
     } catch (const Error& error) {
       if (error.code() == Code::not_found) continue;
       batch.failure = std::current_exception();

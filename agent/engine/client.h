@@ -34,7 +34,7 @@ class Client {
          std::chrono::milliseconds limit = std::chrono::seconds{5});
 
   asio::awaitable<EngineInfo> version();
-  /// Every container, inspected; one that vanishes meanwhile is left out.
+  /// Every container, inspected, in the engine's order; one that vanishes meanwhile is left out.
   asio::awaitable<std::vector<Container>> containers();
   /// Gone: `Error{not_found}`.
   asio::awaitable<Container> inspect(std::string id);

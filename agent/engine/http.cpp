@@ -121,7 +121,9 @@ asio::awaitable<void> open(Stream& stream, std::string socket_path, std::string 
                                    stream.parser,
                                    asio::redirect_error(asio::use_awaitable, failure));
   check(failure, socket_path);
-  stream.parser.eager(true);
+  // Not eager, so that `async_read_some` gives each chunk at once: an eager parser goes on to the
+  // next chunk's header and waits for it while it holds the data of this one.
+  stream.parser.eager(false);
 }
 
 /// What came of the body, possibly nothing (a chunk's header); valid until the next call.

@@ -1,8 +1,8 @@
 #include "agent/link/backlog.h"
 
-#include <algorithm>
-
 #include "common/log.h"
+
+#include <algorithm>
 
 namespace portoser::agent::link {
 namespace {
@@ -43,7 +43,8 @@ void Backlog::drop_oldest() {
   const auto lost = log_.drop_oldest(reader_);
   if (lost > 0) {
     lost_ += lost;
-    log::warn("link", "oldest samples dropped: the backlog has reached its limit",
+    log::warn("link",
+              "oldest samples dropped: the backlog has reached its limit",
               {{"folder", log_.folder().string()}});
   }
 }

@@ -1,7 +1,10 @@
-/// Samples that could not be sent: a bounded ring of files, read back in order once the controller is
-/// there again. And the last minute of those that were sent, because what was on its way when a
+/// Samples that could not be sent: a bounded ring of files, read back in order once the controller
+/// is there again. And the last minute of those that were sent, because what was on its way when a
 /// connection broke may never have arrived. Both live on the link's thread.
 #pragma once
+
+#include "agent/link/record_log.h"
+#include "common/clock.h"
 
 #include <chrono>
 #include <cstddef>
@@ -12,9 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "agent/link/record_log.h"
-#include "common/clock.h"
 
 namespace portoser::agent::link {
 
@@ -33,7 +33,8 @@ class Backlog {
   /// Cannot make or list the folder: `Error{internal}`.
   Backlog(std::filesystem::path folder, const Clock& clock, BacklogLimits limits = {});
 
-  /// Keeps an encoded sample. Over a limit the oldest file goes; a disk that takes nothing loses it.
+  /// Keeps an encoded sample. Over a limit the oldest file goes; a disk that takes nothing loses
+  /// it.
   void keep(std::string_view sample);
   [[nodiscard]] bool is_empty() const { return is_drained_; }
 

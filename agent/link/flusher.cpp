@@ -1,13 +1,12 @@
 #include "agent/link/flusher.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "common/log.h"
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
-
-#include "common/log.h"
 
 namespace portoser::agent::link {
 

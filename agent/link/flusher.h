@@ -2,6 +2,8 @@
 /// longer than a message may wait.
 #pragma once
 
+#include "common/file.h"
+
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -9,8 +11,6 @@
 #include <optional>
 #include <thread>
 #include <vector>
-
-#include "common/file.h"
 
 namespace portoser::agent::link {
 

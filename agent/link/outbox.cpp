@@ -1,15 +1,15 @@
 #include "agent/link/outbox.h"
 
+#include "common/error.h"
+
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <unistd.h>
 #include <utility>
-
-#include "common/error.h"
 
 namespace portoser::agent::link {
 

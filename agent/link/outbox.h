@@ -1,9 +1,13 @@
 /// What other threads give the link to send. Any thread puts, the link's thread takes; `put` never
 /// blocks.
 ///
-/// Limits: a newer state replaces a waiting one; of samples and progress the oldest goes; events and
-/// results, which the link takes within a moment and writes to disk, are refused when 10,000 wait.
+/// Limits: a newer state replaces a waiting one; of samples and progress the oldest goes; events
+/// and results, which the link takes within a moment and writes to disk, are refused when 10,000
+/// wait.
 #pragma once
+
+#include "common/file.h"
+#include "protocol/messages.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +15,6 @@
 #include <mutex>
 #include <optional>
 #include <variant>
-
-#include "common/file.h"
-#include "protocol/messages.h"
 
 namespace portoser::agent::link {
 

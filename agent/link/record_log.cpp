@@ -1,17 +1,17 @@
 #include "agent/link/record_log.h"
 
-#include <fcntl.h>
+#include "common/error.h"
+#include "common/log.h"
+
+#include <boost/crc.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-
-#include "common/error.h"
-#include "common/log.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace portoser::agent::link {
 namespace {
@@ -80,8 +80,8 @@ std::string read_at(int file, std::uint64_t offset, std::size_t bytes) {
   std::string out(bytes, '\0');
   std::size_t filled = 0;
   while (filled < bytes) {
-    const auto got = ::pread(file, out.data() + filled, bytes - filled,
-                             static_cast<off_t>(offset + filled));
+    const auto got =
+        ::pread(file, out.data() + filled, bytes - filled, static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     filled += static_cast<std::size_t>(got);
@@ -90,11 +90,8 @@ std::string read_at(int file, std::uint64_t offset, std::size_t bytes) {
   return out;
 }
 
-std::optional<Record> record_at(int file,
-                                std::uint64_t offset,
-                                std::uint64_t end,
-                                std::int64_t after,
-                                const Header& header) {
+std::optional<Record> record_at(
+    int file, std::uint64_t offset, std::uint64_t end, std::int64_t after, const Header& header) {
   const bool plausible = header.length > 0 && header.length <= RecordLog::payload_limit &&
                          offset + header_bytes + header.length <= end && header.number > after &&
                          header.number - after < widest_gap;
@@ -132,7 +129,9 @@ std::optional<Found> find_record(int file,
   return std::nullopt;
 }
 
-std::uint64_t size_in_file(const Record& record) { return header_bytes + record.payload.size(); }
+std::uint64_t size_in_file(const Record& record) {
+  return header_bytes + record.payload.size();
+}
 
 }  // namespace
 
@@ -155,8 +154,9 @@ void RecordLog::find_segments() {
     if (failure != std::errc{} || std::string_view{end} != ".log") continue;
     segments_.push_back({number, std::filesystem::file_size(entry.path())});
   }
-  std::sort(segments_.begin(), segments_.end(),
-            [](const Segment& a, const Segment& b) { return a.number < b.number; });
+  std::sort(segments_.begin(), segments_.end(), [](const Segment& a, const Segment& b) {
+    return a.number < b.number;
+  });
   for (const auto& segment : segments_) {
     bytes_ += segment.bytes;
   }
@@ -177,7 +177,8 @@ void RecordLog::recover_last_segment() {
       after = found->record.number;
     }
     if (good < segment.bytes) {
-      log::warn("link", "torn end of a file cut off",
+      log::warn("link",
+                "torn end of a file cut off",
                 {{"file", path_of(segment.number).string()}, {"bytes", segment.bytes - good}});
       std::error_code ignored;  // what cannot be cut off now is skipped at reading
       std::filesystem::resize_file(path_of(segment.number), good, ignored);
@@ -200,8 +201,8 @@ void RecordLog::recover_last_segment() {
 }
 
 bool RecordLog::open_active() {
-  active_ = Descriptor{::open(path_of(segments_.back().number).c_str(),
-                              O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)};
+  active_ = Descriptor{::open(
+      path_of(segments_.back().number).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)};
   if (!active_.is_open()) {
     failure_ = system_error_text("cannot open", path_of(segments_.back().number));
   }
@@ -218,8 +219,8 @@ bool RecordLog::start_segment(std::int64_t number) {
 bool RecordLog::append(std::int64_t number, std::string_view payload) {
   const auto bytes = record_bytes(number, payload);
   const bool is_full =
-      segments_.empty() || (segments_.back().bytes > 0 &&
-                            segments_.back().bytes + bytes.size() > segment_bytes_);
+      segments_.empty() ||
+      (segments_.back().bytes > 0 && segments_.back().bytes + bytes.size() > segment_bytes_);
   if (is_full ? !start_segment(number) : !active_.is_open() && !open_active()) return false;
   auto& segment = segments_.back();
   std::size_t written = 0;
@@ -261,7 +262,8 @@ void RecordLog::skipped(std::int64_t segment, std::uint64_t offset, std::uint64_
   if (place <= furthest_skipped_) return;  // read again: it is counted once
   furthest_skipped_ = place;
   ++corrupt_;
-  log::warn("link", "damaged record skipped",
+  log::warn("link",
+            "damaged record skipped",
             {{"file", path_of(segment).string()}, {"offset", offset}, {"bytes", bytes}});
 }
 
@@ -301,7 +303,8 @@ void RecordLog::forget_front() {
   std::error_code failure;
   std::filesystem::remove(path_of(segment.number), failure);
   if (failure) {
-    log::warn("link", "file not deleted",
+    log::warn("link",
+              "file not deleted",
               {{"file", path_of(segment.number).string()}, {"reason", failure.message()}});
   }
   bytes_ -= segment.bytes;
@@ -337,7 +340,8 @@ void RecordLog::clear() {
   // The newest file is emptied and kept: events usually come one at a time, each acknowledged soon,
   // and creating a file for every one would cost more than the event.
   auto& segment = segments_.front();
-  if (segment.bytes > 0 && ((!active_.is_open() && !open_active()) || ::ftruncate(active_.get(), 0) != 0)) {
+  if (segment.bytes > 0 &&
+      ((!active_.is_open() && !open_active()) || ::ftruncate(active_.get(), 0) != 0)) {
     forget_front();
     return;
   }

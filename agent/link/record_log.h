@@ -2,10 +2,12 @@
 /// made of. Reads from disk, never more than one record at a time. One thread.
 ///
 /// A record is `[u32 length][u32 crc32c][u64 number][payload]`, little-endian; the checksum covers
-/// length, number and payload. A segment is named after a number that is not above its first record.
-/// A torn tail is cut off when the folder is opened; bytes that are no record are skipped at reading,
-/// with a warning, and counted.
+/// length, number and payload. A segment is named after a number that is not above its first
+/// record. A torn tail is cut off when the folder is opened; bytes that are no record are skipped
+/// at reading, with a warning, and counted.
 #pragma once
+
+#include "common/file.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +17,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "common/file.h"
 
 namespace portoser::agent::link {
 

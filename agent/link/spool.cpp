@@ -1,15 +1,15 @@
 #include "agent/link/spool.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <sstream>
-
 #include "common/error.h"
 #include "common/file.h"
 #include "common/ids.h"
 #include "common/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sstream>
 
 namespace portoser::agent::link {
 namespace {
@@ -55,8 +55,8 @@ Spool::Spool(std::filesystem::path folder, SpoolLimits limits)
 Spool::~Spool() {
   retry_disk();
   if (!memory_.empty()) {
-    log::error("link", "messages lost: the disk took none until the end",
-               {{"messages", memory_.size()}});
+    log::error(
+        "link", "messages lost: the disk took none until the end", {{"messages", memory_.size()}});
   }
   flusher_.reset();
   try {
@@ -75,13 +75,15 @@ void Spool::open_head() {
   try {
     write_head(reserved_);
   } catch (const std::exception& error) {
-    log::error("link", "spool cannot be written: events are kept in memory until it can",
+    log::error("link",
+               "spool cannot be written: events are kept in memory until it can",
                {{"folder", folder_.string()}, {"reason", error.what()}});
   }
 }
 
 void Spool::write_head(std::int64_t next) const {
-  write_file_atomic(folder_ / "head", fmt::format("portoser-spool 1\n{}\n{}\n", epoch_, next), 0600);
+  write_file_atomic(
+      folder_ / "head", fmt::format("portoser-spool 1\n{}\n{}\n", epoch_, next), 0600);
 }
 
 std::int64_t Spool::append(const std::function<std::string(std::int64_t)>& build) {
@@ -127,7 +129,8 @@ void Spool::make_room(std::size_t payload_bytes) {
 
 void Spool::keep_in_memory(Record record) {
   if (memory_.empty()) {
-    log::error("link", "the disk takes no events: they are kept in memory until it does",
+    log::error("link",
+               "the disk takes no events: they are kept in memory until it does",
                {{"folder", folder_.string()}, {"reason", log_.failure()}});
   }
   memory_.push_back(std::move(record));
@@ -142,7 +145,8 @@ void Spool::count_dropped(std::int64_t records) {
   dropped_ += records;
   if (!said_dropping_) {
     said_dropping_ = true;
-    log::error("link", "unacknowledged events are dropped: the spool has reached its limit",
+    log::error("link",
+               "unacknowledged events are dropped: the spool has reached its limit",
                {{"folder", folder_.string()}, {"limit_bytes", limits_.total_bytes}});
   }
 }
@@ -159,7 +163,8 @@ bool Spool::ack(std::string_view epoch, std::int64_t sequence) {
   if (epoch != epoch_) return false;
   if (sequence >= next_) {
     // The folder is older than what the controller has seen of it: restored from a copy, perhaps.
-    log::warn("link", "acknowledged beyond what was written: the sequence goes on behind it",
+    log::warn("link",
+              "acknowledged beyond what was written: the sequence goes on behind it",
               {{"acknowledged", sequence}, {"last", last_sequence()}});
     next_ = sequence + 1;
   }

@@ -1,11 +1,15 @@
-/// The durable queue of events and results: a message stays until the controller acknowledged it, over
-/// restarts of the agent and of the host. Lives on the link's thread.
+/// The durable queue of events and results: a message stays until the controller acknowledged it,
+/// over restarts of the agent and of the host. Lives on the link's thread.
 ///
-/// `append` writes at once and flushes beside it (on a thread of its own), so that a message can be sent before it is
-/// durable. A number may therefore have been sent although its record is lost with the power; so
-/// that it is never used twice, numbers are reserved on disk in blocks ahead of their use, and a
-/// start after a crash goes on behind the reservation. Gaps in the sequence are normal.
+/// `append` writes at once and flushes beside it (on a thread of its own), so that a message can be
+/// sent before it is durable. A number may therefore have been sent although its record is lost
+/// with the power; so that it is never used twice, numbers are reserved on disk in blocks ahead of
+/// their use, and a start after a crash goes on behind the reservation. Gaps in the sequence are
+/// normal.
 #pragma once
+
+#include "agent/link/flusher.h"
+#include "agent/link/record_log.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +21,6 @@
 #include <string>
 #include <string_view>
 
-#include "agent/link/flusher.h"
-#include "agent/link/record_log.h"
-
 namespace portoser::agent::link {
 
 struct SpoolLimits {
@@ -30,8 +31,8 @@ struct SpoolLimits {
 
 class Spool {
  public:
-  /// A folder without a spool gets a new epoch. Cannot make or list it: `Error{internal}`. A disk that
-  /// is full is no error.
+  /// A folder without a spool gets a new epoch. Cannot make or list it: `Error{internal}`. A disk
+  /// that is full is no error.
   explicit Spool(std::filesystem::path folder, SpoolLimits limits = {});
   ~Spool();
 
@@ -46,8 +47,8 @@ class Spool {
   std::int64_t append(const std::function<std::string(std::int64_t sequence)>& build);
   /// Drops everything up to `sequence`. False: another epoch, nothing happened.
   bool ack(std::string_view epoch, std::int64_t sequence);
-  /// The oldest message behind `sequence` that is not acknowledged. Reading on from the one that was
-  /// returned last is cheap.
+  /// The oldest message behind `sequence` that is not acknowledged. Reading on from the one that
+  /// was returned last is cheap.
   std::optional<Record> read_after(std::int64_t sequence);
   /// Writes what had to be kept in memory, if the disk takes it again.
   void retry_disk();

@@ -1,22 +1,22 @@
 #include "agent/link/transport.h"
 
+#include "common/error.h"
+
 #include <fmt/format.h>
+#include <zmq.hpp>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <zmq.hpp>
-
-#include "common/error.h"
 
 namespace portoser::agent::link {
 namespace {
 
-constexpr int watched_events = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
-                               ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr int watched_events =
+    ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 constexpr std::uint32_t zap_not_admitted = 400;
 /// A sample has some kilobytes and the whole agent 8 MiB.
 constexpr int send_queue = 64;
@@ -26,8 +26,7 @@ std::optional<TransportEvent> translate(std::uint16_t event, std::uint32_t value
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return TransportEvent::connected;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      return value == zap_not_admitted ? TransportEvent::refused
-                                       : TransportEvent::handshake_failed;
+      return value == zap_not_admitted ? TransportEvent::refused : TransportEvent::handshake_failed;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       return TransportEvent::handshake_failed;
@@ -51,9 +50,13 @@ struct Transport::Sockets {
 Transport::Transport(TransportSettings settings)
     : settings_(std::move(settings)), sockets_(std::make_unique<Sockets>()) {}
 
-Transport::~Transport() { close(); }
+Transport::~Transport() {
+  close();
+}
 
-bool Transport::is_open() const { return sockets_->dealer.handle() != nullptr; }
+bool Transport::is_open() const {
+  return sockets_->dealer.handle() != nullptr;
+}
 
 void Transport::open() {
   close();
@@ -73,7 +76,8 @@ void Transport::open() {
   if (::zmq_connect(s.dealer.handle(), settings_.endpoint.c_str()) != 0) {
     const std::string reason = ::zmq_strerror(errno);
     close();
-    throw Error{Code::invalid, "\"" + settings_.endpoint + "\" cannot be connected to: " + reason,
+    throw Error{Code::invalid,
+                "\"" + settings_.endpoint + "\" cannot be connected to: " + reason,
                 "controller_endpoint"};
   }
 }
@@ -125,13 +129,16 @@ Transport::Ready Transport::wait(const Wanted& wanted) {
     items[2] = {sockets_->dealer.handle(), 0, dealer_events, 0};
     used = dealer_events != 0 ? 3 : 2;
   }
-  const int found = ::zmq_poll(items.data(), static_cast<int>(used),
-                               static_cast<long>(wanted.limit.count()));
+  const int found =
+      ::zmq_poll(items.data(), static_cast<int>(used), static_cast<long>(wanted.limit.count()));
   if (found < 0 && errno != EINTR) {
-    throw Error{Code::internal, std::string{"cannot wait for the socket: "} + ::zmq_strerror(errno)};
+    throw Error{Code::internal,
+                std::string{"cannot wait for the socket: "} + ::zmq_strerror(errno)};
   }
-  return {(items[0].revents & ZMQ_POLLIN) != 0, (items[2].revents & ZMQ_POLLIN) != 0,
-          (items[1].revents & ZMQ_POLLIN) != 0, (items[2].revents & ZMQ_POLLOUT) != 0};
+  return {(items[0].revents & ZMQ_POLLIN) != 0,
+          (items[2].revents & ZMQ_POLLIN) != 0,
+          (items[1].revents & ZMQ_POLLIN) != 0,
+          (items[2].revents & ZMQ_POLLOUT) != 0};
 }
 
 }  // namespace portoser::agent::link

@@ -3,13 +3,13 @@
 /// reconnecting is ours and not ZeroMQ's. Lives on the link's thread.
 #pragma once
 
+#include "protocol/curve.h"
+
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "protocol/curve.h"
 
 namespace portoser::agent::link {
 
@@ -39,7 +39,7 @@ class Transport {
 
   /// False: the socket's queue is full.
   bool send(std::string_view bytes);
-  std::optional<std::string> receive();       ///< nullopt: nothing is there
+  std::optional<std::string> receive();        ///< nullopt: nothing is there
   std::optional<TransportEvent> next_event();  ///< nullopt: nothing is there
 
   struct Wanted {

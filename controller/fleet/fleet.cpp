@@ -79,7 +79,10 @@ asio::awaitable<void> Fleet::start() {
     key_of_name_[record.name] = record.public_key;
     members_.emplace(record.public_key, std::move(member));
   }
-  recorder_.start_at(co_await event_store_.last_id() + 1);
+  // An event is shown before its commit. After a crash such an id must not be given to another event,
+  // or a client that asks for "what came after" would miss it: ids leap at each start.
+  constexpr std::int64_t leap = 10000;
+  recorder_.start_at(co_await event_store_.last_id() + leap);
   gateway_ = std::make_unique<Gateway>(
       settings_.gateway, clock_, executor_,
       [this](std::vector<Inbound> batch) { receive(std::move(batch)); });
@@ -202,6 +205,8 @@ void Fleet::take(Member& member, Inbound& inbound) {
     listener_.on_sample(member.device.name, when.time, std::move(*sample));
   } else if (auto* state = std::get_if<protocol::State>(&body)) {
     member.clock.observe(state->when, inbound.received);
+    // An engine that was installed or upgraded since the hello.
+    if (!state->engine_version.empty()) member.device.facts.engine_version = state->engine_version;
     listener_.on_state(member.device.name, inbound.received, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
     on_durable(member, to_record(*event), event->when, inbound.received);

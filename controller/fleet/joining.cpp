@@ -75,8 +75,8 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
       request.registration_token.empty()
           ? equal_in_constant_time(
                 request.proof,
-                protocol::join_proof_by_hash(known->secret_hash, request.hostname,
-                                             request.public_key))
+                protocol::join_proof(from_hex(known->secret_hash), request.hostname,
+                                     request.public_key))
           : equal_in_constant_time(to_hex(sha256(secret)), known->secret_hash);
   if (!proved) {
     throw Error{Code::unauthenticated, "the proof does not fit the token, the name and the key",

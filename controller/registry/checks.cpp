@@ -168,6 +168,22 @@ class CycleSearch {
   std::size_t count_ = 0;
 };
 
+using HostsByName = std::unordered_map<std::string_view, const Host*>;
+
+HostsByName index_of_hosts(const std::vector<HostDraft>& hosts) {
+  HostsByName by_name;
+  for (const auto& draft : hosts) {
+    by_name.emplace(draft.host.name, &draft.host);
+  }
+  return by_name;
+}
+
+/// Null when it is unassigned or on a host that is not there.
+const Host* host_of(const Service& service, const HostsByName& by_name) {
+  const auto found = service.current_host ? by_name.find(*service.current_host) : by_name.end();
+  return found == by_name.end() ? nullptr : found->second;
+}
+
 }  // namespace
 
 void check_references(const std::vector<HostDraft>& hosts, std::vector<ServiceDraft>& services) {
@@ -185,26 +201,40 @@ void check_references(const std::vector<HostDraft>& hosts, std::vector<ServiceDr
   CycleSearch{service_index, services}.run();
 }
 
-void complete_urls(const std::vector<HostDraft>& hosts, std::vector<ServiceDraft>& services) {
-  std::unordered_map<std::string_view, const Host*> by_name;
-  for (const auto& draft : hosts) {
-    by_name.emplace(draft.host.name, &draft.host);
+void check_paths(const std::vector<HostDraft>& hosts, std::vector<ServiceDraft>& services) {
+  const auto by_name = index_of_hosts(hosts);
+  for (auto& draft : services) {
+    const auto& service = draft.service;
+    const auto* host = host_of(service, by_name);
+    if (host == nullptr || !host->path.empty()) {
+      continue;
+    }
+    const auto& file = service.deployment_type == DeploymentType::docker ? service.docker_compose
+                                                                         : service.service_file;
+    if (!file.empty() && file.front() != '/') {
+      draft.notes.warning(draft.place,
+                          fmt::format("\"{}\" is a relative path, and the host \"{}\" has no "
+                                      "\"path\" to find it below",
+                                      file,
+                                      host->name),
+                          "write the whole path, or give the host its \"path\"");
+    }
   }
+}
+
+void complete_urls(const std::vector<HostDraft>& hosts, std::vector<ServiceDraft>& services) {
+  const auto by_name = index_of_hosts(hosts);
   for (auto& draft : services) {
     auto& service = draft.service;
-    if (service.healthcheck_url || !service.health || service.health->type != HealthType::http ||
-        !service.health->port || !service.current_host) {
+    const auto* host = host_of(service, by_name);
+    if (host == nullptr || host->ip.empty() || service.healthcheck_url || !service.health ||
+        service.health->type != HealthType::http || !service.health->port) {
       continue;
     }
-    const auto host = by_name.find(*service.current_host);
-    if (host == by_name.end() || host->second->ip.empty()) {
-      continue;
-    }
-    const auto& ip = host->second->ip;
-    const bool is_v6 = ip.find(':') != std::string::npos;
+    const bool is_v6 = host->ip.find(':') != std::string::npos;
     service.healthcheck_url = fmt::format("http://{}{}{}:{}{}",
                                           is_v6 ? "[" : "",
-                                          ip,
+                                          host->ip,
                                           is_v6 ? "]" : "",
                                           *service.health->port,
                                           service.health->endpoint);

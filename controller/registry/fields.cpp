@@ -54,7 +54,7 @@ const Member* Fields::find(Names names) {
     const auto* member = found->second;
     if (chosen == nullptr) {
       chosen = member;
-    } else if (!same_content(*chosen->value, *member->value)) {
+    } else if (!same_content(*chosen->value, *member->value) && clashes_.insert(member).second) {
       notes_->warning(place(*member),
                       fmt::format("\"{}\" means the same as \"{}\" and says something else; \"{}\" "
                                   "is read",

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace portoser::registry {
@@ -57,6 +58,7 @@ class Fields {
   Notes* notes_;
   std::unordered_map<std::string_view, const Member*> members_;
   std::vector<std::string_view> known_;
+  std::unordered_set<const Member*> clashes_;  ///< noted already
 };
 
 /// One element of a list such as `roles`, `ports` or `dependencies`.

@@ -44,6 +44,7 @@ class Loader {
       read_services(*services);
     }
     check_references(hosts_, services_);
+    check_paths(hosts_, services_);
     complete_urls(hosts_, services_);
     return finish();
   }

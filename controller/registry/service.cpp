@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <unordered_set>
 #include <utility>
 
 namespace portoser::registry {
@@ -138,19 +140,17 @@ std::optional<int> host_port(std::string_view mapping) {
                                               : std::nullopt;
 }
 
-void claim(ServiceDraft& draft, int port, const Place& place) {
-  auto& claimed = draft.claimed_ports;
-  if (std::none_of(
-          claimed.begin(), claimed.end(), [&](const auto& other) { return other.first == port; })) {
-    claimed.emplace_back(port, place);
-  }
-}
-
 void read_ports(ServiceDraft& draft, Fields& fields) {
+  std::set<int> claimed;
+  const auto claim = [&](int port, const Place& place) {
+    if (claimed.insert(port).second) {
+      draft.claimed_ports.emplace_back(port, place);
+    }
+  };
   draft.service.port = fields.number({"port"}, 1, 65535);
   if (draft.service.port) {
     const auto* member = fields.find({"port"});
-    claim(draft, *draft.service.port, Place{fields.place(*member).path, member->value->mark});
+    claim(*draft.service.port, Place{fields.place(*member).path, member->value->mark});
   }
   const auto* ports = fields.find({"ports"});
   if (ports == nullptr) {
@@ -177,16 +177,8 @@ void read_ports(ServiceDraft& draft, Fields& fields) {
     }
     if (port) {
       draft.service.ports.push_back(*port);
-      claim(draft, *port, element.place);
+      claim(*port, element.place);
     }
-  }
-}
-
-void add_dependency(ServiceDraft& draft, const std::string& name, const Place& place) {
-  auto& known = draft.service.dependencies;
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    known.push_back(name);
-    draft.dependency_places.push_back(place);
   }
 }
 
@@ -195,11 +187,17 @@ void read_dependencies(ServiceDraft& draft, Fields& fields) {
   if (member == nullptr) {
     return;
   }
+  std::unordered_set<std::string_view> known;
+  const auto add = [&](const std::string& name, const Place& at) {
+    if (known.insert(name).second) {
+      draft.service.dependencies.push_back(name);
+      draft.dependency_places.push_back(at);
+    }
+  };
   const auto place = fields.place(*member);
   if (member->value->is_map()) {
     for (const auto& dependency : member->value->members) {
-      add_dependency(
-          draft, dependency.key, Place{place.path + "." + dependency.key, dependency.mark});
+      add(dependency.key, Place{place.path + "." + dependency.key, dependency.mark});
     }
     return;
   }
@@ -208,7 +206,7 @@ void read_dependencies(ServiceDraft& draft, Fields& fields) {
   }
   for (const auto& element : elements(*member, place)) {
     if (element.node->is_scalar() && !element.node->text.empty()) {
-      add_dependency(draft, element.node->text, element.place);
+      add(element.node->text, element.place);
     } else {
       fields.notes().error(element.place,
                            fmt::format("a dependency is {}", kind_name(*element.node)),

@@ -14,12 +14,13 @@ constexpr std::int64_t most_events = 100'000;
 /// 0: it was there.
 std::int64_t insert_event(Connection& connection, const EventRecord& event) {
   auto insert = connection.query(
-      "INSERT INTO events (device_id, spool_epoch, sequence, time, time_estimated, scope, "
+      "INSERT INTO events (id, device_id, spool_epoch, sequence, time, time_estimated, scope, "
       "event_type, "
-      "service, machine, details, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "service, machine, details, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (device_id, spool_epoch, sequence) WHERE device_id <> '' DO NOTHING "
       "RETURNING id");
-  insert.bind(event.device_id,
+  insert.bind(event.id > 0 ? std::optional{event.id} : std::nullopt,
+              event.device_id,
               event.spool_epoch,
               event.sequence,
               event.time,

@@ -15,13 +15,13 @@ namespace portoser::storage {
 class Database;
 
 struct EventRecord {
-  std::int64_t id = 0;      ///< given by the store, rising, never given twice
+  std::int64_t id = 0;      ///< rising, never given twice; 0: the store gives it
   std::string device_id;    ///< empty: the controller's own event
   std::string spool_epoch;  ///< with `sequence`: which event of the device this is
   std::int64_t sequence = 0;
   Time time;                    ///< the controller's time
   bool time_estimated = false;  ///< from an earlier boot of the host
-  std::string scope;            ///< "service", "container" or "host"
+  std::string scope;            ///< "service", "container", "host" or "command"
   std::string event_type;  ///< "start", "stop", "failure", "recovery", "restart", "deployment" ...
   std::string service;     ///< empty: none
   std::string machine;
@@ -47,7 +47,7 @@ class EventStore {
  public:
   explicit EventStore(Database& database) : database_(database) {}
 
-  /// Stores events (their `id` is ignored) and, in the same transaction, how far those of each
+  /// Stores events and, in the same transaction, how far those of each
   /// device are stored (`DeviceRecord::acked_sequence`). Returns the id of each, or 0 for an event
   /// of a device that was there already: by (device_id, spool_epoch, sequence), so an agent may
   /// send one twice.

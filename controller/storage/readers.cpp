@@ -2,6 +2,8 @@
 
 #include "controller/storage/connection.h"
 
+#include <utility>
+
 namespace portoser::storage {
 
 Readers::Readers(const std::filesystem::path& path, std::size_t threads, std::size_t queue_limit)
@@ -30,7 +32,7 @@ void Readers::work(Connection& connection) {
     } catch (...) {
       failure = as_error(std::current_exception(), connection.path());
     }
-    item->done(failure);
+    item->done(std::move(failure));
   }
 }
 

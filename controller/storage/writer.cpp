@@ -73,7 +73,7 @@ void Writer::commit(std::deque<Item> batch) {
     failures_ += failure ? 1U : 0U;
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    batch[i].done(outcome.failures[i]);
+    batch[i].done(std::move(outcome.failures[i]));
   }
 }
 

@@ -39,11 +39,11 @@ class LiveListener {
   LiveListener& operator=(const LiveListener&) = delete;
   virtual ~LiveListener() = default;
 
-  virtual void sample_arrived(const std::string& host) = 0;
-  virtual void event_arrived(const storage::EventRecord& event) = 0;
-  virtual void liveness_changed(const std::string& host,
-                                fleet::Liveness before,
-                                fleet::Liveness after) = 0;
+  virtual void sample_arrived(const std::string& /*host*/) {}
+  virtual void event_arrived(const storage::EventRecord& /*event*/) {}
+  virtual void liveness_changed(const std::string& /*host*/,
+                                fleet::Liveness /*before*/,
+                                fleet::Liveness /*after*/) {}
 };
 
 class Live : public fleet::Listener {

@@ -10,12 +10,12 @@ namespace portoser::test {
 
 /// One entry below `services:`. The defaults make a web server that stays up.
 struct ComposeService {
-  std::string name;
+  std::string name{};
   std::string image = "portoser-test/httpd";  ///< empty: none, then `build` is there
-  std::string build;                          ///< folder with a Dockerfile, relative; empty: none
-  std::uint16_t port = 0;            ///< on 127.0.0.1, published from the container's 8080; 0: none
-  std::vector<std::string> command;  ///< empty: the image's own
-  std::vector<std::string> environment;    ///< "NAME=value"
+  std::string build{};                        ///< folder with a Dockerfile, relative; empty: none
+  std::uint16_t port = 0;  ///< on 127.0.0.1, published from the container's 8080; 0: none
+  std::vector<std::string> command{};      ///< empty: the image's own
+  std::vector<std::string> environment{};  ///< "NAME=value"
   std::string restart = "unless-stopped";  ///< empty: not written, which means `no`
 };
 

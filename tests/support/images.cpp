@@ -12,17 +12,16 @@ namespace fs = std::filesystem;
 
 constexpr auto busybox = "/bin/busybox";
 
-constexpr auto start_web = R"(#!/bin/sh
+constexpr auto start_web = R"sh(#!/bin/sh
 echo "${GREETING:-hello} from $(hostname)" > /www/index.html
 echo ok > /www/health
 httpd -f -p "${PORT:-8080}" -h /www &
 trap "kill $!; exit 0" TERM INT
 wait
-)";
+)sh";
 
-constexpr auto health_check =
-    R"(HEALTHCHECK --interval=1s --timeout=3s --retries=2 )"
-    R"(CMD wget -q -O /dev/null "http://127.0.0.1:${PORT:-8080}/health")";
+constexpr auto health_check = R"(HEALTHCHECK --interval=1s --timeout=3s --retries=2 )"
+                              R"(CMD wget -q -O /dev/null "http://127.0.0.1:${PORT:-8080}/health")";
 
 /// The images' root as a tar file; both have the same one.
 fs::path make_root(const TempFolder& folder) {

@@ -17,11 +17,11 @@ namespace portoser::test {
 using Environment = std::map<std::string, std::string>;
 
 struct ProcessRequest {
-  std::vector<std::string> argv;     ///< argv[0] is looked up in PATH
-  Environment environment;           ///< beside ours, overriding it
-  std::filesystem::path folder;      ///< working directory; empty: ours
-  std::filesystem::path log_file;    ///< stdout and stderr are added to it; empty: dropped
-  std::filesystem::path input_file;  ///< stdin; empty: /dev/null
+  std::vector<std::string> argv{};     ///< argv[0] is looked up in PATH
+  Environment environment{};           ///< beside ours, overriding it
+  std::filesystem::path folder{};      ///< working directory; empty: ours
+  std::filesystem::path log_file{};    ///< stdout and stderr are added to it; empty: dropped
+  std::filesystem::path input_file{};  ///< stdin; empty: /dev/null
 };
 
 /// A running program, leader of a process group of its own. Destroyed, the whole group is ended by
@@ -66,9 +66,9 @@ struct CommandResult {
 };
 
 struct CommandOptions {
-  Environment environment;
-  std::filesystem::path folder;
-  std::filesystem::path input_file;
+  Environment environment{};
+  std::filesystem::path folder{};
+  std::filesystem::path input_file{};
   std::chrono::milliseconds limit{std::chrono::minutes{2}};  ///< then `Error{deadline}`
 };
 

@@ -6,7 +6,7 @@ CREATE TABLE events (
   sequence INTEGER NOT NULL,
   time INTEGER NOT NULL,
   time_estimated INTEGER NOT NULL,
-  scope TEXT NOT NULL CHECK (scope IN ('service', 'container', 'host')),
+  scope TEXT NOT NULL CHECK (scope IN ('service', 'container', 'host', 'command')),
   event_type TEXT NOT NULL,
   service TEXT NOT NULL,
   machine TEXT NOT NULL,

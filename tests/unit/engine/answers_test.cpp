@@ -115,6 +115,10 @@ TEST(EngineAnswers, KeepsTheEnginesMessage) {
 struct SignalName {
   const char* text;
   std::int64_t number;
+
+  friend std::ostream& operator<<(std::ostream& out, const SignalName& name) {
+    return out << '"' << name.text << '"';
+  }
 };
 
 class EngineSignal : public testing::TestWithParam<SignalName> {};
@@ -138,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(Names,
                                          SignalName{"RTMIN+99", 15},
                                          SignalName{"RTMIN+9223372036854775807", 15},
                                          SignalName{"SIGNONSENSE", 15}),
-                         [](const auto& info) { return "Case" + std::to_string(info.index); });
+                         [](const auto& one) { return "Case" + std::to_string(one.index); });
 
 }  // namespace
 }  // namespace portoser::agent::engine

@@ -165,19 +165,13 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(HttpTimeouts, AHeaderThatDoesNotEndIs408) {
   TestServer test;
   HttpClient client{test.port};
-  EXPECT_EQ(client.get("/ping").status, 200U);
-  client.send_raw("GET /ping HTTP/1.1\r\nHost: ");
-  // The clock may only move once the server has the bytes: the deadline runs from the first one.
-  std::string rest;
-  std::thread mover{[&] {
-    for (int i = 0; i < 1000 && rest.empty(); ++i) {
-      test.clock.advance(1s);
-      std::this_thread::yield();
-    }
-  }};
-  mover.join();
-  rest = client.read_raw();
-  EXPECT_TRUE(rest.empty() || rest.starts_with("HTTP/1.1 408 ")) << rest;
+  // The second request comes with the first, so the server has its beginning when it answers.
+  client.send_raw("GET /ping HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: ");
+  EXPECT_EQ(client.read().status, 200U);
+  const PassingTime time{test.clock, 16s};
+  const auto answer = client.read();
+  EXPECT_EQ(answer.status, 408U);
+  EXPECT_EQ(body_of(answer)["code"], "REQUEST_TIMEOUT");
 }
 
 TEST(HttpTimeouts, ABodyThatDoesNotEndIs408) {
@@ -198,18 +192,16 @@ TEST(HttpTimeouts, AnIdleConnectionIsClosedAfterItsTimeAndNotBefore) {
   TestServer test;
   HttpClient client{test.port};
   EXPECT_EQ(client.get("/ping").status, 200U);
-  test.clock.advance(70s);
+  test.clock.advance(50s);
   EXPECT_EQ(client.get("/ping").status, 200U);
-  test.clock.advance(80s);
+  const PassingTime time{test.clock, 80s};
   EXPECT_TRUE(client.is_closed_by_server());
 }
 
 TEST(HttpTimeouts, AConnectionThatSaysNothingIsClosed) {
   TestServer test;
   HttpClient silent{test.port};
-  HttpClient other{test.port};
-  EXPECT_EQ(other.get("/ping").status, 200U);
-  test.clock.advance(80s);
+  const PassingTime time{test.clock, 16s};
   EXPECT_TRUE(silent.is_closed_by_server());
 }
 
@@ -222,7 +214,7 @@ TEST(HttpLimits, MoreConnectionsThanAllowedAreTold503) {
   HttpClient second{test.port};
   EXPECT_EQ(second.read().status, 503U);
   first.hang_up();
-  await_until("the place to be free again", [&] {
+  await_until("the place is free again", [&] {
     try {
       return HttpClient{test.port}.get("/ping").status == 200;
     } catch (const std::exception&) {

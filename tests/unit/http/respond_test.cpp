@@ -112,8 +112,8 @@ INSTANTIATE_TEST_SUITE_P(All,
                                          StatusCase{Code::bad_request, "HEADERS_TOO_LARGE", 431},
                                          StatusCase{Code::unavailable, "BAD_GATEWAY", 502},
                                          StatusCase{Code::internal, "ACTION_FAILED", 502}),
-                         [](const auto& info) {
-                           const auto& given = info.param;
+                         [](const auto& test_case) {
+                           const auto& given = test_case.param;
                            return std::string{to_string(given.code)} + std::string{given.reason};
                          });
 

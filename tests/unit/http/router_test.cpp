@@ -5,11 +5,13 @@
 namespace portoser::http {
 namespace {
 
+struct SocketHandler {
+  asio::awaitable<void> run(std::shared_ptr<WebSocket> /*socket*/) { co_return; }
+};
+
 class RouterTest : public testing::Test {
  protected:
   Json answer(Call<void> /*call*/) { return Json::object(); }
-  asio::awaitable<void> run(std::shared_ptr<WebSocket> /*socket*/) { co_return; }
-
   void add(Method method, std::string path) {
     Route route;
     route.method = method;
@@ -101,7 +103,8 @@ TEST_F(RouterTest, FindsTheGetForAHead) {
 
 TEST_F(RouterTest, ASocketAndAGetMayShareAPath) {
   add(Method::get, "/api/stream");
-  router_.add_socket({.path = "/api/stream"}, *this, &RouterTest::run);
+  SocketHandler handler;
+  router_.add_socket({.path = "/api/stream"}, handler, &SocketHandler::run);
   EXPECT_EQ(find(Method::get, "/api/stream", true), "/api/stream");
   EXPECT_TRUE(match_.endpoint->socket);
   EXPECT_EQ(find(Method::get, "/api/stream"), "/api/stream");

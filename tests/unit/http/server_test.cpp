@@ -247,7 +247,7 @@ TEST(HttpServer, ALongHandlerOutlivesAllTimeouts) {
   TestServer test;
   HttpClient client{test.port};
   client.send_raw("GET /api/slow HTTP/1.1\r\nHost: x\r\n\r\n");
-  await_until("the handler to start", [&] { return test.api.slow_started == 1; });
+  await_until("the handler has started", [&] { return test.api.slow_started == 1; });
   test.clock.advance(std::chrono::hours{1});
   HttpClient{test.port}.get("/ping");  // the server has had its sweeps meanwhile
   test.api.may_finish = true;
@@ -262,11 +262,11 @@ TEST(HttpServer, AHandlerGoesOnWhenItsClientHangsUp) {
   {
     HttpClient client{test.port};
     client.send_raw("GET /api/slow HTTP/1.1\r\nHost: x\r\n\r\n");
-    await_until("the handler to start", [&] { return test.api.slow_started == 1; });
+    await_until("the handler has started", [&] { return test.api.slow_started == 1; });
     client.hang_up();
   }
   test.api.may_finish = true;
-  await_until("the handler to end", [&] { return test.api.slow_finished == 1; });
+  await_until("the handler has ended", [&] { return test.api.slow_finished == 1; });
   EXPECT_EQ(HttpClient{test.port}.get("/ping").status, 200U);
 }
 
@@ -312,7 +312,7 @@ TEST(HttpServer, StopLetsARunningRequestEndAndClosesIdleConnections) {
   EXPECT_EQ(idle.get("/ping").status, 200U);
   HttpClient busy{test.port};
   busy.send_raw("GET /api/slow HTTP/1.1\r\nHost: x\r\n\r\n");
-  await_until("the handler to start", [&] { return test.api.slow_started == 1; });
+  await_until("the handler has started", [&] { return test.api.slow_started == 1; });
   auto stopping = std::async(std::launch::async, [&] { test.stop(); });
   EXPECT_TRUE(idle.is_closed_by_server());
   test.api.may_finish = true;
@@ -329,7 +329,7 @@ TEST(HttpServer, StopCutsWhatOutlastsTheGrace) {
   TestServer test{settings};
   HttpClient busy{test.port};
   busy.send_raw("GET /api/slow HTTP/1.1\r\nHost: x\r\n\r\n");
-  await_until("the handler to start", [&] { return test.api.slow_started == 1; });
+  await_until("the handler has started", [&] { return test.api.slow_started == 1; });
   test.stop();
   EXPECT_TRUE(busy.is_closed_by_server());
 }

@@ -3,9 +3,10 @@
 
 #include "controller/http/router.h"
 #include "controller/http/server.h"
-#include "tests/support/await_until.h"
+#include "tests/support/await.h"
 #include "tests/support/http_client.h"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
@@ -18,10 +19,14 @@
 
 namespace portoser::http {
 
-using test::await_until;
 using test::Headers;
 using test::HttpClient;
 using test::SocketClient;
+
+/// Reads as a sentence: "await_until the handler has ended".
+inline void await_until(std::string_view reason, const std::function<bool()>& condition) {
+  test::await_until(reason, std::chrono::seconds{30}, condition);
+}
 
 /// Moved by the test while server threads read it.
 class TestClock : public Clock {
@@ -37,6 +42,26 @@ class TestClock : public Clock {
     return std::chrono::microseconds{passed_.load()};
   }
   std::atomic<std::int64_t> passed_{0};
+};
+
+/// Moves the clock on and on, for a wait that the server begins at a moment the test cannot see.
+class PassingTime {
+ public:
+  PassingTime(TestClock& clock, std::chrono::seconds step)
+      : thread_([this, &clock, step] {
+          while (!is_over_) {
+            clock.advance(step);
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+          }
+        }) {}
+  ~PassingTime() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;
 };
 
 class TestAudit : public AuditSink {
@@ -84,7 +109,7 @@ class TestObserver : public RequestObserver {
   std::vector<std::string> requests_;
 };
 
-/// The token is the role; "short" is a viewer for one minute.
+/// The token is the role; "short" is a viewer for half a minute.
 class TokenIsRole : public Authenticator {
  public:
   explicit TokenIsRole(const Clock& clock) : start_(clock.now()) {}
@@ -96,7 +121,7 @@ class TokenIsRole : public Authenticator {
     user.sub = "sub-" + *token;
     user.name = *token;
     user.roles = {*token == "short" ? "viewer" : *token};
-    if (*token == "short") user.valid_until = start_ + std::chrono::minutes{1};
+    if (*token == "short") user.valid_until = start_ + std::chrono::seconds{30};
     co_return user;
   }
 
@@ -238,8 +263,8 @@ struct TestServer {
     api.sockets.clear();  // they belong to the context
   }
   void stop() {
-    auto work = server.stop();
-    asio::co_spawn(context, std::move(work), asio::use_future).get();
+    auto stopping = server.stop();
+    asio::co_spawn(context, std::move(stopping), asio::use_future).get();
   }
   static ServerSettings quick(ServerSettings settings) {
     settings.sweep_period = std::chrono::milliseconds{5};
@@ -255,6 +280,7 @@ struct TestServer {
   TestApi api;
   Router router;
   asio::io_context context;
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   Server server;
   std::uint16_t port = 0;
   std::vector<std::thread> threads;

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 /// The server's end of the only socket on /ws/flood.
 std::shared_ptr<WebSocket> other_end(TestServer& test) {
   std::shared_ptr<WebSocket> socket;
-  await_until("the handler to have its socket", [&] {
+  await_until("the handler has its socket", [&] {
     const std::lock_guard lock{test.api.mutex};
     if (test.api.sockets.empty()) return false;
     socket = test.api.sockets.back();
@@ -29,8 +29,8 @@ TEST(HttpWebSocket, CarriesTextBothWays) {
   EXPECT_EQ(client.receive(), "one");
   EXPECT_EQ(client.receive(), "two");
   client.close();
-  await_until("the handler to end", [&] { return test.api.sockets_done == 1; });
-  await_until("the socket to be counted out", [&] { return test.observer.closed == 1; });
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
+  await_until("the socket is counted out", [&] { return test.observer.closed == 1; });
   EXPECT_EQ(test.observer.opened, 1U);
   EXPECT_EQ(test.observer.sent, 2U);
   EXPECT_EQ(test.observer.requests().front(), "GET /ws/echo/{name} 101");
@@ -40,7 +40,7 @@ TEST(HttpWebSocket, AHandlerLearnsOfAClientThatVanished) {
   TestServer test;
   SocketClient client{test.port, "/ws/echo/a"};
   client.hang_up();
-  await_until("the handler to end", [&] { return test.api.sockets_done == 1; });
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
 }
 
 TEST(HttpWebSocket, SendsFromAnyThreadAndClosesAfterWhatWasSent) {
@@ -64,13 +64,13 @@ TEST(HttpWebSocket, AClientThatReadsTooSlowlyIsClosedWith1013) {
   SocketClient client{test.port, "/ws/flood"};
   const auto socket = other_end(test);
   const auto frame = std::make_shared<const std::string>(std::string(512U << 10U, 'x'));
-  await_until("the queue to overflow", [&] {
+  await_until("the queue overflows", [&] {
     socket->send(frame);
     return socket->closed();
   });
   EXPECT_GE(test.observer.dropped, 2U);
   EXPECT_EQ(client.await_close(), 1013);
-  await_until("the handler to end", [&] { return test.api.sockets_done == 1; });
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
 }
 
 TEST(HttpWebSocket, AClientThatNeverReadsIsCutAfterTheWriteTimeout) {
@@ -78,12 +78,12 @@ TEST(HttpWebSocket, AClientThatNeverReadsIsCutAfterTheWriteTimeout) {
   SocketClient client{test.port, "/ws/flood"};
   const auto socket = other_end(test);
   const auto frame = std::make_shared<const std::string>(std::string(512U << 10U, 'x'));
-  await_until("the queue to overflow", [&] {
+  await_until("the queue overflows", [&] {
     socket->send(frame);
     return socket->closed();
   });
-  test.clock.advance(11s);
-  await_until("the socket to be cut", [&] { return test.observer.closed == 1; });
+  const PassingTime time{test.clock, 11s};
+  await_until("the socket is cut", [&] { return test.observer.closed == 1; });
 }
 
 TEST(HttpWebSocket, TheLatestValueReplacesTheOneThatWaits) {
@@ -112,7 +112,7 @@ TEST(HttpWebSocket, BinaryFramesEndItWith1003) {
   SocketClient client{test.port, "/ws/echo/a"};
   client.send_binary("\x01\x02");
   EXPECT_EQ(client.await_close(), 1003);
-  await_until("the handler to end", [&] { return test.api.sockets_done == 1; });
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
 }
 
 TEST(HttpWebSocket, MessagesBeyond64KiBEndItWith1009) {
@@ -163,7 +163,7 @@ TEST(HttpWebSocket, ClosesWith4401WhenTheTokenExpires) {
   SocketClient client{test.port, "/ws/echo/a?token=short"};
   client.send("still valid");
   EXPECT_EQ(client.receive(), "still valid");
-  test.clock.advance(61s);
+  test.clock.advance(31s);
   EXPECT_EQ(client.await_close(), 4401);
 }
 
@@ -208,7 +208,7 @@ TEST(HttpWebSocket, PingsAndGoesOnWhileTheClientAnswers) {
   for (std::size_t round = 1; round <= 5; ++round) {
     test.clock.advance(21s);
     // Each sweep that sees 20 s gone sends one ping; the client answers while it reads.
-    await_until("a ping", [&] {
+    await_until("a ping has come", [&] {
       socket->send("poke");
       return client.receive() && client.pings() >= round;
     });
@@ -221,9 +221,9 @@ TEST(HttpWebSocket, EndsAfterAMinuteWithoutASign) {
   TestServer test;
   SocketClient client{test.port, "/ws/flood"};
   other_end(test);
-  test.clock.advance(61s);
+  const PassingTime time{test.clock, 61s};
   EXPECT_EQ(client.await_close(), 1006);
-  await_until("the handler to end", [&] { return test.api.sockets_done == 1; });
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
 }
 
 TEST(HttpWebSocket, MoreThanAllowedAreClosedWith1013AndPlacesComeBack) {
@@ -236,7 +236,7 @@ TEST(HttpWebSocket, MoreThanAllowedAreClosedWith1013AndPlacesComeBack) {
   SocketClient second{test.port, "/ws/echo/a"};
   EXPECT_EQ(second.await_close(), 1013);
   first.close();
-  await_until("the place to be free", [&] { return test.observer.closed == 1; });
+  await_until("the place is free", [&] { return test.observer.closed == 1; });
   SocketClient third{test.port, "/ws/echo/a"};
   third.send("y");
   EXPECT_EQ(third.receive(), "y");

@@ -86,5 +86,19 @@ TEST(RegistrySamples, ALongChainOfDependenciesIsWalkedWithoutRecursion) {
   EXPECT_TRUE(registry.findings[0].message.starts_with("dependencies in a circle: s0 -> s1 -> "));
 }
 
+TEST(RegistrySamples, AListOfVeryManyDependenciesAndPortsIsRead) {
+  std::string text = "services:\n  hub:\n    docker_compose: /c.yml\n    depends_on:\n";
+  for (int i = 0; i < 100'000; ++i) {
+    text += "    - d" + std::to_string(i) + "\n";
+  }
+  text += "    ports:\n";
+  for (int i = 1; i <= 65'535; ++i) {
+    text += "    - " + std::to_string(i) + "\n";
+  }
+  const auto registry = parse_registry(text, "registry.yml");
+  EXPECT_EQ(registry.services()[0].dependencies.size(), 100'000U);
+  EXPECT_EQ(registry.services()[0].ports.size(), 65'535U);
+}
+
 }  // namespace
 }  // namespace portoser::registry

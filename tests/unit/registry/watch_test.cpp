@@ -5,6 +5,7 @@
 #include "common/tasks.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
@@ -33,7 +34,7 @@ class RegistryWatchTest : public testing::Test {
 
   ~RegistryWatchTest() override {
     tasks_.stop();
-    context_.restart();
+    work_.reset();
     context_.run_for(std::chrono::seconds{10});
     watch_.reset();
     std::filesystem::remove_all(root_);
@@ -53,7 +54,6 @@ class RegistryWatchTest : public testing::Test {
   /// Runs the loop until `condition` holds, or fails.
   void await(const std::string& reason, const std::function<bool()>& condition) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    context_.restart();
     while (!condition()) {
       if (std::chrono::steady_clock::now() > end) {
         FAIL() << "waited in vain: " << reason;
@@ -79,6 +79,7 @@ class RegistryWatchTest : public testing::Test {
   std::filesystem::path file_ = folder_ / "registry.yml";
   ManualClock clock_;
   asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   TaskGroup tasks_{context_.get_executor()};
   std::unique_ptr<RegistryWatch> watch_;
   std::vector<RegistryWatch::StatePtr> told_;

@@ -1,0 +1,345 @@
+#include "agent/actions/actions.h"
+
+#include "agent/actions/output.h"
+#include "agent/actions/runner_process.h"
+#include "common/ids.h"
+#include "common/log.h"
+
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace portoser::agent::actions {
+namespace {
+
+/// For a command that does not say how long it may take: a rebuild's limit.
+constexpr std::chrono::minutes longest_run{30};
+/// What comes before and after the runner has a limit of its own: the deadline may be over when the
+/// runner ends, and what is left to do must be done all the same.
+constexpr std::chrono::seconds planning_limit{60};
+constexpr std::chrono::seconds finishing_limit{60};
+
+Error cancelled() {
+  return Error{Code::conflict, "the command was cancelled"}.reason("ACTION_CANCELLED");
+}
+
+Error interrupted() {
+  return Error{Code::unavailable,
+               "the command was cut off: its process is gone and left no outcome (the host lost "
+               "power, or somebody killed it)"}
+      .reason("ACTION_INTERRUPTED")
+      .hint("look at the service's state, then run the command again");
+}
+
+void fail(protocol::CommandResult& result, const Error& error) {
+  result.succeeded = false;
+  result.code = to_string(error.code());
+  result.reason = error.reason();
+  result.message = error.message();
+  result.hint = error.hint();
+}
+
+}  // namespace
+
+/// A command under way.
+struct Actions::Run {
+  protocol::Command command;
+  runner::Spec spec;
+  bool planned = false;    ///< the locks of the spec are taken
+  bool announced = false;  ///< on_service_command_started was called
+  bool journaled = false;
+  bool cancelled = false;
+  std::optional<RunnerProcess> process;
+  std::optional<OutputFollower> output;
+  std::optional<runner::Outcome> outcome;
+
+  [[nodiscard]] const std::string& id() const { return command.id; }
+};
+
+Actions::Actions(asio::any_io_executor executor,
+                 asio::thread_pool& pool,
+                 const Clock& clock,
+                 EngineControl& engine,
+                 ActionSettings settings,
+                 ActionCallbacks callbacks)
+    : executor_(std::move(executor)),
+      pool_(pool),
+      clock_(clock),
+      settings_(std::move(settings)),
+      callbacks_(std::move(callbacks)),
+      journal_(settings_.data_folder / "journal", settings_.journal),
+      policies_(settings_.data_folder / "restart-policies.json", engine, pool),
+      compose_(settings_.compose, clock, engine, policies_, pool),
+      tasks_(executor_) {
+  compose_.add_to(catalogue_);
+}
+
+Actions::~Actions() = default;
+
+void Actions::adopt() {
+  for (const auto& id : journal_.unfinished()) {
+    auto run = std::make_shared<Run>();
+    // Taken on and not even written whole: its sender gets an answer when it asks again.
+    run->command = journal_.command(id).value_or(protocol::Command{});
+    run->command.id = id;
+    run->journaled = true;
+    if (auto spec = journal_.spec(id)) {
+      run->spec = std::move(*spec);
+      run->planned = true;
+      announce(*run);
+    }
+    runs_.emplace(id, run);
+    tasks_.spawn("command " + id, take_over(run));
+  }
+}
+
+void Actions::handle(protocol::Command command) {
+  auto run = std::make_shared<Run>();
+  run->command = std::move(command);
+  if (!is_ulid(run->id())) {
+    auto result = result_of(*run);
+    fail(result, Error{Code::bad_request, "the command's id is not a ULID", "id"});
+    callbacks_.on_result(std::move(result));
+    return;
+  }
+  const auto [known, is_new] = runs_.emplace(run->id(), run);
+  if (!is_new) {
+    if (known->second->output) known->second->output->rewind();
+    return;
+  }
+  tasks_.spawn("command " + run->id(), take_on(run));
+}
+
+void Actions::cancel(const std::string& id) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end()) return;
+  found->second->cancelled = true;
+  if (found->second->process) found->second->process->cancel();
+}
+
+asio::awaitable<void> Actions::reconcile_restart_policies() { return policies_.reconcile(); }
+
+asio::awaitable<std::string> Actions::compose_version() {
+  try {
+    const auto tool = co_await compose_.finder().find();
+    co_return tool.version;
+  } catch (const Error&) {
+    co_return std::string{};
+  }
+}
+
+void Actions::stop() { tasks_.stop(); }
+
+asio::awaitable<void> Actions::join() { return tasks_.join(); }
+
+/// A command that is not under way: new, or over long ago.
+asio::awaitable<void> Actions::take_on(RunPointer run) {
+  auto read = [this, id = run->id()] { return journal_.result(id); };
+  auto known = co_await on_pool(pool_, std::move(read));
+  if (known) {
+    runs_.erase(run->id());
+    callbacks_.on_result(std::move(*known));
+    co_return;
+  }
+  auto ask = [this, id = run->id()] { return journal_.command(id); };
+  const auto begun = co_await on_pool(pool_, std::move(ask));
+  if (begun) {
+    // Its result could not be kept, on a full disk say. It is judged again and not run again.
+    run->command = *begun;
+    run->journaled = true;
+    co_await take_over(run);
+    co_return;
+  }
+  if (run->command.adopt_only) {
+    runs_.erase(run->id());
+    auto result = result_of(*run);
+    fail(result,
+         Error{Code::not_found, "this host's journal does not know the command; it did nothing"}
+             .reason("COMMAND_UNKNOWN"));
+    callbacks_.on_result(std::move(result));
+    co_return;
+  }
+  log::info("actions", "command", {{"id", run->id()}, {"name", run->command.name}});
+  co_await conclude(run, carry_out(run));
+}
+
+asio::awaitable<void> Actions::take_over(RunPointer run) {
+  log::info("actions", "command adopted", {{"id", run->id()}, {"name", run->command.name}});
+  co_await conclude(run, go_on(run));
+}
+
+/// Whatever becomes of the work becomes the result; only our own stop does not.
+template <class Work>
+asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
+  auto result = result_of(*run);
+  try {
+    co_await std::move(work);
+    result.succeeded = true;
+  } catch (const ActionError& error) {
+    fail(result, error);
+    result.exit_code = error.exit_code;
+  } catch (const Error& error) {
+    fail(result, error);
+  } catch (const std::exception& error) {
+    if (is_cancellation(std::current_exception())) throw;
+    fail(result, Error{Code::internal, error.what()});
+  }
+  if (run->outcome) {
+    result.when.boot_id = run->outcome->boot_id;
+    result.when.uptime_ns = run->outcome->uptime_ns;
+    result.when.wall_us = run->outcome->wall_us;
+  } else {
+    result.when = result_of(*run).when;
+  }
+  co_await report(run, std::move(result));
+}
+
+asio::awaitable<void> Actions::carry_out(RunPointer run) {
+  auto begin = [this, command = run->command] { journal_.begin(command); };
+  co_await on_pool(pool_, std::move(begin));
+  run->journaled = true;
+  const auto received = clock_.uptime();
+  auto planning = catalogue_.at(run->command.name).plan(run->command.arguments);
+  run->spec = co_await with_deadline(std::move(planning), planning_limit, "preparing the command");
+  refuse_if_busy(*run);
+  run->planned = true;
+  const auto limit = run->command.duration_ms > 0
+                         ? std::chrono::milliseconds{run->command.duration_ms}
+                         : std::chrono::milliseconds{longest_run};
+  run->spec.deadline_ns = (received + limit).count();
+  run->spec.grace_ms = settings_.grace.count();
+  auto plan = [this, id = run->id(), spec = run->spec] { journal_.plan(id, spec); };
+  co_await on_pool(pool_, std::move(plan));
+  if (run->cancelled) throw cancelled();
+  announce(*run);
+  run->process = RunnerProcess::start(executor_, settings_.runner, journal_.folder_of(run->id()));
+  co_await supervise(run);
+  co_await judge(run);
+}
+
+asio::awaitable<void> Actions::go_on(RunPointer run) {
+  run->process = co_await RunnerProcess::adopt(journal_.folder_of(run->id()));
+  if (run->process) {
+    if (run->cancelled) run->process->cancel();
+    co_await supervise(run);
+  }
+  co_await judge(run);
+}
+
+/// Until the runner is gone, with its output on the way.
+asio::awaitable<void> Actions::supervise(RunPointer run) {
+  using namespace asio::experimental::awaitable_operators;
+  try {
+    run->output.emplace(
+        executor_, journal_.folder_of(run->id()), run->id(), callbacks_.on_progress);
+  } catch (const std::exception& error) {
+    // No more watches on this host: the command goes on, without progress until its end.
+    log::warn("actions", "output cannot be followed", {{"reason", error.what()}});
+  }
+  auto ended = run->process->wait();
+  if (run->output) {
+    auto following = run->output->follow();
+    co_await (std::move(ended) || std::move(following));
+    run->output->finish();
+    run->output.reset();
+  } else {
+    co_await std::move(ended);
+  }
+  run->process.reset();
+}
+
+/// What the runner left behind, then the second part of the command.
+asio::awaitable<void> Actions::judge(RunPointer run) {
+  auto read = [this, id = run->id()] { return journal_.outcome(id); };
+  run->outcome = co_await on_pool(pool_, std::move(read));
+  if (!run->outcome) throw interrupted();
+  const auto& outcome = *run->outcome;
+  if (outcome.cancelled) throw cancelled();
+  if (outcome.timed_out) {
+    throw Error{Code::deadline,
+                fmt::format("the command took longer than it may; it was ended in the step \"{}\"",
+                            outcome.failed_step)}
+        .reason("ACTION_DEADLINE");
+  }
+  const auto& action = catalogue_.at(run->command.name);
+  if (!outcome.failed_step.empty()) {
+    auto tail = [folder = journal_.folder_of(run->id())] { return last_output_lines(folder); };
+    StepFailure failure;
+    failure.step = outcome.failed_step;
+    failure.exit_code = outcome.exit_code;
+    failure.problem = outcome.problem;
+    failure.lines = co_await on_pool(pool_, std::move(tail));
+    throw ActionError{action.explain(failure), failure.exit_code};
+  }
+  auto finishing = action.finish(run->command.arguments);
+  const auto limit = finishing_limit + settings_.compose.settle;
+  co_await with_deadline(std::move(finishing), limit, "finishing the command");
+}
+
+void Actions::refuse_if_busy(const Run& run) const {
+  const auto shares_lock = [&](const Run& other) {
+    return std::any_of(run.spec.locks.begin(), run.spec.locks.end(), [&](const auto& lock) {
+      const auto& held = other.spec.locks;
+      return std::find(held.begin(), held.end(), lock) != held.end();
+    });
+  };
+  for (const auto& [id, other] : runs_) {
+    if (other.get() == &run || !other->planned || !shares_lock(*other)) continue;
+    throw Error{Code::conflict,
+                fmt::format("{} of {} is under way in the same compose project (command {})",
+                            other->command.name,
+                            other->spec.service,
+                            id)}
+        .reason("BUSY")
+        .hint("wait for its end, or cancel it");
+  }
+}
+
+void Actions::announce(Run& run) {
+  run.announced = true;
+  callbacks_.on_service_command_started(run.id(), run.spec.service, run.command.name);
+}
+
+/// First said, then kept: who dies in between says it again, which nobody minds.
+asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult result) {
+  if (!result.succeeded) {
+    auto tail = [folder = journal_.folder_of(run->id())] { return last_output_lines(folder); };
+    result.last_lines = co_await on_pool(pool_, std::move(tail));
+  }
+  if (run->announced) {
+    callbacks_.on_service_command_ended(run->id(), run->spec.service, result.succeeded);
+  }
+  log::info("actions",
+            "command ended",
+            {{"id", result.command_id}, {"succeeded", result.succeeded}, {"reason", result.reason}});
+  callbacks_.on_result(result);
+  run->planned = false;  // the next command for the project may come at once
+  if (run->journaled) {
+    auto keep = [this, result, now = clock_.now()] {
+      try {
+        journal_.finish(result);
+      } catch (const std::exception& error) {
+        log::error("actions",
+                   "result cannot be kept",
+                   {{"id", result.command_id}, {"reason", error.what()}});
+      }
+      journal_.prune(now);
+    };
+    co_await on_pool(pool_, std::move(keep));
+  }
+  runs_.erase(run->id());
+}
+
+protocol::CommandResult Actions::result_of(const Run& run) const {
+  protocol::CommandResult result;
+  result.command_id = run.id();
+  result.when.boot_id = settings_.boot_id;
+  result.when.uptime_ns = clock_.uptime().count();
+  result.when.wall_us = to_unix_us(clock_.now());
+  return result;
+}
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,106 @@
+/// Commands: taken on once, carried out by a runner outside this process, reported. Owns the journal
+/// and what every command has in common: a repeat gets the first result or joins the one under way,
+/// the deadline, one at a time in a compose project, and the translation of errors. Lives on the
+/// agent's Asio thread; disk and YAML go to the pool.
+#pragma once
+
+#include "agent/actions/catalogue.h"
+#include "agent/actions/compose.h"
+#include "agent/actions/engine_control.h"
+#include "agent/actions/journal.h"
+#include "agent/actions/restart_policies.h"
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "protocol/messages.h"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace portoser::agent::actions {
+
+struct ActionSettings {
+  std::filesystem::path data_folder;  ///< the agent's; journal and policies lie in it
+  std::string boot_id;
+  std::string runner;                 ///< path of portoser-action
+  ComposeSettings compose;
+  JournalLimits journal;
+  /// What a cancelled step has between SIGTERM and SIGKILL.
+  std::chrono::milliseconds grace{std::chrono::seconds{10}};
+};
+
+/// Called on the agent's Asio thread.
+struct ActionCallbacks {
+  std::function<void(protocol::Progress)> on_progress;
+  /// Without its sequence: the spool's matter. Comes again for a repeat.
+  std::function<void(protocol::CommandResult)> on_result;
+  /// What the engine is told to do with the service between the two is the command's doing.
+  std::function<void(const std::string& id, const std::string& service, std::string_view command)>
+      on_service_command_started;
+  std::function<void(const std::string& id, const std::string& service, bool succeeded)>
+      on_service_command_ended;
+};
+
+class Actions {
+ public:
+  /// `clock`, `engine` and `pool` must outlive it. Cannot make its folders: `Error{internal}`.
+  Actions(asio::any_io_executor executor,
+          asio::thread_pool& pool,
+          const Clock& clock,
+          EngineControl& engine,
+          ActionSettings settings,
+          ActionCallbacks callbacks);
+  ~Actions();
+  Actions(const Actions&) = delete;
+  Actions& operator=(const Actions&) = delete;
+
+  /// Once, before `handle`: takes over what an earlier agent left under way, and reports what ended
+  /// or was cut off meanwhile. Reads the journal's folder, so it blocks for a moment.
+  void adopt();
+  void handle(protocol::Command command);
+  /// The command then ends with ACTION_CANCELLED, unless it is over. Unknown ids are ignored.
+  void cancel(const std::string& id);
+  /// Once the engine answers for the first time: see RestartPolicies.
+  asio::awaitable<void> reconcile_restart_policies();
+  /// For the host's facts; empty: there is no compose tool.
+  asio::awaitable<std::string> compose_version();
+
+  /// Leaves runners alone: the next agent adopts them. Then wait for `join` before destruction.
+  void stop();
+  asio::awaitable<void> join();
+
+ private:
+  struct Run;
+  using RunPointer = std::shared_ptr<Run>;
+
+  asio::awaitable<void> take_on(RunPointer run);
+  asio::awaitable<void> take_over(RunPointer run);
+  template <class Work>
+  asio::awaitable<void> conclude(RunPointer run, Work work);
+  asio::awaitable<void> carry_out(RunPointer run);
+  asio::awaitable<void> go_on(RunPointer run);
+  asio::awaitable<void> supervise(RunPointer run);
+  asio::awaitable<void> judge(RunPointer run);
+  void refuse_if_busy(const Run& run) const;
+  void announce(Run& run);
+  asio::awaitable<void> report(RunPointer run, protocol::CommandResult result);
+  protocol::CommandResult result_of(const Run& run) const;
+
+  asio::any_io_executor executor_;
+  asio::thread_pool& pool_;
+  const Clock& clock_;
+  ActionSettings settings_;
+  ActionCallbacks callbacks_;
+  Journal journal_;
+  RestartPolicies policies_;
+  Compose compose_;
+  Catalogue catalogue_;
+  std::map<std::string, RunPointer> runs_;  ///< by command id: those without a result
+  TaskGroup tasks_;
+};
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,75 @@
+/// What the compose commands do, before and after the tool itself. Lives on the agent's Asio thread.
+#pragma once
+
+#include "agent/actions/catalogue.h"
+#include "agent/actions/compose_arguments.h"
+#include "agent/actions/compose_tool.h"
+#include "agent/actions/engine_control.h"
+#include "agent/actions/restart_policies.h"
+#include "agent/engine/compose_labels.h"
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "protocol/commands.h"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace portoser::agent::actions {
+
+struct ComposeSettings {
+  std::string engine_socket;      ///< path of the unix socket
+  std::vector<std::string> tool;  ///< empty: the one that is found
+  /// How long a container must have been up for its start to count.
+  std::chrono::milliseconds settle{2000};
+};
+
+class Compose {
+ public:
+  /// Everything but the settings must outlive it.
+  Compose(ComposeSettings settings,
+          const Clock& clock,
+          EngineControl& engine,
+          RestartPolicies& policies,
+          asio::thread_pool& pool);
+
+  void add_to(Catalogue& catalogue);
+
+  /// The plans change nothing. No candidate is there: `Error{not_found, COMPOSE_FILE_MISSING}`; no
+  /// tool: `Error{unavailable, COMPOSE_MISSING}`.
+  asio::awaitable<runner::Spec> plan_up(protocol::ComposeUp command);
+  asio::awaitable<runner::Spec> plan_stop(protocol::ComposeStop command);
+  asio::awaitable<runner::Spec> plan_restart(protocol::ComposeRestart command);
+  asio::awaitable<runner::Spec> plan_rebuild(protocol::ComposeRebuild command);
+  asio::awaitable<runner::Spec> plan_down(protocol::ComposeDown command);
+
+  /// Gives the restart policies back and looks whether the containers stay up: one that ends at once
+  /// is an `ActionError{CONTAINER_EXITED}`.
+  asio::awaitable<void> finish_up(protocol::ComposeUp command);
+  asio::awaitable<void> finish_restart(protocol::ComposeRestart command);
+  asio::awaitable<void> finish_rebuild(protocol::ComposeRebuild command);
+  /// Takes the restart policies away.
+  asio::awaitable<void> finish_stop(protocol::ComposeStop command);
+  asio::awaitable<void> finish_down(protocol::ComposeDown command);
+
+  Error explain(const StepFailure& failure);
+
+  [[nodiscard]] ComposeFinder& finder() { return finder_; }
+
+ private:
+  asio::awaitable<ComposeCall> locate(protocol::ComposeTarget target);
+  runner::Spec spec_of(const protocol::ComposeTarget& target,
+                       const ComposeCall& call,
+                       std::vector<runner::Step> steps) const;
+  asio::awaitable<std::vector<engine::Container>> containers_of(protocol::ComposeTarget target);
+  asio::awaitable<void> after_start(protocol::ComposeTarget target);
+
+  ComposeSettings settings_;
+  const Clock& clock_;
+  EngineControl& engine_;
+  RestartPolicies& policies_;
+  asio::thread_pool& pool_;
+  ComposeFinder finder_;
+};
+
+}  // namespace portoser::agent::actions

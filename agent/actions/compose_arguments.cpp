@@ -1,0 +1,110 @@
+#include "agent/actions/compose_arguments.h"
+
+#include <charconv>
+#include <filesystem>
+#include <utility>
+
+namespace portoser::agent::actions {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// `--ansi` came with 1.28.
+bool knows_ansi(const ComposeTool& tool) {
+  if (tool.is_v2()) return true;
+  int minor = 0;
+  const auto* end = tool.version.data() + tool.version.size();
+  if (tool.version.size() > 2) std::from_chars(tool.version.data() + 2, end, minor);
+  return minor >= 28;
+}
+
+runner::Step step(const ComposeTool& tool,
+                  const ComposeCall& call,
+                  std::string name,
+                  const Words& words,
+                  const Words& services) {
+  runner::Step out;
+  out.name = std::move(name);
+  out.folder = std::filesystem::path{call.file}.parent_path().string();
+  out.argv = tool.argv;
+  if (knows_ansi(tool)) {
+    out.argv.insert(out.argv.end(), {"--ansi", "never"});
+  } else {
+    out.argv.emplace_back("--no-ansi");
+  }
+  out.argv.insert(out.argv.end(), {"-f", call.file});
+  if (!call.project.empty()) out.argv.insert(out.argv.end(), {"-p", call.project});
+  out.argv.insert(out.argv.end(), words.begin(), words.end());
+  out.argv.insert(out.argv.end(), services.begin(), services.end());
+  return out;
+}
+
+Words service_of(const ComposeCall& call) {
+  return call.compose_service.empty() ? Words{} : Words{call.compose_service};
+}
+
+runner::Step check(const ComposeTool& tool, const ComposeCall& call) {
+  return step(tool, call, "config", {"config", "-q"}, {});
+}
+
+runner::Step recreate(const ComposeTool& tool, const ComposeCall& call) {
+  Words words{"up", "-d", "--force-recreate"};
+  // Of the whole project nothing is a dependency that could be left alone.
+  if (!call.compose_service.empty()) words.emplace_back("--no-deps");
+  return step(tool, call, "up", words, service_of(call));
+}
+
+}  // namespace
+
+std::vector<runner::Step> up_steps(const ComposeTool& tool, const ComposeCall& call) {
+  return {check(tool, call), step(tool, call, "up", {"up", "-d"}, service_of(call))};
+}
+
+std::vector<runner::Step> stop_steps(const ComposeTool& tool, const ComposeCall& call) {
+  return {step(tool, call, "stop", {"stop"}, service_of(call))};
+}
+
+std::vector<runner::Step> restart_steps(const ComposeTool& tool, const ComposeCall& call) {
+  return {check(tool, call), recreate(tool, call)};
+}
+
+std::vector<runner::Step> rebuild_steps(const ComposeTool& tool,
+                                        const ComposeCall& call,
+                                        const RebuildNeeds& needs) {
+  std::vector<runner::Step> steps{check(tool, call)};
+  if (!needs.build.empty()) steps.push_back(step(tool, call, "build", {"build"}, needs.build));
+  if (!needs.pull.empty()) steps.push_back(step(tool, call, "pull", {"pull"}, needs.pull));
+  steps.push_back(recreate(tool, call));
+  return steps;
+}
+
+std::vector<runner::Step> down_steps(const ComposeTool& tool, const ComposeCall& call) {
+  if (call.compose_service.empty()) return {step(tool, call, "down", {"down"}, {})};
+  // `down` is about whole projects: 1.29 takes no service. Volumes stay with `rm` too.
+  return {step(tool, call, "stop", {"stop"}, service_of(call)),
+          step(tool, call, "down", {"rm", "-f"}, service_of(call))};
+}
+
+std::map<std::string, std::string> compose_environment(const std::string& engine_socket) {
+  return {
+      {"DOCKER_HOST", "unix://" + engine_socket},
+      // A slow disk answers late; the command's own deadline ends what hangs.
+      {"COMPOSE_HTTP_TIMEOUT", "300"},
+      // 1.29 is a Python program: without this its output comes in blocks, long after it happened.
+      {"PYTHONUNBUFFERED", "1"},
+  };
+}
+
+std::vector<std::string> compose_unset() {
+  return {"DOCKER_CONTEXT",
+          "DOCKER_TLS",
+          "DOCKER_TLS_VERIFY",
+          "DOCKER_CERT_PATH",
+          "COMPOSE_FILE",
+          "COMPOSE_PROJECT_NAME",
+          "COMPOSE_PROFILES",
+          "COMPOSE_ENV_FILES",
+          "COMPOSE_REMOVE_ORPHANS"};
+}
+
+}  // namespace portoser::agent::actions

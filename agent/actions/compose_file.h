@@ -1,0 +1,19 @@
+/// What the compose file itself tells: which services are built, which are pulled. Blocking; any
+/// thread.
+#pragma once
+
+#include "agent/actions/compose_arguments.h"
+
+#include <string>
+
+namespace portoser::agent::actions {
+
+/// `compose_service` empty: every service that no profile holds back. Merge keys and `extends` are
+/// followed. A file that cannot be read as YAML has no needs: compose's own check says why.
+///
+/// Pulled is what has no `build`, unless its `pull_policy` is `never`, or `missing` and
+/// `if_not_present`: an image that is there is then good enough, and one that is not is pulled by
+/// `up` before it stops anything.
+RebuildNeeds rebuild_needs(const std::string& file, const std::string& compose_service);
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,182 @@
+#include "agent/actions/failure_text.h"
+
+#include "agent/actions/compose_tool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+#include <string_view>
+
+namespace portoser::agent::actions {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  std::transform(out.begin(), out.end(), out.begin(), [](char letter) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  });
+  return out;
+}
+
+/// The last line that holds one of these, small letters; empty: none does.
+template <std::size_t Count>
+std::string line_with(const Lines& lines, const std::array<std::string_view, Count>& parts) {
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    const auto text = lower(*line);
+    const auto holds = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+    if (std::any_of(parts.begin(), parts.end(), holds)) return *line;
+  }
+  return {};
+}
+
+std::string without_prefix(std::string line) {
+  for (const std::string_view prefix :
+       {"ERROR: ", "Error: ", "error: ", "Error response from daemon: "}) {
+    if (line.starts_with(prefix)) line.erase(0, prefix.size());
+  }
+  return line;
+}
+
+/// What the tool says about its end: its last line with "error" in it, else its last line.
+std::string own_words(const Lines& lines) {
+  constexpr std::array<std::string_view, 3> telling{"error", "failed", "cannot"};
+  auto line = line_with(lines, telling);
+  for (auto last = lines.rbegin(); line.empty() && last != lines.rend(); ++last) line = *last;
+  return without_prefix(std::move(line));
+}
+
+/// "Bind for 0.0.0.0:8080 failed", "listen tcp4 127.0.0.1:53: bind": the digits behind a colon.
+std::string port_in(const std::string& line) {
+  const auto is_digit = [](char letter) { return letter >= '0' && letter <= '9'; };
+  for (std::size_t at = line.find(':'); at != std::string::npos; at = line.find(':', at + 1)) {
+    std::size_t end = at + 1;
+    while (end < line.size() && is_digit(line[end])) ++end;
+    const auto behind = std::string_view{line}.substr(end);
+    if (end > at + 1 &&
+        (behind.empty() || behind.front() == ' ' || behind.starts_with(": bind"))) {
+      return line.substr(at + 1, end - at - 1);
+    }
+  }
+  return {};
+}
+
+std::string what_failed(std::string_view step) {
+  if (step == "config") return "the compose file is not valid";
+  if (step == "build") return "the image could not be built";
+  if (step == "pull") return "the image could not be pulled";
+  if (step == "up") return "the containers could not be started";
+  if (step == "stop") return "the containers could not be stopped";
+  if (step == "down") return "the containers could not be removed";
+  return fmt::format("the step \"{}\" failed", step);
+}
+
+std::optional<Error> engine_away(const Lines& lines) {
+  constexpr std::array<std::string_view, 5> parts{"cannot connect to the docker daemon",
+                                                  "couldn't connect to docker daemon",
+                                                  "is the docker daemon running",
+                                                  "error while fetching server api version",
+                                                  "permission denied while trying to connect"};
+  const auto line = line_with(lines, parts);
+  if (line.empty()) return std::nullopt;
+  return Error{Code::unavailable, "the Docker engine does not answer: " + without_prefix(line)}
+      .reason("ENGINE_UNAVAILABLE")
+      .hint("look at: systemctl status docker");
+}
+
+std::optional<Error> disk_full(const StepFailure& failure) {
+  constexpr std::array<std::string_view, 2> parts{"no space left on device", "disk quota exceeded"};
+  const auto line = line_with(failure.lines, parts);
+  if (line.empty()) return std::nullopt;
+  return Error{Code::unavailable,
+               fmt::format("{}: no space is left on the disk ({})",
+                           what_failed(failure.step),
+                           without_prefix(line))}
+      .reason("ACTION_FAILED")
+      .hint("docker system df shows what takes the space; docker image prune frees old images");
+}
+
+std::optional<Error> port_taken(const Lines& lines) {
+  constexpr std::array<std::string_view, 3> parts{
+      "port is already allocated", "address already in use", "ports are not available"};
+  const auto line = line_with(lines, parts);
+  if (line.empty()) return std::nullopt;
+  const auto port = port_in(line);
+  if (port.empty()) {
+    return Error{Code::conflict, "a port is taken: " + without_prefix(line)}
+        .reason("PORT_TAKEN")
+        .hint("ss -ltnp shows who listens");
+  }
+  return Error{Code::conflict,
+               fmt::format("port {} of this host is taken: {}", port, without_prefix(line))}
+      .reason("PORT_TAKEN")
+      .hint(fmt::format("see who has it: ss -ltnp 'sport = :{0}', or docker ps --filter "
+                        "publish={0}",
+                        port));
+}
+
+std::optional<Error> image_missing(const StepFailure& failure) {
+  constexpr std::array<std::string_view, 9> parts{"pull access denied",
+                                                  "manifest unknown",
+                                                  "no such image",
+                                                  "repository does not exist",
+                                                  "requested access to the resource is denied",
+                                                  "failed to resolve reference",
+                                                  "invalid reference format",
+                                                  "unauthorized: ",
+                                                  "manifest for "};
+  auto line = line_with(failure.lines, parts);
+  if (line.empty() && failure.step != "pull") return std::nullopt;
+  if (line.empty()) line = own_words(failure.lines);
+  return Error{Code::invalid, "the image could not be pulled: " + without_prefix(line)}
+      .reason("IMAGE_MISSING")
+      .hint("check its name, and that this host reaches and may read the registry (docker login); "
+            "for an image that is only on this host set pull_policy: never");
+}
+
+std::optional<Error> file_invalid(const StepFailure& failure) {
+  constexpr std::array<std::string_view, 7> parts{"no such service",
+                                                  "is invalid because",
+                                                  "additional property",
+                                                  "yaml: ",
+                                                  "yaml.scanner",
+                                                  "yaml.parser",
+                                                  "couldn't find env file"};
+  // What is built may speak of YAML too; by then the file has passed its check.
+  if (failure.step == "build" || failure.step == "pull") return std::nullopt;
+  if (failure.step != "config" && line_with(failure.lines, parts).empty()) return std::nullopt;
+  // The whole of what compose says, which is often more than one line, but no Python traceback.
+  std::string text;
+  for (const auto& line : failure.lines) {
+    if (line.starts_with("  File \"/usr") || line.starts_with("Traceback")) continue;
+    if (text.size() + line.size() > 800) break;
+    text += (text.empty() ? "" : "\n") + line;
+  }
+  return Error{Code::invalid, "the compose file is not valid: " + without_prefix(std::move(text))}
+      .reason("COMPOSE_INVALID")
+      .hint("nothing was stopped; mend the file and try again");
+}
+
+}  // namespace
+
+Error explain_compose_failure(const StepFailure& failure) {
+  if (!failure.problem.empty()) {
+    if (failure.exit_code == 127) return compose_missing(failure.problem);
+    return Error{Code::internal, failure.problem}.reason("ACTION_FAILED");
+  }
+  if (auto error = engine_away(failure.lines)) return *error;
+  if (auto error = disk_full(failure)) return *error;
+  if (auto error = port_taken(failure.lines)) return *error;
+  if (auto error = file_invalid(failure)) return *error;
+  if (auto error = image_missing(failure)) return *error;
+  auto message =
+      fmt::format("{} (exit {})", what_failed(failure.step), failure.exit_code);
+  if (const auto words = own_words(failure.lines); !words.empty()) message += ": " + words;
+  return Error{Code::internal, message}.reason("ACTION_FAILED").hint("its log has the whole output");
+}
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,182 @@
+#include "agent/actions/journal.h"
+
+#include "common/describe_json.h"
+#include "common/file.h"
+#include "common/ids.h"
+#include "common/log.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace portoser::agent::actions {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto command_file = "command.json";
+constexpr auto result_file = "result.json";
+constexpr unsigned private_mode = 0600;
+
+/// A command with its arguments as text.
+struct StoredCommand {
+  std::string id;
+  std::string name;
+  std::int64_t duration_ms = 0;
+  std::string arguments;  ///< base64url
+};
+BOOST_DESCRIBE_STRUCT(StoredCommand, (), (id, name, duration_ms, arguments))
+
+template <class T>
+T described_from(const std::string& text) {
+  T value;
+  from_json(Json::parse(text), value, "journal");
+  return value;
+}
+
+/// `parse` of the file's text; none when the file is not there or not what it should be.
+template <class Parse>
+auto read_entry(const fs::path& path, Parse parse) -> std::optional<decltype(parse(""))> {
+  try {
+    return parse(read_file(path));
+  } catch (const Error& error) {
+    if (error.code() == Code::not_found) return std::nullopt;
+    log::warn(
+        "actions", "journal entry cannot be read", {{"file", path.string()}, {"reason", error.what()}});
+  } catch (const std::exception& error) {
+    log::warn(
+        "actions", "journal entry cannot be read", {{"file", path.string()}, {"reason", error.what()}});
+  }
+  return std::nullopt;
+}
+
+struct Finished {
+  fs::path folder;
+  fs::file_time_type ended;
+  std::uintmax_t bytes = 0;
+};
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator{folder, failure}) {
+    if (is_ulid(entry.path().filename().string())) entries.push_back(entry.path());
+  }
+  return entries;
+}
+
+std::uintmax_t size_of(const fs::path& folder) {
+  std::uintmax_t bytes = 0;
+  std::error_code failure;
+  for (const auto& file : fs::directory_iterator{folder, failure}) {
+    const auto size = file.file_size(failure);
+    if (!failure) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Journal::Journal(fs::path folder, JournalLimits limits)
+    : folder_(std::move(folder)), limits_(limits) {
+  make_folder(folder_, 0700);
+}
+
+void Journal::begin(const protocol::Command& command) {
+  StoredCommand stored;
+  stored.id = command.id;
+  stored.name = command.name;
+  stored.duration_ms = command.duration_ms;
+  stored.arguments = to_base64url(command.arguments.data);
+  make_folder(folder_of(command.id), 0700);
+  write_file_atomic(folder_of(command.id) / command_file, dump(to_json(stored)), private_mode);
+  // The folder's own name must survive too, or a repeat after a power cut would run again.
+  const Descriptor directory{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (directory.is_open()) ::fsync(directory.get());
+}
+
+void Journal::plan(const std::string& id, const runner::Spec& spec) {
+  const auto folder = folder_of(id);
+  const Descriptor output{
+      ::open((folder / runner::output_file).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+  // Not flushed: a runner that lost power has no use for it.
+  const auto path = folder / runner::spec_file;
+  std::ofstream file{path};
+  file << to_text(spec);
+  file.close();
+  if (!output.is_open() || !file) {
+    throw Error{Code::internal, system_error_text("cannot write", path), path.string()};
+  }
+}
+
+void Journal::finish(const protocol::CommandResult& result) {
+  write_file_atomic(
+      folder_of(result.command_id) / result_file, dump(to_json(result)), private_mode);
+}
+
+std::optional<protocol::Command> Journal::command(const std::string& id) const {
+  return read_entry(folder_of(id) / command_file, [](const std::string& text) {
+    const auto stored = described_from<StoredCommand>(text);
+    protocol::Command command;
+    command.id = stored.id;
+    command.name = stored.name;
+    command.duration_ms = stored.duration_ms;
+    command.arguments.data = from_base64url(stored.arguments);
+    return command;
+  });
+}
+
+std::optional<runner::Spec> Journal::spec(const std::string& id) const {
+  return read_entry(folder_of(id) / runner::spec_file,
+                    [](const std::string& text) { return runner::spec_from(text); });
+}
+
+std::optional<runner::Outcome> Journal::outcome(const std::string& id) const {
+  return read_entry(folder_of(id) / runner::outcome_file,
+                    [](const std::string& text) { return runner::outcome_from(text); });
+}
+
+std::optional<protocol::CommandResult> Journal::result(const std::string& id) const {
+  return read_entry(folder_of(id) / result_file, [](const std::string& text) {
+    return described_from<protocol::CommandResult>(text);
+  });
+}
+
+std::vector<std::string> Journal::unfinished() const {
+  std::vector<std::string> ids;
+  for (const auto& entry : entries_of(folder_)) {
+    std::error_code failure;
+    if (!fs::exists(entry / result_file, failure)) ids.push_back(entry.filename().string());
+  }
+  // A ULID begins with its time.
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+void Journal::prune(Time now) const {
+  std::vector<Finished> finished;
+  for (const auto& entry : entries_of(folder_)) {
+    std::error_code failure;
+    const auto ended = fs::last_write_time(entry / result_file, failure);
+    if (failure) continue;
+    finished.push_back({entry, ended, size_of(entry)});
+  }
+  std::sort(finished.begin(), finished.end(), [](const auto& one, const auto& other) {
+    return one.ended > other.ended;
+  });
+  const auto oldest = std::chrono::file_clock::from_sys(now) - limits_.age;
+  std::size_t kept = 0;
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : finished) {
+    bytes += entry.bytes;
+    if (entry.ended >= oldest && kept < limits_.entries && bytes <= limits_.bytes) {
+      ++kept;
+      continue;
+    }
+    std::error_code failure;
+    fs::remove_all(entry.folder, failure);
+  }
+}
+
+}  // namespace portoser::agent::actions

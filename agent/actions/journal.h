@@ -1,0 +1,61 @@
+/// The journal of commands: one folder each, kept so that no command ever runs twice. What lies in
+/// the folder says how far it came:
+///   command.json   taken on; durable before anything else happens
+///   spec.json      planned: what the runner is to do
+///   runner.lock    locked while the runner lives; output.log is what the steps wrote
+///   outcome.json   the runner came to an end
+///   result.json    over: this is the answer to every repeat
+/// Blocking; any thread, one call at a time for each command.
+#pragma once
+
+#include "agent/actions/runner/files.h"
+#include "common/clock.h"
+#include "protocol/messages.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::agent::actions {
+
+struct JournalLimits {
+  std::chrono::seconds age = std::chrono::hours{24 * 7};
+  std::size_t entries = 500;
+  std::uintmax_t bytes = std::uintmax_t{256} << 20U;  ///< of the finished ones together
+};
+
+class Journal {
+ public:
+  /// Makes the folder. Cannot: `Error{internal}`.
+  explicit Journal(std::filesystem::path folder, JournalLimits limits = {});
+
+  [[nodiscard]] std::filesystem::path folder_of(const std::string& id) const {
+    return folder_ / id;
+  }
+
+  void begin(const protocol::Command& command);
+  /// Also makes the empty output, so that it can be watched.
+  void plan(const std::string& id, const runner::Spec& spec);
+  void finish(const protocol::CommandResult& result);
+
+  /// None: there is none, or it cannot be read (which is logged).
+  [[nodiscard]] std::optional<protocol::Command> command(const std::string& id) const;
+  [[nodiscard]] std::optional<runner::Spec> spec(const std::string& id) const;
+  [[nodiscard]] std::optional<runner::Outcome> outcome(const std::string& id) const;
+  [[nodiscard]] std::optional<protocol::CommandResult> result(const std::string& id) const;
+
+  /// Commands without a result, oldest first.
+  [[nodiscard]] std::vector<std::string> unfinished() const;
+  /// Removes finished commands that are over the limits, oldest first.
+  void prune(Time now) const;
+
+ private:
+  std::filesystem::path folder_;
+  JournalLimits limits_;
+};
+
+}  // namespace portoser::agent::actions

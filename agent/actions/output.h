@@ -1,0 +1,59 @@
+/// Reads what the runner writes: as progress while it grows, and its end afterwards. Lives on the
+/// agent's Asio thread.
+#pragma once
+
+#include "common/file.h"
+#include "common/tasks.h"
+#include "protocol/messages.h"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portoser::agent::actions {
+
+class OutputFollower {
+ public:
+  using Sink = std::function<void(protocol::Progress)>;
+
+  /// The output must exist (`Journal::plan`).
+  OutputFollower(const asio::any_io_executor& executor,
+                 const std::filesystem::path& folder,
+                 std::string command_id,
+                 Sink sink);
+
+  /// Goes on until it is cancelled: at most 50 lines a message, a message for what came within
+  /// 50 ms.
+  asio::awaitable<void> follow();
+  /// What is there and was not sent yet.
+  void finish();
+  /// Everything is sent again, from line 0.
+  void rewind();
+
+ private:
+  bool read_some();
+  void take(std::string_view record);
+  void flush();
+
+  asio::posix::stream_descriptor watch_;  ///< inotify
+  Descriptor file_;
+  std::string command_id_;
+  Sink sink_;
+  std::int64_t offset_ = 0;
+  std::string rest_;  ///< of a record that is not complete
+  std::string step_;
+  std::int64_t next_line_ = 0;
+  std::vector<std::string> batch_;
+  bool rewound_ = false;
+};
+
+/// The last lines that a step wrote, each cut to a length that fits a message. Blocking.
+std::vector<std::string> last_output_lines(const std::filesystem::path& folder,
+                                           std::size_t count = 20);
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,114 @@
+// portoser-action: runs the steps of one command, outside the agent's lifetime. The agent starts it
+// with the command's folder of the journal; it writes the output and how it ended there.
+//
+// It is not told to stop when the agent is: whoever does that restarts the agent, and the action
+// goes on. SIGTERM means that somebody cancelled the command.
+#include "agent/actions/runner/files.h"
+#include "agent/actions/runner/output_log.h"
+#include "agent/actions/runner/process_tree.h"
+#include "agent/actions/runner/run_steps.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <exception>
+#include <fstream>
+#include <sstream>
+
+namespace {
+
+using namespace portoser::agent::actions::runner;
+
+void block_signals() {
+  sigset_t handled;
+  ::sigemptyset(&handled);
+  for (const int number : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&handled, number);
+  ::sigprocmask(SIG_SETMASK, &handled, nullptr);
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGPIPE, SIG_DFL);
+}
+
+/// The lock is inherited; its holder is named in it, and no step may hold it too.
+void take_lock() {
+  if (::fcntl(lock_descriptor, F_SETFD, FD_CLOEXEC) != 0) return;
+  const auto pid = std::to_string(::getpid()) + "\n";
+  if (::pwrite(lock_descriptor, pid.data(), pid.size(), 0) < 0) {
+    std::perror("portoser-action: cannot write the lock");
+  }
+}
+
+std::string read_all(const std::string& path) {
+  std::ifstream file{path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void set_environment(const Spec& spec) {
+  for (const auto& name : spec.unset) ::unsetenv(name.c_str());
+  for (const auto& [name, value] : spec.environment) ::setenv(name.c_str(), value.c_str(), 1);
+}
+
+void stamp(Outcome& outcome) {
+  timespec uptime{};
+  timespec wall{};
+  ::clock_gettime(CLOCK_BOOTTIME, &uptime);
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  outcome.uptime_ns = std::int64_t{uptime.tv_sec} * 1'000'000'000 + uptime.tv_nsec;
+  outcome.wall_us = std::int64_t{wall.tv_sec} * 1'000'000 + wall.tv_nsec / 1000;
+  std::ifstream{"/proc/sys/kernel/random/boot_id"} >> outcome.boot_id;
+}
+
+/// A machine that loses power finds a whole file or none.
+bool write_durably(const std::string& folder, const std::string& name, const std::string& text) {
+  const auto path = folder + "/" + name;
+  const auto temporary = path + ".new";
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  const bool whole =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file) == 0;
+  ::close(file);
+  if (!whole || ::rename(temporary.c_str(), path.c_str()) != 0) return false;
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+  return true;
+}
+
+Outcome run(const std::string& folder) {
+  OutputLog log{folder + "/" + output_file};
+  Spec spec;
+  try {
+    spec = spec_from(read_all(folder + "/" + spec_file));
+  } catch (const std::exception& error) {
+    Outcome outcome;
+    outcome.failed_step = "prepare";
+    outcome.problem = std::string{"the command's spec cannot be read: "} + error.what();
+    return outcome;
+  }
+  set_environment(spec);
+  return run_steps(spec, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: portoser-action FOLDER (of a command in the agent's journal)\n", stderr);
+    return 64;
+  }
+  const std::string folder = argv[1];
+  block_signals();
+  take_lock();
+  become_reaper();
+  auto outcome = run(folder);
+  stamp(outcome);
+  return write_durably(folder, outcome_file, to_text(outcome)) ? 0 : 74;
+}

@@ -1,0 +1,70 @@
+#include "agent/actions/runner/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace portoser::agent::actions::runner {
+namespace {
+
+/// The parent of a living process; 0: gone, or a zombie.
+pid_t parent_of(const char* pid) {
+  const auto path = std::string{"/proc/"} + pid + "/stat";
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[512];
+  const auto got = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (got <= 0) return 0;
+  text[got] = '\0';
+  // The name may hold blanks and parentheses; what follows the last one does not.
+  const char* rest = std::strrchr(text, ')');
+  char state = 'Z';
+  int parent = 0;
+  if (rest == nullptr || std::sscanf(rest, ") %c %d", &state, &parent) != 2) return 0;
+  return state == 'Z' || state == 'X' ? 0 : parent;
+}
+
+}  // namespace
+
+void become_reaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL); }
+
+std::vector<pid_t> descendants() {
+  std::vector<std::pair<pid_t, pid_t>> all;
+  if (auto* folder = ::opendir("/proc")) {
+    while (const auto* entry = ::readdir(folder)) {
+      const auto pid = static_cast<pid_t>(std::atoi(entry->d_name));
+      if (pid <= 0) continue;
+      if (const auto parent = parent_of(entry->d_name); parent > 0) all.emplace_back(pid, parent);
+    }
+    ::closedir(folder);
+  }
+  std::set<pid_t> family{::getpid()};
+  std::vector<pid_t> found;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [pid, parent] : all) {
+      if (!family.contains(parent) || !family.insert(pid).second) continue;
+      found.push_back(pid);
+      grew = true;
+    }
+  }
+  return found;
+}
+
+std::size_t signal_descendants(int number) {
+  const auto found = descendants();
+  for (const auto pid : found) ::kill(pid, number);
+  return found.size();
+}
+
+}  // namespace portoser::agent::actions::runner

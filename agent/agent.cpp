@@ -1,0 +1,205 @@
+#include "agent/agent.h"
+
+#include <malloc.h>
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+
+#include "agent/collect/facts.h"
+#include "common/log.h"
+#include "common/version.h"
+
+namespace portoser::agent {
+namespace {
+
+identity::Identity require_identity(const std::filesystem::path& data) {
+  auto known = identity::load_identity(data);
+  if (!known) {
+    throw Error{Code::invalid, "this host has not joined a controller", data.string()}.hint(
+        "make a token there with `portoser-controller token create` and run `portoser-agent join "
+        "TOKEN` here");
+  }
+  return std::move(*known);
+}
+
+std::filesystem::path folder_of_agent(const std::filesystem::path& data) {
+  make_folder(data, 0700);
+  return data;
+}
+
+actions::ActionSettings action_settings(const identity::AgentSettings& settings,
+                                        const std::string& boot_id) {
+  actions::ActionSettings actions;
+  actions.data_folder = settings.data;
+  actions.boot_id = boot_id;
+  actions.runner = settings.action_program.string();
+  if (actions.runner.empty()) {
+    actions.runner = std::filesystem::read_symlink("/proc/self/exe").parent_path() /
+                     "portoser-action";
+  }
+  actions.compose.engine_socket = settings.engine_socket.string();
+  return actions;
+}
+
+}  // namespace
+
+Agent::Agent(identity::AgentSettings settings)
+    : settings_(std::move(settings)),
+      lock_(folder_of_agent(settings_.data) / "agent.lock"),
+      identity_(require_identity(settings_.data)),
+      boot_id_(collect::boot_id()),
+      engine_(context_.get_executor(), settings_.engine_socket.string()),
+      sampler_(clock_),
+      board_(clock_,
+             boot_id_,
+             {.on_event = [this](protocol::Event event) { link_->send_durable(std::move(event)); },
+              .on_change =
+                  [this] {
+                    if (std::exchange(state_is_due_, true)) return;
+                    tasks_.spawn("state", send_state_soon());
+                  }}),
+      follower_(engine_, board_, sampler_, tasks_, [this] { tasks_.spawn("policies", reconcile()); }),
+      actions_(context_.get_executor(),
+               pool_,
+               clock_,
+               *this,
+               action_settings(settings_, boot_id_),
+               action_callbacks()) {}
+
+Agent::~Agent() = default;
+
+int Agent::run_until_signal() {
+  log::configure(log::level_from_string(settings_.log_level), settings_.format());
+  // One arena: an agent has little to allocate and should stay small.
+  ::mallopt(M_ARENA_MAX, 1);
+  std::exception_ptr failure;
+  asio::co_spawn(context_, run(), [&](const std::exception_ptr& ended) { failure = ended; });
+  context_.run();
+  if (failure) std::rethrow_exception(failure);
+  return 0;
+}
+
+asio::awaitable<void> Agent::run() {
+  asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
+  co_await gather_facts();
+  connect();
+  actions_.adopt();
+  tasks_.spawn("engine", follower_.run());
+  tasks_.spawn("samples", send_samples());
+  log::info("agent", "ready",
+            {{"version", version},
+             {"host", identity_.name},
+             {"controller", identity_.controller_endpoint}});
+  ::sd_notify(0, "READY=1");
+  co_await signals.async_wait(asio::use_awaitable);
+  log::info("agent", "stopping");
+  ::sd_notify(0, "STOPPING=1");
+  actions_.stop();
+  co_await actions_.join();
+  tasks_.stop();
+  co_await tasks_.join();
+  link_->stop();
+}
+
+asio::awaitable<void> Agent::gather_facts() {
+  facts_ = collect::host_facts();
+  facts_.compose_version = co_await actions_.compose_version();
+  try {
+    const auto info = co_await engine_.version();
+    facts_.engine_version = info.version;
+    facts_.engine_api_version = info.api_version;
+  } catch (const Error&) {
+    // The follower says so, and tells the version when the engine comes.
+  }
+}
+
+void Agent::connect() {
+  link::LinkSettings settings;
+  settings.endpoint = identity_.controller_endpoint;
+  settings.keys = identity_.keys;
+  settings.controller_key = identity_.controller_key;
+  link_ = std::make_unique<link::Link>(std::move(settings), clock_, settings_.data,
+                                       context_.get_executor(), [this] { return hello(); },
+                                       link_handlers());
+}
+
+protocol::Hello Agent::hello() const {
+  protocol::Hello message;
+  message.agent_version = version;
+  message.now.boot_id = boot_id_;
+  message.facts = facts_;
+  if (!follower_.version().empty()) message.facts.engine_version = follower_.version();
+  return message;
+}
+
+link::LinkHandlers Agent::link_handlers() {
+  link::LinkHandlers handlers;
+  handlers.on_welcome = [this](const protocol::Welcome& welcome) {
+    if (welcome.sample_interval_ms > 0) {
+      sample_interval_ = std::chrono::milliseconds{welcome.sample_interval_ms};
+    }
+    log::info("agent", "connected", {{"controller_version", welcome.controller_version}});
+    send_state();
+  };
+  handlers.on_assign = [this](protocol::Assign assign) { board_.assign(std::move(assign.services)); };
+  handlers.on_command = [this](protocol::Command command) { actions_.handle(std::move(command)); };
+  handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel.id); };
+  return handlers;
+}
+
+actions::ActionCallbacks Agent::action_callbacks() {
+  actions::ActionCallbacks callbacks;
+  callbacks.on_progress = [this](protocol::Progress progress) { link_->send(std::move(progress)); };
+  callbacks.on_result = [this](protocol::CommandResult result) {
+    // Who waits for the result asks for the state next: it must be there.
+    send_state();
+    link_->send_durable(std::move(result));
+  };
+  callbacks.on_service_command_started = [this](const std::string& id, const std::string& service,
+                                                std::string_view command) {
+    board_.command_started(id, service, command);
+  };
+  callbacks.on_service_command_ended = [this](const std::string& id, const std::string& service,
+                                              bool succeeded) {
+    board_.command_ended(id, service, succeeded);
+  };
+  return callbacks;
+}
+
+void Agent::send_state() {
+  state_is_due_ = false;
+  auto state = board_.state();
+  state.engine_version = follower_.version();
+  link_->send(std::move(state));
+}
+
+asio::awaitable<void> Agent::send_state_soon() {
+  // What the engine reports in one go becomes one message.
+  constexpr std::chrono::milliseconds together{20};
+  co_await pause(together);
+  if (state_is_due_) send_state();
+}
+
+asio::awaitable<void> Agent::send_samples() {
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  auto next = std::chrono::steady_clock::now();
+  for (;;) {
+    link_->send(sampler_.sample());
+    next += sample_interval_;
+    const auto now = std::chrono::steady_clock::now();
+    if (next < now) next = now;  // the machine slept; what was missed stays missed
+    timer.expires_at(next);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> Agent::reconcile() { return actions_.reconcile_restart_policies(); }
+
+asio::awaitable<std::vector<engine::Container>> Agent::containers() { return engine_.containers(); }
+
+asio::awaitable<void> Agent::set_restart_policy(std::string id, std::string policy) {
+  return engine_.set_restart_policy(std::move(id), std::move(policy));
+}
+
+}  // namespace portoser::agent

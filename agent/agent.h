@@ -1,0 +1,68 @@
+/// The agent: builds its rooms and joins them. One Asio thread runs all of it but the link's thread and
+/// a pool of one for what blocks.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <string>
+
+#include "agent/actions/actions.h"
+#include "agent/collect/sampler.h"
+#include "agent/engine/client.h"
+#include "agent/engine_follower.h"
+#include "agent/identity/identity.h"
+#include "agent/identity/settings.h"
+#include "agent/link/connection.h"
+#include "agent/services/board.h"
+#include "common/clock.h"
+#include "common/tasks.h"
+
+namespace portoser::agent {
+
+class Agent : private actions::EngineControl {
+ public:
+  /// A host that has not joined: `Error{invalid}` that says how. Another agent on the same data folder:
+  /// `Error{conflict}`.
+  explicit Agent(identity::AgentSettings settings);
+  ~Agent() override;
+
+  /// Runs until SIGTERM or SIGINT. Returns the exit status.
+  int run_until_signal();
+
+ private:
+  asio::awaitable<void> run();
+  asio::awaitable<void> gather_facts();
+  asio::awaitable<void> send_samples();
+  asio::awaitable<void> send_state_soon();
+  asio::awaitable<void> reconcile();
+  void connect();
+  void send_state();
+  protocol::Hello hello() const;
+  actions::ActionCallbacks action_callbacks();
+  link::LinkHandlers link_handlers();
+
+  // For actions, which know the engine by their own interface.
+  asio::awaitable<std::vector<engine::Container>> containers() override;
+  asio::awaitable<void> set_restart_policy(std::string id, std::string policy) override;
+
+  identity::AgentSettings settings_;
+  FileLock lock_;
+  identity::Identity identity_;
+  SystemClock clock_;
+  std::string boot_id_;
+  asio::io_context context_{1};
+  asio::thread_pool pool_{1};
+  TaskGroup tasks_{context_.get_executor()};
+  engine::Client engine_;
+  collect::Sampler sampler_;
+  services::ServiceBoard board_;
+  EngineFollower follower_;
+  std::unique_ptr<link::Link> link_;
+  actions::Actions actions_;
+  protocol::HostFacts facts_;
+  std::chrono::milliseconds sample_interval_{5000};
+  bool state_is_due_ = false;
+};
+
+}  // namespace portoser::agent

@@ -1,0 +1,98 @@
+#include "agent/engine_follower.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+
+namespace portoser::agent {
+
+asio::awaitable<void> EngineFollower::run() {
+  constexpr std::chrono::milliseconds first_retry{250};
+  constexpr std::chrono::milliseconds longest_retry{5000};
+  auto retry = first_retry;
+  for (;;) {
+    std::string reason;
+    const auto began = std::chrono::steady_clock::now();
+    try {
+      co_await follow_once();
+      reason = "the engine ended its event stream";
+    } catch (const Error& error) {
+      reason = error.message();
+    }
+    if (std::chrono::steady_clock::now() - began > longest_retry) retry = first_retry;
+    log::warn("agent", "the container engine does not answer", {{"reason", reason}});
+    board_.engine_lost(reason);
+    pids_.clear();
+    tell_sampler();
+    co_await pause(retry);
+    retry = std::min(retry * 2, longest_retry);
+  }
+}
+
+asio::awaitable<void> EngineFollower::follow_once() {
+  const auto info = co_await client_.version();
+  version_ = info.version;
+  log::info("agent", "the container engine answers", {{"version", info.version}});
+  if (on_first_answer_) std::exchange(on_first_answer_, nullptr)();
+  std::function<void()> connected = [this] { tasks_.spawn("look at containers", look()); };
+  std::function<void(engine::ContainerEvent)> on_event = [this](const engine::ContainerEvent& event) {
+    take(event);
+  };
+  co_await client_.follow_events(0, std::move(connected), std::move(on_event));
+}
+
+asio::awaitable<void> EngineFollower::look() {
+  try {
+    auto containers = co_await client_.containers();
+    for (const auto& container : containers) remember(container);
+    tell_sampler();
+    board_.look(std::move(containers));
+  } catch (const Error& error) {
+    log::warn("agent", "the containers could not be listed", {{"reason", error.what()}});
+    board_.engine_lost(error.message());
+  }
+}
+
+void EngineFollower::take(const engine::ContainerEvent& event) {
+  const bool wants_inspection = board_.apply(event);
+  if (event.action == "die" || event.action == "destroy") {
+    pids_.erase(event.id);
+    tell_sampler();
+  }
+  if (event.action == "destroy") return;
+  if (wants_inspection || event.action == "start") {
+    tasks_.spawn("inspect container", inspect(event.id));
+  }
+}
+
+asio::awaitable<void> EngineFollower::inspect(std::string id) {
+  try {
+    auto container = co_await client_.inspect(id);
+    remember(container);
+    tell_sampler();
+    board_.refresh(std::move(container));
+  } catch (const Error& error) {
+    if (error.code() == Code::not_found) {
+      board_.vanished(id);
+    } else {
+      log::warn("agent", "a container could not be inspected", {{"reason", error.what()}});
+    }
+  }
+}
+
+void EngineFollower::remember(const engine::Container& container) {
+  if (container.pid > 0) {
+    pids_[container.id] = container.pid;
+  } else {
+    pids_.erase(container.id);
+  }
+}
+
+void EngineFollower::tell_sampler() {
+  std::vector<collect::ContainerHandle> handles;
+  handles.reserve(pids_.size());
+  for (const auto& [id, pid] : pids_) handles.push_back({id, pid});
+  sampler_.set_containers(handles);
+}
+
+}  // namespace portoser::agent

@@ -1,0 +1,55 @@
+/// Keeps the agent's picture of the engine true: follows its events, looks at everything when the stream
+/// begins, inspects what an event does not tell, and comes back when the engine does. On the agent's
+/// Asio thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "agent/collect/sampler.h"
+#include "agent/engine/client.h"
+#include "agent/services/board.h"
+#include "common/tasks.h"
+
+namespace portoser::agent {
+
+class EngineFollower {
+ public:
+  /// The references must outlive `run`. `on_first_answer` is called once, when the engine is there for
+  /// the first time.
+  EngineFollower(engine::Client& client,
+                 services::ServiceBoard& board,
+                 collect::Sampler& sampler,
+                 TaskGroup& tasks,
+                 std::function<void()> on_first_answer)
+      : client_(client),
+        board_(board),
+        sampler_(sampler),
+        tasks_(tasks),
+        on_first_answer_(std::move(on_first_answer)) {}
+
+  /// Until cancelled.
+  asio::awaitable<void> run();
+
+  /// Empty until the engine answered.
+  [[nodiscard]] const std::string& version() const { return version_; }
+
+ private:
+  asio::awaitable<void> follow_once();
+  asio::awaitable<void> look();
+  asio::awaitable<void> inspect(std::string id);
+  void take(const engine::ContainerEvent& event);
+  void remember(const engine::Container& container);
+  void tell_sampler();
+
+  engine::Client& client_;
+  services::ServiceBoard& board_;
+  collect::Sampler& sampler_;
+  TaskGroup& tasks_;
+  std::function<void()> on_first_answer_;
+  std::string version_;
+  std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
+};
+
+}  // namespace portoser::agent

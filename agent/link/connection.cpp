@@ -1,0 +1,65 @@
+#include "agent/link/connection.h"
+
+#include "agent/link/worker.h"
+
+#include <utility>
+
+namespace portoser::agent::link {
+
+std::string_view to_string(ConnectionState state) {
+  switch (state) {
+    case ConnectionState::connecting:
+      return "connecting";
+    case ConnectionState::handshake_failed:
+      return "handshake_failed";
+    case ConnectionState::not_enrolled:
+      return "not_enrolled";
+    case ConnectionState::greeting:
+      return "greeting";
+    case ConnectionState::online:
+      return "online";
+    case ConnectionState::refused:
+      return "refused";
+  }
+  return "unknown";
+}
+
+Link::Link(LinkSettings settings,
+           const Clock& clock,
+           std::filesystem::path folder,
+           boost::asio::any_io_executor executor,
+           std::function<protocol::Hello()> hello,
+           LinkHandlers handlers)
+    : worker_(std::make_unique<Worker>(std::move(settings),
+                                       clock,
+                                       folder,
+                                       std::move(executor),
+                                       std::move(hello),
+                                       std::move(handlers))) {}
+
+Link::~Link() = default;
+
+void Link::send(protocol::State state) {
+  worker_->outbox().put(std::move(state));
+}
+void Link::send(protocol::Sample sample) {
+  worker_->outbox().put(std::move(sample));
+}
+void Link::send(protocol::Progress progress) {
+  worker_->outbox().put(Outbox::Ordered{std::move(progress)});
+}
+void Link::send_durable(protocol::Event event) {
+  worker_->outbox().put(Outbox::Ordered{std::move(event)});
+}
+void Link::send_durable(protocol::CommandResult result) {
+  worker_->outbox().put(Outbox::Ordered{std::move(result)});
+}
+
+LinkStats Link::stats() const {
+  return worker_->stats();
+}
+void Link::stop() {
+  worker_->stop();
+}
+
+}  // namespace portoser::agent::link

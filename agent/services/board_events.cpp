@@ -1,0 +1,233 @@
+// The part of ServiceBoard that follows a single container.
+#include "agent/services/board.h"
+#include "agent/services/status.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace portoser::agent::services {
+
+template <class Visit>
+void ServiceBoard::for_each_subject(Watched& watched, Visit visit) {
+  if (watched.services.empty()) {
+    visit(watched.own, crew_of(watched), std::string{});
+    return;
+  }
+  for (const auto& name : watched.services) {
+    visit(services_.at(name).subject, crew_of(name), name);
+  }
+}
+
+void ServiceBoard::play(Watched& watched, const engine::ContainerEvent& event) {
+  const auto when_us = event.time_ns / 1000;
+  auto& seen = watched.seen;
+  watched.live = true;
+  if (event.action == "start") {
+    started(watched, when_us);
+  } else if (event.action == "die") {
+    ended(watched, event, when_us);
+  } else if (event.action == "stop") {
+    stopped(watched, when_us);
+  } else if (event.action == "kill") {
+    note_kill(watched.life, event.signal.value_or(0), seen.stop_signal, when_us);
+  } else if (event.action == "oom") {
+    watched.life.out_of_memory_us = when_us;
+  } else if (event.action == "pause") {
+    seen.state = "paused";
+  } else if (event.action == "unpause") {
+    seen.state = "running";
+  } else if (event.action == "health_status") {
+    seen.health = event.health;
+  } else if (event.action == "rename") {
+    seen.name = event.name;
+  }
+}
+
+void ServiceBoard::started(Watched& watched, std::int64_t when_us) {
+  const bool was_recycled = watched.life.recycled;
+  watched.life = Life{};
+  watched.life.up = true;
+  watched.life.changed_us = when_us;
+  watched.seen.state = "running";
+  watched.seen.exit_code = 0;
+  watched.seen.oom_killed = false;
+  watched.seen.started_us = when_us;
+  if (!watched.seen.health.empty()) watched.seen.health = "starting";
+  Scene scene;
+  scene.container = &watched.seen;
+  scene.when_us = when_us;
+  for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
+    emit(subject.started(crew, when_us, was_recycled), service, scene);
+  });
+}
+
+void ServiceBoard::ended(Watched& watched,
+                         const engine::ContainerEvent& event,
+                         std::int64_t when_us) {
+  const auto exit_code = event.exit_code.value_or(0);
+  auto& life = watched.life;
+  const auto ending = judge_ending(life, watched.seen, exit_code, when_us);
+  const bool out_of_memory = explains_end(life.out_of_memory_us, exit_code, when_us);
+  bool ours = false;
+  for_each_subject(watched, [&](const Subject& subject, Crew, const std::string&) {
+    ours |= life.killed && subject.is_ours(when_us);
+  });
+  life.up = false;
+  life.failed = ending == Ending::failed && !ours;
+  life.recycled = ending == Ending::recycled && !ours;
+  life.changed_us = when_us;
+  watched.seen.state = "exited";
+  watched.seen.exit_code = exit_code;
+  watched.seen.oom_killed = out_of_memory;
+  watched.seen.finished_us = when_us;
+  watched.seen.pid = 0;
+  Scene scene;
+  scene.container = &watched.seen;
+  scene.when_us = when_us;
+  scene.exit_code = exit_code;
+  for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
+    auto verdict = subject.ended(
+        crew, when_us, ending, life.killed, ending_text(exit_code, out_of_memory));
+    emit(std::move(verdict), service, scene);
+    if (subject.phase() == Phase::stopped) forgive_failures(service);
+  });
+}
+
+/// The engine says so after `die`, where it is no news, and alone for a container that it kept
+/// restarting.
+void ServiceBoard::stopped(Watched& watched, std::int64_t when_us) {
+  auto& life = watched.life;
+  if (life.up) return;
+  const bool was_failing = std::exchange(life.failed, false);
+  const bool was_recycled = std::exchange(life.recycled, false);
+  if (!was_failing && !was_recycled) return;
+  watched.seen.state = "exited";
+  Scene scene;
+  scene.container = &watched.seen;
+  scene.when_us = when_us;
+  for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
+    emit(subject.ended(crew, when_us, Ending::stopped, true, {}), service, scene);
+    if (subject.phase() == Phase::stopped) forgive_failures(service);
+  });
+}
+
+void ServiceBoard::remove(const std::string& id, std::int64_t when_us) {
+  auto node = containers_.extract(id);
+  auto& watched = node.mapped();
+  const bool was_up = watched.life.up;
+  watched.life.up = false;
+  watched.life.failed = false;
+  if (watched.services.empty() && !was_up) return;
+  Scene scene;
+  scene.container = &watched.seen;
+  scene.when_us = when_us;
+  for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
+    auto verdict = was_up ? subject.ended(crew, when_us, Ending::stopped, true, "removed")
+                          : subject.removed(crew, when_us);
+    emit(std::move(verdict), service, scene);
+  });
+}
+
+void ServiceBoard::add(engine::Container container) {
+  Watched watched;
+  watched.seen = std::move(container);
+  assign_container(watched);
+  auto id = watched.seen.id;
+  containers_.insert_or_assign(std::move(id), std::move(watched));
+}
+
+/// An inspection of a container that is known. It may be older than the newest event, or newer than
+/// the next one: the events alone say what happened, the inspection only how things look.
+bool ServiceBoard::take_over(Watched& watched, engine::Container container) {
+  const bool says_up = is_up(container.state);
+  const auto newest_us = says_up ? container.started_us : container.finished_us;
+  if (says_up != watched.life.up && newest_us < watched.life.changed_us) {
+    container.state = watched.seen.state;
+    container.health = watched.seen.health;
+    container.exit_code = watched.seen.exit_code;
+    container.oom_killed = watched.seen.oom_killed;
+    container.started_us = watched.seen.started_us;
+    container.finished_us = watched.seen.finished_us;
+    container.pid = watched.seen.pid;
+  }
+  const auto before = to_protocol(watched.seen);
+  watched.seen = std::move(container);
+  return before != to_protocol(watched.seen);
+}
+
+void ServiceBoard::assign_container(Watched& watched) {
+  const bool had_service = !watched.services.empty();
+  watched.services.clear();
+  for (const auto& [name, service] : services_) {
+    if (service.assigned.kind == "docker" &&
+        engine::belongs_to(watched.seen, service.identity)) {
+      watched.services.push_back(name);
+    }
+  }
+  if (had_service && watched.services.empty()) watched.own.settle(crew_of(watched));
+}
+
+/// Who stops a service has seen what failed in it.
+void ServiceBoard::forgive_failures(const std::string& service) {
+  if (service.empty()) return;
+  for (auto& [id, watched] : containers_) {
+    if (is_member(watched, service)) watched.life.failed = false;
+  }
+}
+
+bool ServiceBoard::is_member(const Watched& watched, const std::string& service) const {
+  return std::find(watched.services.begin(), watched.services.end(), service) !=
+         watched.services.end();
+}
+
+Crew ServiceBoard::crew_of(const Watched& watched) {
+  Crew crew;
+  crew.up = watched.life.up ? 1 : 0;
+  crew.failed = watched.life.failed ? 1 : 0;
+  return crew;
+}
+
+Crew ServiceBoard::crew_of(const std::string& service) const {
+  Crew crew;
+  for (const auto& [id, watched] : containers_) {
+    if (!is_member(watched, service)) continue;
+    crew.up += watched.life.up ? 1 : 0;
+    crew.failed += watched.life.failed ? 1 : 0;
+  }
+  return crew;
+}
+
+void ServiceBoard::emit(std::optional<Verdict> verdict,
+                        const std::string& service,
+                        const Scene& scene) {
+  if (!verdict || !looked_) return;
+  protocol::Event event;
+  event.when = moment_at(scene.when_us);
+  event.scope = service.empty() ? "container" : "service";
+  event.event_type = verdict->event_type;
+  event.service = service;
+  if (scene.container != nullptr) {
+    event.container = scene.container->name;
+    event.container_id = scene.container->id;
+  }
+  event.details = std::move(verdict->details);
+  event.exit_code = scene.exit_code;
+  event.command_id = std::move(verdict->command_id);
+  callbacks_.on_event(std::move(event));
+}
+
+/// The engine's wall clock is this machine's, so its age tells when that was on the other clock.
+protocol::Moment ServiceBoard::moment_at(std::int64_t when_us) const {
+  const auto now = now_us();
+  const auto uptime = clock_.uptime().count();
+  protocol::Moment moment;
+  moment.boot_id = boot_id_;
+  moment.wall_us = std::min(when_us, now);
+  const auto age_us = now - moment.wall_us;
+  // Older than this boot, or a clock that was set since: the boot is as near as can be told.
+  moment.uptime_ns = age_us > uptime / 1000 ? 0 : uptime - age_us * 1000;
+  return moment;
+}
+
+}  // namespace portoser::agent::services

@@ -1,0 +1,183 @@
+#include "controller/api/deployment_socket.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include "controller/api/uptime_socket.h"
+#include "controller/http/router.h"
+
+namespace portoser::api {
+namespace {
+
+/// "restart" -> "service_restarted", as the old backend called it.
+std::string service_frame_type(const std::string& kind) {
+  if (kind == "stop") return "service_stopped";
+  if (kind == "rebuild") return "service_rebuilt";
+  return "service_" + kind + "ed";
+}
+
+Json result_of(const storage::JobRecord& job) {
+  Json result{{"service", job.service},
+              {"target", job.host},
+              {"success", job.state == "succeeded"},
+              {"action", job.kind},
+              {"deployment_id", job.id},
+              {"error", nullptr}};
+  if (!job.error_message.empty()) result["error"] = job.error_message;
+  return result;
+}
+
+}  // namespace
+
+struct DeploymentSocket::Client {
+  Client(asio::any_io_executor on, std::shared_ptr<http::WebSocket> of)
+      : executor(std::move(on)), socket(std::move(of)), wake(executor) {}
+  asio::any_io_executor executor;
+  std::shared_ptr<http::WebSocket> socket;
+  PacedFrames frames;
+  asio::steady_timer wake;
+};
+
+void DeploymentSocket::add_to(http::Router& router) {
+  router.add_socket(
+      {.path = "/ws", .summary = "Jobs as they run, events of services, liveness of hosts"}, *this,
+      &DeploymentSocket::run);
+}
+
+asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> socket) {
+  using namespace asio::experimental::awaitable_operators;
+  auto client =
+      std::make_shared<Client>(co_await asio::this_coro::executor, std::move(socket));
+  {
+    const std::lock_guard lock{mutex_};
+    clients_.insert(client);
+  }
+  auto sending = send_paced(client);
+  auto receiving = receive(client);
+  co_await (std::move(sending) || std::move(receiving));
+  const std::lock_guard lock{mutex_};
+  clients_.erase(client);
+}
+
+asio::awaitable<void> DeploymentSocket::send_paced(std::shared_ptr<Client> client) {
+  while (!client->socket->closed()) {
+    if (auto text = client->frames.take(std::chrono::steady_clock::now())) {
+      client->socket->send(std::move(*text));
+    }
+    client->wake.expires_at(
+        client->frames.next().value_or(std::chrono::steady_clock::time_point::max()));
+    boost::system::error_code outcome;
+    co_await client->wake.async_wait(asio::redirect_error(asio::use_awaitable, outcome));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+  }
+}
+
+asio::awaitable<void> DeploymentSocket::receive(std::shared_ptr<Client> client) {
+  while (const auto text = co_await client->socket->receive()) {
+    // The UI's bare "ping" gets no answer: any frame after a finished deployment confuses it.
+    const auto message = Json::parse(*text, nullptr, false);
+    if (message.is_object() && message.value("action", Json{}) == "ping") {
+      Json pong{{"type", "pong"}, {"timestamp", to_rfc3339(clock_.now())}};
+      client->socket->send(dump(pong));
+    }
+  }
+}
+
+void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& client : clients_) {
+    asio::post(client->executor, [client, kind, text] {
+      client->frames.push({kind, text});
+      client->wake.cancel();
+    });
+  }
+}
+
+void DeploymentSocket::job_started(const storage::JobRecord& job) {
+  under_way_[job.id] = job;
+  Json frame{{"type", "deployment_started"},
+             {"deployment_id", job.id},
+             {"total_operations", under_way_.size()},
+             {"service", job.service},
+             {"target", job.host},
+             {"action", job.kind},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(clock_.now())}};
+  broadcast(FrameKind::other, dump(frame));
+}
+
+void DeploymentSocket::job_step(const storage::JobRecord& job) {
+  Json frame{{"type", "deployment_progress"},
+             {"deployment_id", job.id},
+             {"current_operation", ended_.size() + 1},
+             {"total_operations", ended_.size() + under_way_.size()},
+             {"service", job.service},
+             {"target", job.host},
+             {"step", job.step},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(clock_.now())}};
+  broadcast(FrameKind::other, dump(frame));
+}
+
+void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::JobLogLine& line) {
+  const auto prefix = under_way_.size() > 1 ? "[" + job.service + "] " : std::string{};
+  Json frame{{"type", "deployment_log"},
+             {"deployment_id", job.id},
+             {"message", prefix + line.text},
+             {"step", line.step},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(line.time)}};
+  broadcast(FrameKind::log, dump(frame));
+}
+
+void DeploymentSocket::job_finished(const storage::JobRecord& job) {
+  const bool succeeded = job.state == "succeeded";
+  Json service{{"type", service_frame_type(job.kind)},
+               {"service", job.service},
+               {"success", succeeded},
+               {"job_id", job.id},
+               {"timestamp", to_rfc3339(clock_.now())}};
+  broadcast(FrameKind::other, dump(service));
+
+  under_way_.erase(job.id);
+  ended_.push_back(job);
+  if (!under_way_.empty()) return;
+  Json results = Json::array();
+  const storage::JobRecord* failed = nullptr;
+  for (const auto& one : ended_) {
+    results.push_back(result_of(one));
+    if (one.state != "succeeded") failed = &one;
+  }
+  Json frame{{"type", failed == nullptr ? "deployment_completed" : "deployment_failed"},
+             {"deployment_id", job.id},
+             {"results", std::move(results)},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(clock_.now())}};
+  if (failed != nullptr) {
+    frame["error"] = failed->error_message;
+    frame["service"] = failed->service;
+  }
+  broadcast(failed == nullptr ? FrameKind::completed : FrameKind::other, dump(frame));
+  ended_.clear();
+}
+
+void DeploymentSocket::event_arrived(const storage::EventRecord& event) {
+  if (event.scope == "service") broadcast(FrameKind::other, uptime_frame(event));
+}
+
+void DeploymentSocket::liveness_changed(const std::string& host,
+                                        fleet::Liveness before,
+                                        fleet::Liveness after) {
+  Json frame{{"type", "device_status_change"},
+             {"timestamp", to_rfc3339(clock_.now())},
+             {"data",
+              {{"hostname", host},
+               {"old_status", enum_name(before)},
+               {"new_status", enum_name(after)},
+               {"reason", after == fleet::Liveness::online ? "heartbeat_recovered"
+                                                           : "heartbeat_timeout"}}}};
+  broadcast(FrameKind::other, dump(frame));
+}
+
+}  // namespace portoser::api

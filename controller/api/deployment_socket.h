@@ -1,0 +1,56 @@
+/// `WS /ws`: jobs as deployment frames, and what happens to services and hosts, spaced as the existing
+/// UI needs it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "common/clock.h"
+#include "controller/api/paced_frames.h"
+#include "controller/http/websocket.h"
+#include "controller/jobs/listener.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
+ public:
+  explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}
+
+  void add_to(http::Router& router);
+
+  // On the core executor.
+  void job_started(const storage::JobRecord& job) override;
+  void job_step(const storage::JobRecord& job) override;
+  void job_log(const storage::JobRecord& job, const storage::JobLogLine& line) override;
+  void job_finished(const storage::JobRecord& job) override;
+  void event_arrived(const storage::EventRecord& event) override;
+  void liveness_changed(const std::string& host,
+                        fleet::Liveness before,
+                        fleet::Liveness after) override;
+
+ private:
+  struct Client;
+
+  asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
+  static asio::awaitable<void> send_paced(std::shared_ptr<Client> client);
+  asio::awaitable<void> receive(std::shared_ptr<Client> client);
+  void broadcast(FrameKind kind, std::string text);
+
+  const Clock& clock_;
+  std::mutex mutex_;  // guards clients_ alone
+  std::set<std::shared_ptr<Client>> clients_;
+  // The UI cannot tell two deployments apart: it is told of one end, when the last one is over.
+  std::map<std::string, storage::JobRecord> under_way_;
+  std::vector<storage::JobRecord> ended_;
+  std::int64_t sequence_ = 0;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,198 @@
+#include "controller/api/devices.h"
+
+#include <algorithm>
+
+#include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
+
+namespace portoser::api {
+namespace {
+
+struct DeviceService {
+  std::string name;
+  std::optional<double> cpu_percent;
+  std::string status;
+};
+BOOST_DESCRIBE_STRUCT(DeviceService, (), (name, cpu_percent, status))
+
+struct DeviceUse {
+  std::optional<double> cpu_percent;
+  std::optional<double> memory_percent;
+  std::optional<double> disk_percent;
+};
+BOOST_DESCRIBE_STRUCT(DeviceUse, (), (cpu_percent, memory_percent, disk_percent))
+
+struct DeviceRow : DeviceUse {
+  std::string id;  ///< stable: the host's name
+  std::string device_id;
+  std::string name;
+  std::string hostname;
+  std::string ip;
+  std::string ip_address;
+  std::string arch;
+  std::string os;
+  std::string os_version;
+  std::string device_type = "host";
+  std::string status;
+  std::string approval_status = "approved";
+  fleet::DeviceResources resources;
+  std::vector<std::string> capabilities;
+  std::map<std::string, std::string> labels;
+  std::string ssh_user;
+  std::vector<std::string> assigned_roles;
+  Time registered_at;
+  std::optional<Time> last_seen_at;
+  Time last_seen;  ///< never null: the old UI would show 1970
+  std::string agent_version;
+  DeviceUse metrics;
+  std::int64_t service_count = 0;
+  std::vector<DeviceService> services;
+};
+BOOST_DESCRIBE_STRUCT(DeviceRow,
+                      (DeviceUse),
+                      (id,
+                       device_id,
+                       name,
+                       hostname,
+                       ip,
+                       ip_address,
+                       arch,
+                       os,
+                       os_version,
+                       device_type,
+                       status,
+                       approval_status,
+                       resources,
+                       capabilities,
+                       labels,
+                       ssh_user,
+                       assigned_roles,
+                       registered_at,
+                       last_seen_at,
+                       last_seen,
+                       agent_version,
+                       metrics,
+                       service_count,
+                       services))
+
+std::optional<double> percent(std::int64_t part, std::int64_t whole) {
+  if (whole <= 0) return std::nullopt;
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+DeviceUse use_of(const telemetry::HostLive* live) {
+  DeviceUse use;
+  if (live == nullptr || !live->sample || live->liveness == fleet::Liveness::offline) return use;
+  const auto& sample = *live->sample;
+  use.cpu_percent = sample.cpu.percent;
+  if (sample.memory) {
+    use.memory_percent = percent(sample.memory->total_bytes - sample.memory->available_bytes,
+                                 sample.memory->total_bytes);
+  }
+  if (const auto* disk = telemetry::main_disk(sample)) {
+    use.disk_percent = percent(disk->used_bytes, disk->total_bytes);
+  }
+  return use;
+}
+
+DeviceRow row_of(const fleet::Device& device) {
+  constexpr std::int64_t gibibyte = 1 << 30;
+  DeviceRow row;
+  row.id = device.name;
+  row.device_id = device.id;
+  row.name = device.name;
+  row.hostname = device.name;
+  row.arch = device.facts.arch;
+  row.os = device.facts.os;
+  row.os_version = device.facts.os_version;
+  row.ssh_user = device.facts.ssh_user;
+  row.resources.cpu_cores = device.facts.cpu_cores;
+  row.resources.cpu_threads = device.facts.cpu_threads;
+  row.resources.memory_gb = (device.facts.memory_bytes + gibibyte / 2) / gibibyte;
+  row.resources.disk_gb = (device.facts.disk_bytes + gibibyte / 2) / gibibyte;
+  if (!device.facts.engine_version.empty()) row.capabilities.emplace_back("docker");
+  row.registered_at = device.registered_at;
+  row.last_seen_at = device.last_seen;
+  row.last_seen = device.last_seen.value_or(device.registered_at);
+  row.agent_version = device.agent_version;
+  return row;
+}
+
+}  // namespace
+
+void DevicesApi::add_to(http::Router& router) {
+  router.add({.path = "/api/devices",
+              .summary = "Hosts that have joined",
+              .query = {{"page", "from 1", "integer"},
+                        {"page_size", "1 to 100", "integer"},
+                        {"status", "online, warning, offline or unknown"},
+                        {"role", "only devices with this role in registry.yml"}}},
+             *this, &DevicesApi::list);
+  add_registration_to(router);
+}
+
+void DevicesApi::add_registration_to(http::Router& router) {
+  for (const auto* path : {"/api/v1/devices", "/api/devices/register", "/api/register"}) {
+    router.add({.method = http::Method::post,
+                .path = path,
+                .summary = "Join a host: `portoser-agent join TOKEN` sends this",
+                .role = http::Role::public_,
+                .errors = {Code::unauthenticated, Code::forbidden, Code::conflict, Code::invalid},
+                .success_status = 201,
+                .body_limit = 64U << 10U},
+               *this, &DevicesApi::register_device);
+  }
+}
+
+asio::awaitable<fleet::RegistrationAnswer> DevicesApi::register_device(
+    http::Call<fleet::RegistrationRequest> call) {
+  co_return co_await on_executor(core_, fleet_.join(std::move(call.body)));
+}
+
+http::Response DevicesApi::list(http::Call<void> call) {
+  const auto devices = fleet_.devices();
+  const auto registry = registry_.snapshot()->registry;
+  const auto wanted_status = call.query("status");
+  const auto wanted_role = call.query("role");
+  std::vector<DeviceRow> rows;
+  for (const auto& [name, device] : *devices) {
+    auto row = row_of(device);
+    const auto live = live_.host(name);
+    row.status = telemetry::device_status(live.get());
+    row.metrics = use_of(live.get());
+    static_cast<DeviceUse&>(row) = row.metrics;
+    if (const auto* host = registry->find_host(name)) {
+      row.ip = host->ip;
+      row.assigned_roles = host->roles;
+    } else if (!device.facts.addresses.empty()) {
+      row.ip = device.facts.addresses.front();
+    }
+    row.ip_address = row.ip;
+    for (const auto& service : registry->services()) {
+      if (service.current_host != name) continue;
+      const auto usage = live ? telemetry::usage_of(service.name, *live) : std::nullopt;
+      row.services.push_back({service.name, usage ? usage->cpu_percent : std::nullopt,
+                              services_.row(*registry, service).status});
+    }
+    row.service_count = static_cast<std::int64_t>(row.services.size());
+    if (wanted_status && row.status != *wanted_status) continue;
+    if (wanted_role && std::find(row.assigned_roles.begin(), row.assigned_roles.end(),
+                                 *wanted_role) == row.assigned_roles.end()) {
+      continue;
+    }
+    rows.push_back(std::move(row));
+  }
+  const auto size = static_cast<std::size_t>(call.query_int("page_size", 100, 1, 100));
+  const auto page = static_cast<std::size_t>(call.query_int("page", 1, 1, 1000000));
+  const auto total = rows.size();
+  const auto first = std::min((page - 1) * size, total);
+  Json shown = Json::array();
+  for (auto i = first; i < std::min(first + size, total); ++i) shown.push_back(to_json(rows[i]));
+  return http::json_response(dump(Json{{"devices", std::move(shown)},
+                                       {"total", total},
+                                       {"total_pages", (total + size - 1) / size},
+                                       {"page", page},
+                                       {"page_size", size}}));
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,46 @@
+/// Devices: registration (on both listeners) and the list.
+#pragma once
+
+#include "common/tasks.h"
+#include "controller/api/service_rows.h"
+#include "controller/fleet/fleet.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class DevicesApi {
+ public:
+  /// `core`: the fleet's executor.
+  DevicesApi(fleet::Fleet& fleet,
+             const registry::RegistryWatch& registry,
+             const telemetry::Live& live,
+             const ServiceRows& services,
+             asio::any_io_executor core)
+      : fleet_(fleet),
+        registry_(registry),
+        live_(live),
+        services_(services),
+        core_(std::move(core)) {}
+
+  void add_to(http::Router& router);
+  /// Registration alone, under its old paths too: all that the joining listener serves.
+  void add_registration_to(http::Router& router);
+
+ private:
+  http::Response list(http::Call<void> call);
+  asio::awaitable<fleet::RegistrationAnswer> register_device(
+      http::Call<fleet::RegistrationRequest> call);
+
+  fleet::Fleet& fleet_;
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  const ServiceRows& services_;
+  asio::any_io_executor core_;
+};
+
+}  // namespace portoser::api

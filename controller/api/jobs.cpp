@@ -1,0 +1,155 @@
+#include "controller/api/jobs.h"
+
+#include "controller/http/router.h"
+
+namespace portoser::api {
+namespace {
+
+struct JobError {
+  std::string code;
+  std::string reason;
+  std::string message;
+  std::string hint;
+};
+BOOST_DESCRIBE_STRUCT(JobError, (), (code, reason, message, hint))
+
+struct JobView {
+  std::string id;
+  std::string job_id;
+  std::string kind;
+  std::vector<std::string> targets;
+  std::string service;
+  std::string machine;
+  std::string state;
+  std::string step;
+  std::optional<double> progress;  ///< not known yet
+  std::string created_by;
+  Time created_at;
+  std::optional<Time> started_at;
+  std::optional<Time> finished_at;
+  std::string log_ref;
+  std::optional<JobError> error;
+  std::string last_output;
+};
+BOOST_DESCRIBE_STRUCT(JobView,
+                      (),
+                      (id,
+                       job_id,
+                       kind,
+                       targets,
+                       service,
+                       machine,
+                       state,
+                       step,
+                       progress,
+                       created_by,
+                       created_at,
+                       started_at,
+                       finished_at,
+                       log_ref,
+                       error,
+                       last_output))
+
+JobView view_of(const storage::JobRecord& job) {
+  JobView view;
+  view.id = job.id;
+  view.job_id = job.id;
+  view.kind = job.kind;
+  view.targets = {job.service + "@" + job.host};
+  view.service = job.service;
+  view.machine = job.host;
+  view.state = job.state;
+  view.step = job.step;
+  view.created_by = job.created_by;
+  view.created_at = job.created_at;
+  view.started_at = job.started_at;
+  view.finished_at = job.finished_at;
+  view.log_ref = "/api/jobs/" + job.id + "/log";
+  if (!job.error_message.empty()) {
+    view.error = JobError{job.error_code, job.error_reason, job.error_message, job.error_hint};
+  }
+  view.last_output = job.last_output;
+  return view;
+}
+
+Json lines_of(const std::vector<storage::JobLogLine>& lines) {
+  Json array = Json::array();
+  for (const auto& line : lines) {
+    array.push_back({{"number", line.number},
+                     {"timestamp", to_rfc3339(line.time)},
+                     {"step", line.step},
+                     {"text", line.text}});
+  }
+  return array;
+}
+
+constexpr std::int64_t page_limit = 1000;
+
+}  // namespace
+
+void JobsApi::add_to(http::Router& router) {
+  router.add({.path = "/api/jobs",
+              .summary = "Jobs, newest first",
+              .query = {{"state", "queued, running, succeeded, failed, cancelled or interrupted"},
+                        {"service", "only jobs of this service"},
+                        {"machine", "only jobs on this host"},
+                        {"before", "only jobs older than the one with this id"},
+                        {"limit", "1 to 1000", "integer"}}},
+             *this, &JobsApi::list);
+  router.add({.path = "/api/jobs/{id}",
+              .summary = "One job, with the beginning of its log",
+              .errors = {Code::not_found}},
+             *this, &JobsApi::detail);
+  router.add({.path = "/api/jobs/{id}/log",
+              .summary = "The log of a job, from a line on",
+              .errors = {Code::not_found},
+              .query = {{"offset", "number of the first line", "integer"},
+                        {"limit", "1 to 1000 lines", "integer"}}},
+             *this, &JobsApi::log);
+  router.add({.method = http::Method::post,
+              .path = "/api/jobs/{id}/cancel",
+              .summary = "End a job; it is over when its host says so",
+              .role = http::Role::operator_,
+              .errors = {Code::not_found, Code::conflict},
+              .success_status = 202},
+             *this, &JobsApi::cancel);
+}
+
+asio::awaitable<http::Response> JobsApi::list(http::Call<void> call) {
+  storage::JobFilter filter;
+  filter.state = call.query("state");
+  filter.service = call.query("service");
+  filter.host = call.query("machine");
+  filter.before_id = call.query("before");
+  filter.limit = call.query_int("limit", 100, 1, page_limit);
+  const auto jobs = co_await on_executor(core_, jobs_.list(std::move(filter)));
+  Json rows = Json::array();
+  for (const auto& job : jobs) rows.push_back(to_json(view_of(job)));
+  Json answer{{"jobs", std::move(rows)}};
+  co_return http::json_response(dump(answer));
+}
+
+asio::awaitable<http::Response> JobsApi::detail(http::Call<void> call) {
+  const auto& id = call.param("id");
+  const auto job = co_await on_executor(core_, jobs_.find(id));
+  const auto lines = co_await on_executor(core_, jobs_.log(id, 0, page_limit));
+  auto answer = to_json(view_of(job));
+  answer["log"] = lines_of(lines);
+  co_return http::json_response(dump(answer));
+}
+
+asio::awaitable<http::Response> JobsApi::log(http::Call<void> call) {
+  const auto offset = call.query_int("offset", 0, 0, INT64_MAX);
+  const auto limit = call.query_int("limit", page_limit, 1, page_limit);
+  const auto lines = co_await on_executor(core_, jobs_.log(call.param("id"), offset, limit));
+  Json answer{{"lines", lines_of(lines)},
+              {"next", lines.empty() ? offset : lines.back().number + 1}};
+  co_return http::json_response(dump(answer));
+}
+
+asio::awaitable<http::Response> JobsApi::cancel(http::Call<void> call) {
+  const auto job = co_await on_executor(core_, jobs_.cancel(call.param("id")));
+  co_return http::json_response(dump(to_json(view_of(job))), 202);
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,167 @@
+#include "controller/api/machines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
+
+namespace portoser::api {
+namespace {
+
+struct MachineRow {
+  std::string name;
+  std::string ip;
+  std::string host;  ///< the same, as the old backend wrote it beside
+  std::optional<std::string> ssh_user;
+  int ssh_port = 22;
+  std::optional<std::string> ssh_hostname;
+  std::string arch;
+  std::optional<std::string> path;
+  std::vector<std::string> roles;
+  std::string status;  ///< online, stale, offline, unknown
+  std::string reason;  ///< why it is not online
+  std::int64_t services_count = 0;
+  std::optional<Time> last_seen;
+  std::optional<registry::Resources> resources;
+  std::string description;
+  std::optional<std::string> agent_version;
+  std::optional<std::string> engine_version;
+  std::optional<std::string> compose_version;
+  std::optional<bool> engine_available;
+  std::string engine_problem;
+  std::optional<std::string> os_version;
+  std::optional<std::string> kernel;
+  std::vector<registry::Finding> config_errors;
+};
+BOOST_DESCRIBE_STRUCT(MachineRow,
+                      (),
+                      (name,
+                       ip,
+                       host,
+                       ssh_user,
+                       ssh_port,
+                       ssh_hostname,
+                       arch,
+                       path,
+                       roles,
+                       status,
+                       reason,
+                       services_count,
+                       last_seen,
+                       resources,
+                       description,
+                       agent_version,
+                       engine_version,
+                       compose_version,
+                       engine_available,
+                       engine_problem,
+                       os_version,
+                       kernel,
+                       config_errors))
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
+}
+
+std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
+  if (device == nullptr) return "no agent has joined from this host";
+  if (device->cloned) return "a second machine uses this agent's key and is kept out";
+  switch (liveness) {
+    case fleet::Liveness::online:
+      return "";
+    case fleet::Liveness::stale:
+      return "the agent has missed its last samples";
+    case fleet::Liveness::offline:
+      return "the agent is not connected";
+    case fleet::Liveness::unknown:
+      return "the controller has just started and waits for the agent";
+  }
+  return "";
+}
+
+MachineRow row_of(const registry::Registry& registry,
+                  const registry::Host& host,
+                  const fleet::Devices& devices,
+                  const telemetry::HostLive* live) {
+  MachineRow row;
+  row.name = host.name;
+  row.ip = host.ip;
+  row.host = host.ip;
+  row.ssh_user = unless_empty(host.ssh_user);
+  row.ssh_port = host.ssh_port;
+  row.ssh_hostname = unless_empty(host.ssh_hostname);
+  row.arch = host.arch;
+  row.path = unless_empty(host.path);
+  row.roles = host.roles;
+  row.resources = host.resources;
+  row.description = host.description;
+  row.config_errors = host.config_errors;
+  row.services_count = std::count_if(
+      registry.services().begin(), registry.services().end(),
+      [&](const registry::Service& service) { return service.current_host == host.name; });
+  const auto found = devices.find(host.name);
+  const auto* device = found == devices.end() ? nullptr : &found->second;
+  const auto liveness = device == nullptr ? fleet::Liveness::unknown : device->liveness;
+  row.status = telemetry::machine_status(liveness);
+  row.reason = reason_of(device, liveness);
+  if (device != nullptr) {
+    row.last_seen = device->last_seen;
+    row.agent_version = unless_empty(device->agent_version);
+    row.engine_version = unless_empty(device->facts.engine_version);
+    row.compose_version = unless_empty(device->facts.compose_version);
+    row.os_version = unless_empty(device->facts.os_version);
+    row.kernel = unless_empty(device->facts.kernel);
+  }
+  if (live != nullptr && live->state && liveness != fleet::Liveness::offline) {
+    row.engine_available = live->state->engine_available;
+    row.engine_problem = live->state->engine_problem;
+  }
+  return row;
+}
+
+}  // namespace
+
+void MachinesApi::add_to(http::Router& router) {
+  router.add({.path = "/api/machines", .summary = "All hosts of the registry, with their state"},
+             *this, &MachinesApi::list);
+  router.add({.path = "/api/machines/{machine}",
+              .summary = "One host, with its services",
+              .errors = {Code::not_found}},
+             *this, &MachinesApi::detail);
+}
+
+http::Response MachinesApi::list(http::Call<void>) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto devices = fleet_.devices();
+  Json rows = Json::array();
+  for (const auto& host : registry->hosts()) {
+    const auto live = live_.host(host.name);
+    rows.push_back(to_json(row_of(*registry, host, *devices, live.get())));
+  }
+  return http::json_response(
+      dump(Json{{"machines", std::move(rows)}, {"revision", registry->revision}}));
+}
+
+http::Response MachinesApi::detail(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& name = call.param("machine");
+  const auto* host = registry->find_host(name);
+  if (host == nullptr) {
+    throw Error{Code::not_found, fmt::format("there is no host \"{}\" in registry.yml", name),
+                "path.machine"}
+        .reason("MACHINE_UNKNOWN");
+  }
+  const auto live = live_.host(name);
+  const auto devices = fleet_.devices();
+  auto answer = to_json(row_of(*registry, *host, *devices, live.get()));
+  Json services = Json::array();
+  for (const auto& service : registry->services()) {
+    if (service.current_host == name) services.push_back(to_json(services_.row(*registry, service)));
+  }
+  answer["services"] = std::move(services);
+  return http::json_response(dump(answer));
+}
+
+}  // namespace portoser::api

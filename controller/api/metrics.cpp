@@ -1,0 +1,178 @@
+#include "controller/api/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/version.h"
+#include "controller/http/router.h"
+#include "controller/telemetry/fleet_families.h"
+
+namespace portoser::api {
+namespace {
+
+constexpr std::array<std::string_view, 5> time_ranges{"1h", "6h", "24h", "7d", "30d"};
+
+http::Response cached(http::Response response, int seconds) {
+  response.headers.emplace_back("Cache-Control",
+                                fmt::format("public, max-age={}, must-revalidate", seconds));
+  response.headers.emplace_back("X-Cache-TTL", std::to_string(seconds));
+  return response;
+}
+
+void require_machine(const registry::Registry& registry, const std::string& name) {
+  if (registry.find_host(name) == nullptr) {
+    throw Error{Code::not_found, fmt::format("there is no host \"{}\" in registry.yml", name),
+                "path.machine"}
+        .reason("MACHINE_UNKNOWN");
+  }
+}
+
+}  // namespace
+
+void MetricsApi::add_to(http::Router& router) {
+  router.add({.path = "/api/metrics",
+              .summary = "The same as /api/metrics/all, or the Prometheus page",
+              .errors = {Code::bad_request},
+              .query = {{"format", "json or prometheus"}}},
+             *this, &MetricsApi::summary);
+  router.add({.path = "/metrics", .summary = "Prometheus page"}, *this, &MetricsApi::prometheus);
+  router.add({.path = "/api/metrics/all",
+              .summary = "Present values of every host and its services",
+              .query = {{"view", "services: a row for each service instead"}}},
+             *this, &MetricsApi::all);
+  router.add({.path = "/api/metrics/machine/{machine}",
+              .summary = "Present values of one host",
+              .errors = {Code::not_found}},
+             *this, &MetricsApi::machine);
+  router.add({.path = "/api/metrics/{service}/{machine}",
+              .summary = "Present values of a service on a host",
+              .errors = {Code::not_found, Code::bad_request},
+              .query = {{"timeRange", "1h, 6h, 24h, 7d or 30d"}}},
+             *this, &MetricsApi::service);
+}
+
+http::Response MetricsApi::summary(http::Call<void> call) {
+  const auto format = call.query("format").value_or("json");
+  if (format == "prometheus") return prometheus(std::move(call));
+  if (format == "json") return all(std::move(call));
+  throw Error{Code::bad_request, fmt::format("\"{}\" is no format: use json or prometheus", format),
+              "query.format"};
+}
+
+http::Response MetricsApi::all(http::Call<void> call) {
+  if (call.query("view") == "services") {
+    const auto registry = registry_.snapshot()->registry;
+    Json rows = Json::array();
+    for (const auto& host : registry->hosts()) {
+      for (const auto& row :
+           machine_metrics(*registry, host.name, live_, clock_.now()).services) {
+        rows.push_back(to_json(row));
+      }
+    }
+    return cached(http::json_response(dump(rows)), 5);
+  }
+  return cached(http::json_response(all_text()), 5);
+}
+
+std::shared_ptr<const std::string> MetricsApi::all_text() {
+  const auto version = live_.version();
+  auto state = registry_.snapshot();
+  const auto now = clock_.uptime();
+  const auto is_current = [&](const std::shared_ptr<const Made>& made) {
+    return made && made->registry == state && made->version == version &&
+           now - made->at < std::chrono::seconds{1};
+  };
+  if (const auto made = made_.load(); is_current(made)) return made->text;
+  const std::lock_guard lock{making_};
+  if (const auto made = made_.load(); is_current(made)) return made->text;
+  Json rows = Json::array();
+  for (const auto& host : state->registry->hosts()) {
+    rows.push_back(to_json(machine_metrics(*state->registry, host.name, live_, clock_.now())));
+  }
+  auto text = std::make_shared<const std::string>(dump(rows));
+  made_.store(std::make_shared<const Made>(Made{std::move(state), version, now, text}));
+  return text;
+}
+
+http::Response MetricsApi::machine(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& name = call.param("machine");
+  require_machine(*registry, name);
+  return cached(
+      http::json_response(dump(to_json(machine_metrics(*registry, name, live_, clock_.now())))), 10);
+}
+
+http::Response MetricsApi::service(http::Call<void> call) {
+  auto range = call.query("timeRange").value_or("1h");
+  if (std::find(time_ranges.begin(), time_ranges.end(), range) == time_ranges.end()) {
+    throw Error{Code::bad_request,
+                fmt::format("Invalid timeRange value: {}. Valid values: 1h, 6h, 24h, 7d, 30d", range),
+                "query.timeRange"};
+  }
+  const auto registry = registry_.snapshot()->registry;
+  const auto& machine = call.param("machine");
+  const auto* entry = registry->find_service(call.param("service"));
+  require_machine(*registry, machine);
+  if (entry == nullptr || entry->current_host != machine) {
+    throw Error{Code::not_found,
+                fmt::format("there is no service \"{}\" on \"{}\"", call.param("service"), machine),
+                "path.service"}
+        .reason("SERVICE_UNKNOWN");
+  }
+  auto metrics =
+      to_json(service_metrics(entry->name, machine, live_, clock_.now(), std::move(range)));
+  metrics["historical"] = {{"metrics", Json::array({"cpu", "memory", "disk"})},
+                           {"dataPoints", Json::array()}};
+  return cached(http::json_response(dump(metrics)), 10);
+}
+
+http::Response MetricsApi::prometheus(http::Call<void>) {
+  http::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.body = exposition();
+  return response;
+}
+
+std::string MetricsApi::exposition() const {
+  const auto now = clock_.now();
+  telemetry::Exposition out;
+  telemetry::write_fleet_families(out, *registry_.snapshot()->registry, live_, now);
+  telemetry::write_device_families(out, *fleet_.devices(), now);
+  requests_.write(out);
+
+  const auto database = database_.stats();
+  out.family("queue_depth", "gauge", "Work that waits");
+  out.sample({{"queue_name", "database"}}, static_cast<double>(database.queue_depth));
+  out.sample({{"queue_name", "jobs"}}, static_cast<double>(jobs_.active()->size()));
+  out.family("portoser_database_commits_total", "counter", "Commits of the database");
+  out.sample({}, static_cast<double>(database.commits));
+  out.family("portoser_database_failures_total", "counter", "Writes that were refused or failed");
+  out.sample({}, static_cast<double>(database.failures));
+  out.family("portoser_database_size_bytes", "gauge", "Size of the database and its log");
+  out.sample({}, static_cast<double>(database.size_bytes));
+
+  const auto wire = fleet_.gateway_stats();
+  out.family("portoser_wire_messages_total", "counter", "Messages from and to agents");
+  out.sample({{"direction", "received"}}, static_cast<double>(wire.received));
+  out.sample({{"direction", "sent"}}, static_cast<double>(wire.sent));
+  out.family("portoser_wire_dropped_total", "counter", "Messages that were dropped");
+  out.sample({{"reason", "malformed"}}, static_cast<double>(wire.dropped_malformed));
+  out.sample({{"reason", "too_large"}}, static_cast<double>(wire.dropped_too_large));
+  out.sample({{"reason", "unknown_type"}}, static_cast<double>(wire.dropped_unknown_type));
+  out.sample({{"reason", "not_admitted"}}, static_cast<double>(wire.dropped_not_admitted));
+  out.sample({{"reason", "unroutable"}}, static_cast<double>(wire.dropped_unroutable));
+  out.family("portoser_wire_handshakes_refused_total", "counter",
+             "Connections whose key belongs to no device");
+  out.sample({}, static_cast<double>(wire.handshakes_refused));
+
+  out.family("uptime_seconds", "gauge", "Time since the controller started");
+  out.sample({}, std::chrono::duration<double>(now - started_).count());
+  out.family("portoser_build_info", "gauge", "Version of the controller");
+  out.sample({{"version", version}}, 1);
+  return out.take();
+}
+
+}  // namespace portoser::api

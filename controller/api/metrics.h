@@ -1,0 +1,72 @@
+/// /api/metrics (present values) and the Prometheus page.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "controller/api/metrics_rows.h"
+#include "controller/api/request_counters.h"
+#include "controller/fleet/fleet.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+#include "controller/jobs/jobs.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class MetricsApi {
+ public:
+  MetricsApi(const registry::RegistryWatch& registry,
+             const telemetry::Live& live,
+             const fleet::Fleet& fleet,
+             const jobs::Jobs& jobs,
+             const storage::Database& database,
+             const RequestCounters& requests,
+             const Clock& clock)
+      : registry_(registry),
+        live_(live),
+        fleet_(fleet),
+        jobs_(jobs),
+        database_(database),
+        requests_(requests),
+        clock_(clock),
+        started_(clock.now()) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  http::Response all(http::Call<void> call);
+  http::Response service(http::Call<void> call);
+  http::Response machine(http::Call<void> call);
+  http::Response summary(http::Call<void> call);
+  http::Response prometheus(http::Call<void> call);
+  std::shared_ptr<const std::string> all_text();
+  [[nodiscard]] std::string exposition() const;
+
+  /// Made again when a sample came, or after a second: it holds ages.
+  struct Made {
+    std::shared_ptr<const registry::RegistryState> registry;
+    std::uint64_t version;
+    Uptime at;
+    std::shared_ptr<const std::string> text;
+  };
+
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  const fleet::Fleet& fleet_;
+  const jobs::Jobs& jobs_;
+  const storage::Database& database_;
+  const RequestCounters& requests_;
+  const Clock& clock_;
+  Time started_;
+  std::mutex making_;
+  std::atomic<std::shared_ptr<const Made>> made_;
+};
+
+}  // namespace portoser::api

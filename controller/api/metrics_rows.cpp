@@ -1,0 +1,129 @@
+#include "controller/api/metrics_rows.h"
+
+#include "controller/telemetry/service_view.h"
+
+namespace portoser::api {
+namespace {
+
+constexpr double mebibyte = 1 << 20;
+constexpr double gibibyte = 1 << 30;
+
+double in(double unit, std::int64_t bytes) { return static_cast<double>(bytes) / unit; }
+
+std::optional<double> percent(std::optional<std::int64_t> part, std::optional<std::int64_t> whole) {
+  if (!part || !whole || *whole <= 0) return std::nullopt;
+  return 100.0 * static_cast<double>(*part) / static_cast<double>(*whole);
+}
+
+void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
+  row.cpu_percent = sample.cpu.percent;
+  if (!sample.cpu.core_percent.empty()) {
+    row.cpu_cores = static_cast<std::int64_t>(sample.cpu.core_percent.size());
+  }
+  row.load_1 = sample.cpu.load_1;
+  row.load_5 = sample.cpu.load_5;
+  row.load_15 = sample.cpu.load_15;
+  if (sample.memory) {
+    const auto used = sample.memory->total_bytes - sample.memory->available_bytes;
+    row.memory_used = used;
+    row.memory_total = sample.memory->total_bytes;
+    row.memory_used_mb = in(mebibyte, used);
+    row.memory_mb = row.memory_used_mb;
+    row.memory_total_mb = in(mebibyte, sample.memory->total_bytes);
+    row.memory_percent = percent(row.memory_used, row.memory_total);
+  }
+  if (const auto* disk = telemetry::main_disk(sample)) {
+    row.disk_used = disk->used_bytes;
+    row.disk_total = disk->total_bytes;
+    row.disk_used_gb = in(gibibyte, disk->used_bytes);
+    row.disk_total_gb = in(gibibyte, disk->total_bytes);
+    row.disk_mb = in(mebibyte, disk->used_bytes);
+    row.disk_total_mb = in(mebibyte, disk->total_bytes);
+    row.disk_percent = percent(row.disk_used, row.disk_total);
+  }
+  const auto network = telemetry::network_of(sample);
+  row.network_rx = network.receive_bytes_per_second;
+  row.network_tx = network.transmit_bytes_per_second;
+  row.boot_time = from_unix_us(sample.boot_time_us);
+}
+
+}  // namespace
+
+std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
+                                                     const std::string& host,
+                                                     const telemetry::HostLive& live,
+                                                     Time now) {
+  const auto usage = telemetry::usage_of(service, live);
+  if (!usage) return std::nullopt;
+  const auto status = telemetry::metrics_status_of(&live, now);
+  ServiceMetricsRow row;
+  row.service = service;
+  row.machine = host;
+  row.timestamp = live.sample_at;
+  row.cpu_percent = usage->cpu_percent;
+  row.memory_used = usage->memory_bytes;
+  row.memory_total = usage->memory_total_bytes;
+  if (usage->memory_bytes) row.memory_mb = in(mebibyte, *usage->memory_bytes);
+  if (usage->memory_total_bytes) row.memory_total_mb = in(mebibyte, *usage->memory_total_bytes);
+  row.memory_percent = percent(usage->memory_bytes, usage->memory_total_bytes);
+  row.network_rx_bytes = usage->receive_bytes;
+  row.network_tx_bytes = usage->transmit_bytes;
+  row.network_rx = usage->receive_bytes_per_second;
+  row.network_tx = usage->transmit_bytes_per_second;
+  if (!live.sample->cpu.core_percent.empty()) {
+    row.cpu_cores = static_cast<std::int64_t>(live.sample->cpu.core_percent.size());
+  }
+  row.age_seconds = status.age_seconds.value_or(0);
+  row.stale = status.stale;
+  return row;
+}
+
+MachineMetricsRow machine_metrics(const registry::Registry& registry,
+                                  const std::string& host,
+                                  const telemetry::Live& live,
+                                  Time now) {
+  const auto entry = live.host(host);
+  auto status = telemetry::metrics_status_of(entry.get(), now);
+  MachineMetricsRow row;
+  row.machine = host;
+  row.status = std::move(status.status);
+  row.error = std::move(status.error);
+  row.stale = status.stale;
+  row.age_seconds = status.age_seconds;
+  for (const auto& service : registry.services()) {
+    if (service.current_host != host) continue;
+    ++row.service_count;
+    if (!entry) continue;
+    if (auto usage = service_metrics_row(service.name, host, *entry, now)) {
+      row.services.push_back(std::move(*usage));
+    }
+  }
+  if (entry && entry->sample) {
+    row.timestamp = entry->sample_at;
+    fill_from_sample(row, *entry->sample);
+  }
+  return row;
+}
+
+ServiceMetrics service_metrics(const std::string& service,
+                               const std::string& host,
+                               const telemetry::Live& live,
+                               Time now,
+                               std::string time_range) {
+  const auto entry = live.host(host);
+  auto status = telemetry::metrics_status_of(entry.get(), now);
+  ServiceMetrics metrics;
+  metrics.service = service;
+  metrics.machine = host;
+  metrics.time_range = std::move(time_range);
+  metrics.status = std::move(status.status);
+  metrics.error = std::move(status.error);
+  if (entry) metrics.current = service_metrics_row(service, host, *entry, now);
+  if (metrics.current) {
+    metrics.avg_cpu = metrics.peak_cpu = metrics.current->cpu_percent;
+    metrics.avg_memory = metrics.peak_memory = metrics.current->memory_mb;
+  }
+  return metrics;
+}
+
+}  // namespace portoser::api

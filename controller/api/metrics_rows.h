@@ -1,0 +1,169 @@
+/// The shapes of /api/metrics: what the old backend sent, and what the UI reads beside it. An unknown
+/// number is null. Any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/describe.h"
+#include "controller/registry/model.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser::api {
+
+/// A service on a host at one moment.
+struct ServiceMetricsRow {
+  std::string service;
+  std::string machine;
+  Time timestamp;
+  std::optional<double> cpu_percent;  ///< of the whole machine
+  std::optional<double> memory_mb;
+  std::optional<double> memory_total_mb;
+  std::optional<double> memory_percent;
+  std::optional<double> disk_gb;  ///< not measured
+  std::optional<double> disk_total_gb;
+  std::optional<double> disk_percent;
+  std::optional<std::int64_t> network_rx_bytes;
+  std::optional<std::int64_t> network_tx_bytes;
+  std::optional<double> network_rx;  ///< bytes per second
+  std::optional<double> network_tx;
+  std::optional<std::int64_t> cpu_cores;
+  std::optional<std::int64_t> memory_used;  ///< bytes
+  std::optional<std::int64_t> memory_total;
+  double age_seconds = 0;
+  bool stale = false;
+};
+BOOST_DESCRIBE_STRUCT(ServiceMetricsRow,
+                      (),
+                      (service,
+                       machine,
+                       timestamp,
+                       cpu_percent,
+                       memory_mb,
+                       memory_total_mb,
+                       memory_percent,
+                       disk_gb,
+                       disk_total_gb,
+                       disk_percent,
+                       network_rx_bytes,
+                       network_tx_bytes,
+                       network_rx,
+                       network_tx,
+                       cpu_cores,
+                       memory_used,
+                       memory_total,
+                       age_seconds,
+                       stale))
+
+/// A host at one moment.
+struct MachineMetricsRow {
+  std::string machine;
+  std::optional<double> cpu_percent;
+  std::optional<double> memory_used_mb;
+  std::optional<double> memory_mb;
+  std::optional<double> memory_total_mb;
+  std::optional<double> memory_percent;
+  std::optional<double> disk_used_gb;
+  std::optional<double> disk_total_gb;
+  std::optional<double> disk_mb;
+  std::optional<double> disk_total_mb;
+  std::optional<double> disk_percent;
+  std::optional<std::int64_t> cpu_cores;
+  std::optional<std::int64_t> memory_used;
+  std::optional<std::int64_t> memory_total;
+  std::optional<std::int64_t> disk_used;
+  std::optional<std::int64_t> disk_total;
+  std::optional<double> network_rx;  ///< bytes per second
+  std::optional<double> network_tx;
+  std::optional<double> load_1;
+  std::optional<double> load_5;
+  std::optional<double> load_15;
+  std::optional<Time> boot_time;
+  std::vector<ServiceMetricsRow> services;
+  std::int64_t service_count = 0;
+  std::optional<Time> timestamp;
+  std::string status;  ///< ok, error, unavailable, offline
+  std::string error;
+  std::optional<double> age_seconds;
+  bool stale = false;
+};
+BOOST_DESCRIBE_STRUCT(MachineMetricsRow,
+                      (),
+                      (machine,
+                       cpu_percent,
+                       memory_used_mb,
+                       memory_mb,
+                       memory_total_mb,
+                       memory_percent,
+                       disk_used_gb,
+                       disk_total_gb,
+                       disk_mb,
+                       disk_total_mb,
+                       disk_percent,
+                       cpu_cores,
+                       memory_used,
+                       memory_total,
+                       disk_used,
+                       disk_total,
+                       network_rx,
+                       network_tx,
+                       load_1,
+                       load_5,
+                       load_15,
+                       boot_time,
+                       services,
+                       service_count,
+                       timestamp,
+                       status,
+                       error,
+                       age_seconds,
+                       stale))
+
+/// The newest sample of a service with the averages that the present alone allows.
+struct ServiceMetrics {
+  std::string service;
+  std::string machine;
+  std::optional<ServiceMetricsRow> current;
+  std::vector<ServiceMetricsRow> history;
+  std::optional<double> avg_cpu;
+  std::optional<double> avg_memory;
+  std::optional<double> peak_cpu;
+  std::optional<double> peak_memory;
+  std::string time_range;
+  std::string status;
+  std::string error;
+};
+BOOST_DESCRIBE_STRUCT(ServiceMetrics,
+                      (),
+                      (service,
+                       machine,
+                       current,
+                       history,
+                       avg_cpu,
+                       avg_memory,
+                       peak_cpu,
+                       peak_memory,
+                       time_range,
+                       status,
+                       error))
+
+MachineMetricsRow machine_metrics(const registry::Registry& registry,
+                                  const std::string& host,
+                                  const telemetry::Live& live,
+                                  Time now);
+
+/// Nothing when the service has no container in the host's newest sample.
+std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
+                                                     const std::string& host,
+                                                     const telemetry::HostLive& live,
+                                                     Time now);
+
+ServiceMetrics service_metrics(const std::string& service,
+                               const std::string& host,
+                               const telemetry::Live& live,
+                               Time now,
+                               std::string time_range);
+
+}  // namespace portoser::api

@@ -1,0 +1,64 @@
+#include "controller/api/paced_frames.h"
+
+#include <algorithm>
+
+#include "common/describe_json.h"
+
+namespace portoser::api {
+
+void PacedFrames::push(Frame frame) {
+  const bool is_log = frame.kind == FrameKind::log;
+  waiting_.push_back({std::move(frame), 0});
+  if (is_log && ++logs_ > log_lines_waiting) {
+    shorten();
+  }
+  if (waiting_.size() > frames_waiting) {
+    waiting_.pop_front();
+  }
+}
+
+void PacedFrames::shorten() {
+  const auto is_log = [](const Waiting& one) { return one.frame.kind == FrameKind::log; };
+  // The marker stands behind the first half of what may wait; lines right behind it go into it.
+  auto marker = std::find_if(waiting_.begin(), waiting_.end(),
+                             [](const Waiting& one) { return one.left_out > 0; });
+  if (marker == waiting_.end()) {
+    std::size_t seen = 0;
+    marker = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) {
+      return is_log(one) && ++seen > log_lines_waiting / 2;
+    });
+    marker->left_out = 1;
+  } else {
+    const auto victim = std::find_if(marker + 1, waiting_.end(), is_log);
+    if (victim == waiting_.end() || victim + 1 == waiting_.end()) return;  // never the last line
+    ++marker->left_out;
+    waiting_.erase(victim);
+    --logs_;
+  }
+  auto message = Json{{"type", "deployment_log"},
+                      {"message", "… " + std::to_string(marker->left_out) + " lines"}};
+  marker->frame.text = dump(message);
+}
+
+std::optional<std::string> PacedFrames::take(TimePoint now) {
+  if (waiting_.empty() || now < not_before_) {
+    return std::nullopt;
+  }
+  auto first = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (first.frame.kind == FrameKind::log) --logs_;
+  not_before_ = now;
+  if (first.frame.kind == FrameKind::completed) {
+    not_before_ += silence;
+  } else {
+    not_before_ += spacing;
+  }
+  return std::move(first.frame.text);
+}
+
+std::optional<PacedFrames::TimePoint> PacedFrames::next() const {
+  if (waiting_.empty()) return std::nullopt;
+  return not_before_;
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,48 @@
+/// The frames that wait for one `/ws` socket. The existing UI keeps only the last frame of a render, so
+/// frames are spaced; and any frame shortly after `deployment_completed` makes it keep a finished plan on
+/// the screen, so there is silence behind that one. A long log is shortened in its middle rather than
+/// delayed. Pure; owned by the socket's executor.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+
+namespace portoser::api {
+
+enum class FrameKind { log, completed, other };
+
+struct Frame {
+  FrameKind kind = FrameKind::other;
+  std::string text;
+};
+
+class PacedFrames {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::milliseconds spacing{50};
+  static constexpr std::chrono::seconds silence{10};
+  static constexpr std::size_t log_lines_waiting = 40;
+  static constexpr std::size_t frames_waiting = 200;
+
+  void push(Frame frame);
+  /// The frame whose time has come; nothing when none waits or it is too early.
+  std::optional<std::string> take(TimePoint now);
+  /// When `take` will have something; nothing when no frame waits.
+  [[nodiscard]] std::optional<TimePoint> next() const;
+
+ private:
+  struct Waiting {
+    Frame frame;
+    std::size_t left_out = 0;  ///< not 0: stands for so many lines
+  };
+  void shorten();
+
+  std::deque<Waiting> waiting_;
+  std::size_t logs_ = 0;
+  TimePoint not_before_{};
+};
+
+}  // namespace portoser::api

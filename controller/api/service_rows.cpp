@@ -1,0 +1,69 @@
+#include "controller/api/service_rows.h"
+
+#include "common/describe_json.h"
+#include "controller/telemetry/service_view.h"
+
+namespace portoser::api {
+namespace {
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
+}
+
+}  // namespace
+
+ServiceRow ServiceRows::row(const registry::Registry& registry,
+                            const registry::Service& service) const {
+  ServiceRow row;
+  row.name = service.name;
+  row.hostname = service.hostname;
+  // The UI shows a service of an unknown host nowhere at all; without a host it shows it as
+  // unassigned, with its errors.
+  if (service.current_host && registry.find_host(*service.current_host) != nullptr) {
+    row.current_host = service.current_host;
+  }
+  row.machine_name = row.current_host;
+  row.deployment_type = enum_name(service.deployment_type);
+  row.docker_compose = unless_empty(service.docker_compose);
+  row.service_file = unless_empty(service.service_file);
+  row.service_name = unless_empty(service.service_name);
+  row.port = service.port;
+  row.description = service.description;
+  row.dependencies = service.dependencies;
+  row.tls_enabled = service.tls_enabled;
+  row.requires_auth = service.requires_auth;
+  const auto host = service.current_host ? live_.host(*service.current_host) : nullptr;
+  auto status = telemetry::status_of(service, host.get());
+  row.status = std::move(status.status);
+  row.health = std::move(status.health);
+  row.reason = std::move(status.reason);
+  row.healthcheck_url = service.healthcheck_url;
+  row.config_errors = service.config_errors;
+  row.last_updated = unless_empty(service.last_updated);
+  const auto active = jobs_.active();
+  if (const auto job = active->find(service.name); job != active->end()) {
+    row.job = JobBrief{job->second.id, job->second.kind, job->second.state, job->second.step};
+  }
+  return row;
+}
+
+std::shared_ptr<const std::string> ServiceRows::list() {
+  // Read before the rows are made: a change meanwhile makes the next reader start again.
+  Versions now{registry_.snapshot(), live_.state_version(), jobs_.version()};
+  if (const auto made = made_.load(); made && made->versions == now) {
+    return made->text;
+  }
+  const std::lock_guard lock{making_};
+  if (const auto made = made_.load(); made && made->versions == now) {
+    return made->text;
+  }
+  const auto& registry = *now.registry->registry;
+  Json rows = Json::array();
+  for (const auto& service : registry.services()) rows.push_back(to_json(row(registry, service)));
+  Json answer = {{"services", std::move(rows)}, {"revision", registry.revision}};
+  auto text = std::make_shared<const std::string>(dump(answer));
+  made_.store(std::make_shared<const Made>(Made{std::move(now), text}));
+  return text;
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,106 @@
+/// The rows of GET /api/services, and their text, serialised once for all readers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/describe.h"
+#include "controller/jobs/jobs.h"
+#include "controller/registry/watch.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser::api {
+
+struct JobBrief {
+  std::string id;
+  std::string kind;
+  std::string state;
+  std::string step;
+};
+BOOST_DESCRIBE_STRUCT(JobBrief, (), (id, kind, state, step))
+
+struct ServiceRow {
+  std::string name;
+  std::string hostname;
+  std::optional<std::string> current_host;
+  std::optional<std::string> machine_name;  ///< the same, as other parts of the UI call it
+  std::string deployment_type;
+  std::optional<std::string> docker_compose;
+  std::optional<std::string> service_file;
+  std::optional<std::string> service_name;
+  std::optional<int> port;
+  std::string description;
+  std::vector<std::string> dependencies;
+  bool tls_enabled = false;
+  bool requires_auth = false;
+  std::string status;  ///< running, stopped, unknown
+  std::string health;  ///< healthy, unhealthy, stopped, unknown
+  std::string reason;  ///< why it is unknown or unhealthy
+  std::optional<int> health_score;  ///< not known yet
+  std::optional<std::string> healthcheck_url;
+  std::vector<registry::Finding> config_errors;
+  std::optional<JobBrief> job;
+  std::optional<std::string> last_updated;
+};
+BOOST_DESCRIBE_STRUCT(ServiceRow,
+                      (),
+                      (name,
+                       hostname,
+                       current_host,
+                       machine_name,
+                       deployment_type,
+                       docker_compose,
+                       service_file,
+                       service_name,
+                       port,
+                       description,
+                       dependencies,
+                       tls_enabled,
+                       requires_auth,
+                       status,
+                       health,
+                       reason,
+                       health_score,
+                       healthcheck_url,
+                       config_errors,
+                       job,
+                       last_updated))
+
+/// Reads snapshots only. Any thread.
+class ServiceRows {
+ public:
+  ServiceRows(const registry::RegistryWatch& registry,
+              const telemetry::Live& live,
+              const jobs::Jobs& jobs)
+      : registry_(registry), live_(live), jobs_(jobs) {}
+
+  [[nodiscard]] ServiceRow row(const registry::Registry& registry,
+                               const registry::Service& service) const;
+  /// `{"services": [...], "revision": "..."}`
+  [[nodiscard]] std::shared_ptr<const std::string> list();
+
+ private:
+  /// What the text was made of: made again when one of these moved.
+  struct Versions {
+    std::shared_ptr<const registry::RegistryState> registry;
+    std::uint64_t live = 0;
+    std::uint64_t jobs = 0;
+    bool operator==(const Versions&) const = default;
+  };
+  struct Made {
+    Versions versions;
+    std::shared_ptr<const std::string> text;
+  };
+
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  const jobs::Jobs& jobs_;
+  std::mutex making_;
+  std::atomic<std::shared_ptr<const Made>> made_;
+};
+
+}  // namespace portoser::api

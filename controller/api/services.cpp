@@ -1,0 +1,129 @@
+#include "controller/api/services.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
+
+namespace portoser::api {
+namespace {
+
+struct ActionAnswer {
+  bool success = true;
+  std::string output;
+  std::optional<std::string> error;
+  std::string job_id;
+  std::string state;
+};
+BOOST_DESCRIBE_STRUCT(ActionAnswer, (), (success, output, error, job_id, state))
+
+const registry::Service& known(const registry::Registry& registry, const std::string& name) {
+  const auto* service = registry.find_service(name);
+  if (service == nullptr) {
+    throw Error{Code::not_found, fmt::format("there is no service \"{}\" in registry.yml", name),
+                "path.service"}
+        .reason("SERVICE_UNKNOWN");
+  }
+  return *service;
+}
+
+}  // namespace
+
+void ServicesApi::add_to(http::Router& router) {
+  router.add({.path = "/api/services", .summary = "All services of the registry, with their state"},
+             *this, &ServicesApi::list);
+  router.add({.path = "/api/services/{service}",
+              .summary = "One service, with its entry in registry.yml",
+              .errors = {Code::not_found}},
+             *this, &ServicesApi::detail);
+  const auto action = [](std::string name, std::string summary) {
+    return http::Route{.method = http::Method::post,
+                       .path = "/api/services/{service}/" + name,
+                       .summary = std::move(summary) +
+                                  "; answers when it is done, or at once with "
+                                  "\"Prefer: respond-async\"",
+                       .role = http::Role::operator_,
+                       .errors = {Code::not_found, Code::invalid, Code::conflict, Code::unavailable,
+                                  Code::deadline}};
+  };
+  router.add(action("start", "Start a service on its host"), *this, &ServicesApi::start);
+  router.add(action("stop", "Stop a service; its containers and volumes stay"), *this,
+             &ServicesApi::stop);
+  router.add(action("restart", "Recreate the containers of a service"), *this,
+             &ServicesApi::restart);
+  router.add(action("rebuild", "Build or pull the images of a service, then recreate it"), *this,
+             &ServicesApi::rebuild);
+}
+
+http::Response ServicesApi::list(http::Call<void>) { return http::json_response(rows_.list()); }
+
+http::Response ServicesApi::detail(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& service = known(*registry, call.param("service"));
+  auto answer = to_json(rows_.row(*registry, service));
+  auto config = Json::parse(service.config, nullptr, false);
+  Json dependents = Json::array();
+  for (const auto& other : registry->services()) {
+    const auto& all = other.dependencies;
+    if (std::find(all.begin(), all.end(), service.name) != all.end()) dependents.push_back(other.name);
+  }
+  answer["dependents"] = std::move(dependents);
+  answer["machine"] = nullptr;
+  if (const auto* host =
+          service.current_host ? registry->find_host(*service.current_host) : nullptr) {
+    const auto live = live_.host(host->name);
+    answer["machine"] = {
+        {"name", host->name},
+        {"ip", host->ip},
+        {"status", telemetry::machine_status(live ? live->liveness : fleet::Liveness::unknown)}};
+  }
+  answer["last_deployment"] = nullptr;
+  // Clients of the old backend read the registry's keys at the top level.
+  if (config.is_object()) {
+    for (const auto& [key, value] : config.items()) {
+      if (!answer.contains(key)) answer[key] = value;
+    }
+  }
+  answer["config"] = std::move(config);
+  return http::json_response(dump(answer));
+}
+
+asio::awaitable<http::Response> ServicesApi::start(http::Call<void> call) {
+  return act(deployment::Action::start, std::move(call));
+}
+
+asio::awaitable<http::Response> ServicesApi::stop(http::Call<void> call) {
+  return act(deployment::Action::stop, std::move(call));
+}
+
+asio::awaitable<http::Response> ServicesApi::restart(http::Call<void> call) {
+  return act(deployment::Action::restart, std::move(call));
+}
+
+asio::awaitable<http::Response> ServicesApi::rebuild(http::Call<void> call) {
+  return act(deployment::Action::rebuild, std::move(call));
+}
+
+asio::awaitable<http::Response> ServicesApi::act(deployment::Action action, http::Call<void> call) {
+  const auto submitted = co_await on_executor(
+      core_, actions_.begin(action, call.param("service"), call.user().name));
+  ActionAnswer answer;
+  answer.job_id = submitted.id;
+  const auto prefer = call.request().header("Prefer");
+  if (prefer && prefer->find("respond-async") != std::string_view::npos) {
+    answer.state = "running";
+    auto accepted = http::json_response(dump(to_json(answer)), 202);
+    accepted.headers.emplace_back("Location", "/api/jobs/" + submitted.id);
+    accepted.headers.emplace_back("Preference-Applied", "respond-async");
+    co_return accepted;
+  }
+  const auto job = co_await on_executor(core_, jobs_.wait(submitted.id));
+  deployment::ServiceActions::require_success(job);
+  answer.state = job.state;
+  answer.output = job.last_output;
+  co_return http::json_response(dump(to_json(answer)));
+}
+
+}  // namespace portoser::api

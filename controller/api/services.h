@@ -1,0 +1,52 @@
+/// /api/services: what there is, and start, stop, restart, rebuild.
+#pragma once
+
+#include "common/tasks.h"
+#include "controller/api/service_rows.h"
+#include "controller/deployment/service_actions.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class ServicesApi {
+ public:
+  /// `core`: the executor of fleet and jobs.
+  ServicesApi(const registry::RegistryWatch& registry,
+              const telemetry::Live& live,
+              jobs::Jobs& jobs,
+              deployment::ServiceActions& actions,
+              asio::any_io_executor core)
+      : registry_(registry),
+        live_(live),
+        jobs_(jobs),
+        actions_(actions),
+        core_(std::move(core)),
+        rows_(registry, live, jobs) {}
+
+  void add_to(http::Router& router);
+  /// For other routers that show services.
+  [[nodiscard]] const ServiceRows& rows() const { return rows_; }
+
+ private:
+  http::Response list(http::Call<void> call);
+  http::Response detail(http::Call<void> call);
+  asio::awaitable<http::Response> start(http::Call<void> call);
+  asio::awaitable<http::Response> stop(http::Call<void> call);
+  asio::awaitable<http::Response> restart(http::Call<void> call);
+  asio::awaitable<http::Response> rebuild(http::Call<void> call);
+  asio::awaitable<http::Response> act(deployment::Action action, http::Call<void> call);
+
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  jobs::Jobs& jobs_;
+  deployment::ServiceActions& actions_;
+  asio::any_io_executor core_;
+  ServiceRows rows_;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,35 @@
+/// Small public endpoints: /ping, /health, /api/health, /api/config.
+#pragma once
+
+#include "common/clock.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class SystemApi {
+ public:
+  SystemApi(const registry::RegistryWatch& registry,
+            const storage::Database& database,
+            const Clock& clock)
+      : registry_(registry), database_(database), clock_(clock) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  http::Response ping(http::Call<void> call);
+  http::Response health(http::Call<void> call);
+  http::Response config(http::Call<void> call);
+
+  const registry::RegistryWatch& registry_;
+  const storage::Database& database_;
+  const Clock& clock_;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,123 @@
+#include "controller/api/uptime_socket.h"
+
+#include "controller/http/router.h"
+
+namespace portoser::api {
+namespace {
+
+Json stamped(std::string_view type, const Clock& clock) {
+  return Json{{"type", type}, {"timestamp", to_rfc3339(clock.now())}};
+}
+
+}  // namespace
+
+std::string uptime_frame(const storage::EventRecord& event) {
+  auto metadata = Json::parse(event.metadata, nullptr, false);
+  Json full{{"timestamp", to_rfc3339(event.time)},
+            {"event_type", event.event_type},
+            {"service", event.service},
+            {"machine", event.machine},
+            {"details", event.details},
+            {"metadata", metadata.is_discarded() ? Json(nullptr) : std::move(metadata)},
+            {"time_estimated", event.time_estimated}};
+  Json frame{{"type", "uptime_event"},
+             {"id", event.id},
+             {"timestamp", full["timestamp"]},
+             {"service", event.service},
+             {"machine", event.machine},
+             {"event_type", event.event_type},
+             {"event", std::move(full)}};
+  return dump(frame);
+}
+
+bool UptimeSocket::Filter::passes(const storage::EventRecord& event) const {
+  return (services.empty() || services.contains(event.service)) &&
+         (!machine || *machine == event.machine);
+}
+
+void UptimeSocket::add_to(http::Router& router) {
+  router.add_socket({.path = "/api/uptime/ws", .summary = "Events of services as they happen"}, *this,
+                    &UptimeSocket::run);
+}
+
+asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket) {
+  auto greeting = stamped("connected", clock_);
+  greeting["message"] = "Connected to uptime events stream";
+  socket->send(dump(greeting));
+  {
+    const std::lock_guard lock{mutex_};
+    clients_[socket];
+  }
+  while (auto text = co_await socket->receive()) {
+    co_await answer(socket, std::move(*text));
+  }
+  const std::lock_guard lock{mutex_};
+  clients_.erase(socket);
+}
+
+asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> socket,
+                                           std::string text) {
+  const auto message = Json::parse(text, nullptr, false);
+  if (text == "ping" || (message.is_object() && message.value("action", Json{}) == "ping")) {
+    socket->send(dump(stamped("pong", clock_)));
+    co_return;
+  }
+  if (!message.is_object()) {
+    auto error = stamped("error", clock_);
+    error["message"] = "Invalid JSON";
+    socket->send(dump(error));
+    co_return;
+  }
+  const auto action = message.value("action", Json{});
+  if (action != "subscribe" && action != "unsubscribe") co_return;
+  Filter filter;
+  if (action == "subscribe") {
+    const auto& service = message.value("service", Json{});
+    if (service.is_string() && service != "*") filter.services.insert(service.get<std::string>());
+    for (const auto& one : message.value("services", Json::array())) {
+      if (one.is_string()) filter.services.insert(one.get<std::string>());
+    }
+    const auto& machine = message.value("machine", Json{});
+    if (machine.is_string() && machine != "*") filter.machine = machine.get<std::string>();
+  }
+  auto reply = stamped(action == "subscribe" ? "subscribed" : "unsubscribed", clock_);
+  reply["services"] = filter.services;
+  reply["machine"] = filter.machine ? Json(*filter.machine) : Json(nullptr);
+  socket->send(dump(reply));
+  {
+    const std::lock_guard lock{mutex_};
+    clients_[socket] = filter;
+  }
+  const auto& since = message.value("since", Json{});
+  if (since.is_number_integer()) {
+    co_await replay(socket, std::move(filter), since.get<std::int64_t>());
+  }
+}
+
+asio::awaitable<void> UptimeSocket::replay(std::shared_ptr<http::WebSocket> socket,
+                                           Filter filter,
+                                           std::int64_t since) {
+  // A socket holds 256 frames; who was away longer asks the history.
+  constexpr std::int64_t replay_limit = 200;
+  storage::EventFilter wanted;
+  wanted.scope = "service";
+  wanted.machine = filter.machine;
+  wanted.since_id = since;
+  wanted.newest_first = false;
+  wanted.limit = replay_limit;
+  const auto events = co_await events_.list(std::move(wanted));
+  for (const auto& event : events) {
+    if (filter.passes(event)) socket->send(uptime_frame(event));
+  }
+}
+
+void UptimeSocket::event_arrived(const storage::EventRecord& event) {
+  if (event.scope != "service") return;
+  const auto text = std::make_shared<const std::string>(uptime_frame(event));
+  const std::lock_guard lock{mutex_};
+  for (const auto& [socket, filter] : clients_) {
+    if (filter.passes(event)) socket->send(text);
+  }
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,54 @@
+/// `WS /api/uptime/ws`: events of services as they happen, with a replay for who comes back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/clock.h"
+#include "controller/http/websocket.h"
+#include "controller/storage/event_store.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+/// The frame `uptime_event` as text.
+std::string uptime_frame(const storage::EventRecord& event);
+
+class UptimeSocket : public telemetry::LiveListener {
+ public:
+  UptimeSocket(storage::Database& database, const Clock& clock) : events_(database), clock_(clock) {}
+
+  void add_to(http::Router& router);
+
+  // On the core executor.
+  void event_arrived(const storage::EventRecord& event) override;
+
+ private:
+  /// Empty members let everything through.
+  struct Filter {
+    std::set<std::string> services;
+    std::optional<std::string> machine;
+    [[nodiscard]] bool passes(const storage::EventRecord& event) const;
+  };
+
+  asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
+  asio::awaitable<void> answer(std::shared_ptr<http::WebSocket> socket, std::string text);
+  asio::awaitable<void> replay(std::shared_ptr<http::WebSocket> socket,
+                               Filter filter,
+                               std::int64_t since);
+
+  storage::EventStore events_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::shared_ptr<http::WebSocket>, Filter> clients_;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,234 @@
+#include "controller/controller.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/strand.hpp>
+#include <list>
+#include <optional>
+#include <thread>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "controller/api/deployment_socket.h"
+#include "controller/api/devices.h"
+#include "controller/api/jobs.h"
+#include "controller/api/machines.h"
+#include "controller/api/metrics.h"
+#include "controller/api/metrics_socket.h"
+#include "controller/api/services.h"
+#include "controller/api/system.h"
+#include "controller/api/uptime_socket.h"
+#include "controller/audit_log.h"
+#include "controller/controller_key.h"
+#include "controller/deployment/service_actions.h"
+#include "controller/fleet/fleet.h"
+#include "controller/http/router.h"
+#include "controller/http/server.h"
+#include "controller/jobs/jobs.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+#include "controller/telemetry/live.h"
+
+namespace portoser {
+namespace {
+
+using IoContext = asio::io_context;
+using WorkGuard = asio::executor_work_guard<IoContext::executor_type>;
+
+/// Contexts of one thread each, for connections: no lock and no strand between a request and its answer.
+class ConnectionThreads {
+ public:
+  explicit ConnectionThreads(int count) {
+    for (int i = 0; i < count; ++i) {
+      auto& context = contexts_.emplace_back(1);
+      guards_.emplace_back(context.get_executor());
+      threads_.emplace_back([&context] { context.run(); });
+    }
+  }
+  ConnectionThreads(const ConnectionThreads&) = delete;
+  ConnectionThreads& operator=(const ConnectionThreads&) = delete;
+  ~ConnectionThreads() { stop(); }
+
+  asio::any_io_executor next() {
+    const std::lock_guard lock{mutex_};
+    if (turn_ == contexts_.end()) turn_ = contexts_.begin();
+    return (turn_++)->get_executor();
+  }
+
+  void stop() {
+    guards_.clear();
+    for (auto& context : contexts_) context.stop();
+    for (auto& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::list<IoContext> contexts_;
+  std::list<IoContext>::iterator turn_ = contexts_.end();
+  std::list<WorkGuard> guards_;
+  std::vector<std::thread> threads_;
+};
+
+http::ListenerSettings listener(const std::string& address, std::uint16_t port, std::string setting) {
+  http::ListenerSettings settings;
+  settings.address = address;
+  settings.port = port;
+  settings.port_setting = std::move(setting);
+  return settings;
+}
+
+http::ServerSettings server_settings(const ControllerSettings& settings) {
+  http::ServerSettings server;
+  server.allowed_origins = settings.allowed_origins;
+  // Without accounts everybody is the same user.
+  server.sockets.max_open_per_user = 0;
+  return server;
+}
+
+fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
+                                    const protocol::KeyPair& keys) {
+  fleet::FleetSettings fleet;
+  fleet.gateway.address = settings.wire_address;
+  fleet.gateway.port = settings.wire_port;
+  fleet.gateway.secret_key = keys.secret_key;
+  fleet.public_key = keys.public_key;
+  fleet.advertised_address = advertised_address(settings);
+  return fleet;
+}
+
+/// Every room, in the order of construction. Destroyed in reverse, after all threads ended.
+struct Rooms {
+  Rooms(const ControllerSettings& settings, IoContext& core_context)
+      : core(core_context.get_executor()),
+        keys(load_controller_key(settings.data)),
+        database(settings.data / "portoser.db", clock),
+        registry(core, settings.registry_path, clock),
+        fleet(fleet_settings(settings, keys), database, registry, clock, core, live),
+        jobs(database, fleet, clock, core),
+        actions(registry, fleet, jobs),
+        deployment_socket(clock),
+        uptime_socket(database, clock),
+        metrics_socket(registry, live, clock),
+        services(registry, live, jobs, actions, core),
+        machines(registry, live, fleet, services.rows()),
+        devices(fleet, registry, live, services.rows(), core),
+        jobs_api(jobs, core),
+        metrics(registry, live, fleet, jobs, database, requests, clock),
+        system(registry, database, clock),
+        tasks(core) {
+    live.add_listener(uptime_socket);
+    live.add_listener(deployment_socket);
+    live.add_listener(metrics_socket);
+    live.on_late_result_call([this](const storage::EventRecord& result) { jobs.late_result(result); });
+    jobs.add_listener(deployment_socket);
+    registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
+    services.add_to(web);
+    machines.add_to(web);
+    devices.add_to(web);
+    jobs_api.add_to(web);
+    metrics.add_to(web);
+    system.add_to(web);
+    deployment_socket.add_to(web);
+    uptime_socket.add_to(web);
+    metrics_socket.add_to(web);
+    devices.add_registration_to(joining);
+  }
+
+  SystemClock clock;
+  asio::any_io_executor core;
+  protocol::KeyPair keys;
+  storage::Database database;
+  registry::RegistryWatch registry;
+  telemetry::Live live;
+  fleet::Fleet fleet;
+  jobs::Jobs jobs;
+  deployment::ServiceActions actions;
+  api::RequestCounters requests;
+  api::DeploymentSocket deployment_socket;
+  api::UptimeSocket uptime_socket;
+  api::MetricsSocket metrics_socket;
+  api::ServicesApi services;
+  api::MachinesApi machines;
+  api::DevicesApi devices;
+  api::JobsApi jobs_api;
+  api::MetricsApi metrics;
+  api::SystemApi system;
+  http::Router web;
+  http::Router joining;
+  http::OpenAccess authenticator;
+  AuditLog audit;
+  TaskGroup tasks;
+};
+
+asio::awaitable<void> start(Rooms& rooms, http::Server& server, const ControllerSettings& settings) {
+  co_await rooms.fleet.start();
+  co_await rooms.jobs.start();
+  rooms.tasks.spawn("registry", rooms.registry.run());
+  auto web = listener(settings.http_address, settings.http_port, "http.port (BACKEND_PORT)");
+  web.openapi_title = "Portoser";
+  const auto web_port = server.listen(std::move(web), rooms.web);
+  auto join = listener(settings.join_address, settings.join_port, "join.port (PORTOSER_JOIN_PORT)");
+  const auto join_port = server.listen(std::move(join), rooms.joining);
+  log::info("controller", "ready",
+            {{"version", version},
+             {"web", settings.http_address + ":" + std::to_string(web_port)},
+             {"wire", rooms.fleet.wire_port()},
+             {"join", join_port}});
+  ::sd_notify(0, "READY=1");
+}
+
+asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
+  ::sd_notify(0, "STOPPING=1");
+  co_await server.stop();
+  rooms.tasks.stop();
+  co_await rooms.tasks.join();
+  co_await rooms.jobs.stop();
+  co_await rooms.fleet.stop();
+}
+
+asio::awaitable<void> serve(Rooms& rooms, http::Server& server, const ControllerSettings& settings) {
+  asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
+  std::exception_ptr failure;
+  try {
+    co_await start(rooms, server, settings);
+    co_await signals.async_wait(asio::use_awaitable);
+    log::info("controller", "stopping");
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await stop(rooms, server);
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace
+
+int Controller::run_until_signal() {
+  log::configure(log::level_from_string(settings_.log_level),
+                 settings_.log_format == "json" ? log::Format::json : log::Format::text);
+  make_folder(settings_.data, 0700);
+  // One thread runs the core, so it needs no strand of its own.
+  IoContext core_context{1};
+  Rooms rooms{settings_, core_context};
+  ConnectionThreads threads{settings_.threads};
+  http::Server server{[&threads] { return threads.next(); },
+                      server_settings(settings_),
+                      rooms.authenticator,
+                      rooms.audit,
+                      rooms.requests,
+                      rooms.clock};
+  std::exception_ptr failure;
+  asio::co_spawn(core_context, serve(rooms, server, settings_),
+                 [&failure](const std::exception_ptr& ended) { failure = ended; });
+  core_context.run();
+  threads.stop();
+  if (failure) std::rethrow_exception(failure);
+  return 0;
+}
+
+}  // namespace portoser

@@ -1,0 +1,125 @@
+#include "controller/settings.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+
+#include <array>
+#include <memory>
+
+#include "common/error.h"
+
+namespace portoser {
+namespace {
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
+
+}  // namespace
+
+ControllerSettings load_controller_settings(const std::vector<std::string>& arguments,
+                                            std::string_view usage) {
+  ControllerSettings settings;
+  SettingTable table;
+  table
+      .add(settings.http_address, {.key = "http.address",
+                                   .env = "BIND_HOST",
+                                   .help = "address of the web surface"})
+      .add(settings.http_port,
+           {.key = "http.port", .env = "BACKEND_PORT", .help = "TCP port of the web surface"})
+      .add(settings.wire_address, {.key = "wire.address",
+                                   .env = "PORTOSER_WIRE_ADDRESS",
+                                   .help = "address that agents connect to"})
+      .add(settings.wire_port, {.key = "wire.port",
+                                .env = "PORTOSER_WIRE_PORT",
+                                .help = "TCP port that agents connect to"})
+      .add(settings.join_address, {.key = "join.address",
+                                   .env = "PORTOSER_JOIN_ADDRESS",
+                                   .help = "address that new hosts register at"})
+      .add(settings.join_port, {.key = "join.port",
+                                .env = "PORTOSER_JOIN_PORT",
+                                .help = "TCP port that new hosts register at"})
+      .add(settings.advertise_address,
+           {.key = "advertise.address",
+            .env = "PORTOSER_ADVERTISE_ADDRESS",
+            .help = "address of this machine as hosts reach it; empty: its first one"})
+      .add(settings.registry_path, {.key = "registry.path",
+                                    .env = "CADDY_REGISTRY_PATH",
+                                    .help = "registry.yml: hosts and services"})
+      .add(settings.data, {.key = "data",
+                           .env = "PORTOSER_DATA",
+                           .help = "folder of the database and of the controller's key"})
+      .add(settings.allowed_origins,
+           {.key = "http.allowed_origins",
+            .env = "CORS_ALLOWED_ORIGINS",
+            .help = "pages of other hosts that may use the API, such as https://portoser.example"})
+      .add(settings.insecure_no_auth,
+           {.key = "http.insecure_no_auth",
+            .env = "PORTOSER_INSECURE_NO_AUTH",
+            .help = "allow a web surface beyond loopback although nobody has to sign in"})
+      .add(settings.environment, {.key = "environment",
+                                  .env = "ENVIRONMENT",
+                                  .help = "production or development: development allows the UI's "
+                                          "own development servers as origins",
+                                  .check = one_of({"production", "development", "test"})})
+      .add(settings.threads, {.key = "http.threads",
+                              .env = "PORTOSER_HTTP_THREADS",
+                              .help = "threads that serve requests",
+                              .check = between(1, 64)})
+      .add(settings.log_level, {.key = "log.level",
+                                .env = "LOG_LEVEL",
+                                .help = "debug, info, warn or error",
+                                .check = one_of({"debug", "info", "warn", "warning", "error",
+                                                 "DEBUG", "INFO", "WARNING", "ERROR"})})
+      .add(settings.log_format, {.key = "log.format",
+                                 .env = "PORTOSER_LOG_FORMAT",
+                                 .help = "text or json",
+                                 .check = one_of({"text", "json"})});
+  const auto line = table.load(usage, arguments, "/etc/portoser/controller.yml");
+  settings.check_config = line.check_config;
+  settings.words = line.words;
+  settings.described = table.describe();
+  for (auto& letter : settings.log_level) letter = static_cast<char>(std::tolower(letter));
+  if (!is_loopback(settings.http_address) && !settings.insecure_no_auth) {
+    throw Error{Code::invalid,
+                fmt::format("the web surface would listen on {}, and nobody has to sign in",
+                            settings.http_address),
+                "http.address"}
+        .hint("use 127.0.0.1 behind a proxy that asks for a password, or set "
+              "http.insecure_no_auth (--http-insecure-no-auth true)");
+  }
+  if (settings.environment != "production") {
+    for (const auto* origin :
+         {"http://localhost:8989", "http://localhost:5173", "https://localhost:8989"}) {
+      settings.allowed_origins.emplace_back(origin);
+    }
+  }
+  return settings;
+}
+
+std::string advertised_address(const ControllerSettings& settings) {
+  if (!settings.advertise_address.empty()) return settings.advertise_address;
+  if (settings.wire_address != "0.0.0.0" && settings.wire_address != "*") {
+    return settings.wire_address;
+  }
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return "127.0.0.1";
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all{first, &::freeifaddrs};
+  for (const auto* one = first; one != nullptr; one = one->ifa_next) {
+    const std::string_view name{one->ifa_name};
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET ||
+        (one->ifa_flags & IFF_LOOPBACK) != 0 || name.starts_with("docker") ||
+        name.starts_with("br-") || name.starts_with("veth")) {
+      continue;
+    }
+    std::array<char, INET_ADDRSTRLEN> text{};
+    const auto* address = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    ::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size());
+    return text.data();
+  }
+  return "127.0.0.1";
+}
+
+}  // namespace portoser

@@ -1,0 +1,43 @@
+/// The settings of the controller, declared once. See docs/operations.md for what they mean.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/settings.h"
+
+namespace portoser {
+
+struct ControllerSettings {
+  std::string http_address = "127.0.0.1";
+  std::uint16_t http_port = 8988;
+  std::string wire_address = "0.0.0.0";
+  std::uint16_t wire_port = 8990;
+  std::string join_address = "0.0.0.0";
+  std::uint16_t join_port = 8991;
+  std::string advertise_address;  ///< empty: this machine's first address
+  std::filesystem::path registry_path = "/etc/portoser/registry.yml";
+  std::filesystem::path data = "/var/lib/portoser";
+  std::vector<std::string> allowed_origins;
+  bool insecure_no_auth = false;
+  std::string environment = "production";
+  std::string log_level = "info";
+  std::string log_format = "text";
+  int threads = 2;
+
+  bool check_config = false;
+  std::string described;           ///< what `--check-config` prints
+  std::vector<std::string> words;  ///< what the command line held beside settings
+};
+
+/// Reads file, environment and command line and checks them together. See `SettingTable::load`.
+ControllerSettings load_controller_settings(const std::vector<std::string>& arguments,
+                                            std::string_view usage);
+
+/// The address that agents and join tokens are given.
+std::string advertised_address(const ControllerSettings& settings);
+
+}  // namespace portoser

@@ -1,0 +1,150 @@
+#include "controller/token_command.h"
+
+#include <fmt/format.h>
+
+#include "common/crypto.h"
+#include "common/error.h"
+#include "common/file.h"
+#include "common/ids.h"
+#include "controller/controller_key.h"
+#include "controller/settings.h"
+#include "controller/storage/token_store.h"
+#include "protocol/join.h"
+
+namespace portoser {
+namespace {
+
+constexpr std::string_view usage =
+    "Join tokens: `token create` prints a token, `token list` shows them, `token revoke ID` ends one.";
+
+/// What the token commands take beside the controller's own settings, taken out of `arguments`.
+struct TokenOptions {
+  std::string host;
+  std::string description;
+  std::int64_t uses = 1;
+  std::chrono::hours expires{24};
+  bool allow_key_change = false;
+};
+
+std::int64_t positive(const std::string& name, const std::string& text) {
+  std::size_t used = 0;
+  std::int64_t number = 0;
+  try {
+    number = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size() || number < 1) {
+    throw Error{Code::invalid, fmt::format("\"{}\" is not a whole number above 0", text), name};
+  }
+  return number;
+}
+
+std::chrono::hours hours_of(const std::string& text) {
+  if (text.empty()) throw Error{Code::invalid, "a time such as 24h or 7d is needed", "--expires"};
+  const auto unit = text.back();
+  if (unit != 'h' && unit != 'd') {
+    throw Error{Code::invalid, fmt::format("\"{}\" is not a time such as 24h or 7d", text),
+                "--expires"};
+  }
+  const auto number = positive("--expires", text.substr(0, text.size() - 1));
+  return std::chrono::hours{unit == 'd' ? number * 24 : number};
+}
+
+TokenOptions take_options(std::vector<std::string>& arguments) {
+  TokenOptions options;
+  std::vector<std::string> rest;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto name = arguments[i];
+    const auto value = [&] {
+      if (i + 1 == arguments.size()) throw Error{Code::invalid, "a value is missing", name};
+      return arguments[++i];
+    };
+    if (name == "--host") {
+      options.host = value();
+    } else if (name == "--uses") {
+      options.uses = positive(name, value());
+    } else if (name == "--expires") {
+      options.expires = hours_of(value());
+    } else if (name == "--description") {
+      options.description = value();
+    } else if (name == "--replace-key") {
+      options.allow_key_change = true;
+    } else {
+      rest.push_back(name);
+    }
+  }
+  arguments = std::move(rest);
+  return options;
+}
+
+int create(const ControllerSettings& settings, const TokenOptions& options, const Clock& clock) {
+  if (options.allow_key_change && options.host.empty()) {
+    throw Error{Code::invalid, "--replace-key needs --host: it lets that one host join with a new key",
+                "--replace-key"};
+  }
+  storage::TokenFile tokens{settings.data / "portoser.db", clock};
+  const auto secret = random_hex(24);
+  storage::TokenRecord record;
+  record.id = to_base64url(random_bytes(6));
+  record.secret_hash = to_hex(sha256(secret));
+  record.prefix = secret.substr(0, 6);
+  record.description = options.description;
+  if (!options.host.empty()) record.host = options.host;
+  record.allow_key_change = options.allow_key_change;
+  record.max_uses = options.uses;
+  record.created_at = clock.now();
+  record.expires_at = record.created_at + options.expires;
+  record.created_by = "command line";
+  tokens.insert(record);
+
+  protocol::JoinToken token;
+  token.id = record.id;
+  token.secret = secret;
+  token.url = fmt::format("http://{}:{}", advertised_address(settings), settings.join_port);
+  token.controller_key = load_controller_key(settings.data).public_key;
+  fmt::print("{}\n", protocol::encode_join_token(token));
+  return 0;
+}
+
+std::string state_of(const storage::TokenRecord& token, Time now) {
+  if (token.revoked_at) return "revoked";
+  if (token.expires_at && *token.expires_at <= now) return "expired";
+  if (token.uses >= token.max_uses) return "used up";
+  return "valid";
+}
+
+int list(const ControllerSettings& settings, const Clock& clock) {
+  storage::TokenFile tokens{settings.data / "portoser.db", clock};
+  fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n", "ID", "STATE", "USES", "HOST", "EXPIRES",
+             "DESCRIPTION");
+  for (const auto& token : tokens.list()) {
+    fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n", token.id, state_of(token, clock.now()),
+               fmt::format("{}/{}", token.uses, token.max_uses), token.host.value_or("any"),
+               token.expires_at ? to_rfc3339(*token.expires_at) : "never", token.description);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_token_command(const std::vector<std::string>& given) {
+  auto arguments = given;
+  const auto options = take_options(arguments);
+  const auto settings = load_controller_settings(arguments, usage);
+  make_folder(settings.data, 0700);
+  const SystemClock clock;
+  const auto& words = settings.words;
+  if (words.size() == 1 && words[0] == "create") return create(settings, options, clock);
+  if (words.size() == 1 && words[0] == "list") return list(settings, clock);
+  if (words.size() == 2 && words[0] == "revoke") {
+    storage::TokenFile tokens{settings.data / "portoser.db", clock};
+    tokens.revoke(words[1], clock.now());
+    return 0;
+  }
+  throw Error{Code::invalid, "this is no token command"}.hint(
+      "token create [--host NAME] [--uses N] [--expires 24h] [--description TEXT] [--replace-key], "
+      "token list, or token revoke ID");
+}
+
+}  // namespace portoser

@@ -1,0 +1,33 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# The Docker engine of this machine. Sourced by quickstart.
+
+engine_socket=/var/run/docker.sock
+[[ ${DOCKER_HOST:-} != unix://* ]] || engine_socket=${DOCKER_HOST#unix://}
+
+engine_answers() {
+  curl -sf -m 5 -o /dev/null --unix-socket "$engine_socket" http://engine/_ping 2> /dev/null
+}
+
+# install_engine: Debian's engine, started by the service manager where one runs and else by us. It is
+# this machine's engine from then on: --stop leaves it, its services run in it.
+install_engine() {
+  ! engine_answers || return 0
+  [[ -n $no_install ]] || "$checkout/packaging/install-dependencies" engine
+  command -v dockerd > /dev/null || fail "dockerd is not installed; leave --no-install away"
+  echo "Starting the Docker engine"
+  if [[ -d /run/systemd/system ]]; then
+    systemctl --quiet enable --now docker ||
+      fail "systemd could not start docker; see: journalctl -u docker"
+    return 0
+  fi
+  programs[engine]=$(command -v dockerd)
+  launch engine --pidfile "$data/dockerd.pid" --host "unix://$engine_socket"
+  wait_for 60 "Starting the engine" engine engine_answers
+}
+
+explain_missing_engine() {
+  cat <<TEXT
+No Docker engine answers at $engine_socket. Host metrics work without one; services do not.
+To get Debian's engine:  $again --with-engine
+TEXT
+}

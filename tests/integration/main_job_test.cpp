@@ -1,0 +1,305 @@
+// The main job, end to end: join a host, see it and its services, act on them, through restarts of the
+// agent and of the controller. Real processes, a real engine, real sockets.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "common/file.h"
+#include "tests/integration/portoser.h"
+#include "tests/support/await.h"
+#include "tests/support/compose_project.h"
+#include "tests/support/engine.h"
+#include "tests/support/images.h"
+
+namespace portoser::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// One controller, one joined agent and one compose service for all tests of this file: what they leave
+/// behind is a running service.
+class MainJob : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    load_images(PrivateEngine::shared());
+    folder_ = std::make_unique<TempFolder>("main-job");
+    web_port_ = free_port();
+    ComposeService web;
+    web.name = "web";
+    web.port = web_port_;
+    ComposeService side;
+    side.name = "side";
+    project_ = std::make_unique<ComposeProject>(*folder_ / "notes", std::vector{web, side});
+    controller_ = std::make_unique<ControllerProcess>(folder_->path());
+    controller_->write_registry("domain: attic.test\nhosts:\n  brick:\n    ip: 127.0.0.1\n"
+                                "services:\n  notes:\n    current_host: brick\n"
+                                "    docker_compose: " + project_->file().string() +
+                                "\n    service_name: web\n    port: " + std::to_string(web_port_) +
+                                "\n");
+    controller_->start();
+    agent_ = std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
+    agent_->join(controller_->create_token());
+    agent_->start();
+    controller_->await_machine("brick", "online");
+  }
+
+  static void TearDownTestSuite() {
+    agent_.reset();
+    controller_.reset();
+    project_.reset();
+    folder_.reset();
+  }
+
+  static ApiAnswer act(const std::string& action) {
+    return controller_->post("/api/services/notes/" + action);
+  }
+  static void start_notes() {
+    const auto answer = act("start");
+    ASSERT_EQ(answer.status, 200U) << answer.text << controller_->log_tail() << agent_->log_tail();
+    controller_->await_service("notes", "running");
+  }
+  static std::string container_of(const std::string& service) {
+    auto id = PrivateEngine::shared().docker(
+        {"ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.service=" + service});
+    while (!id.empty() && id.back() == '\n') id.pop_back();
+    return id;
+  }
+
+  static std::unique_ptr<TempFolder> folder_;
+  static std::uint16_t web_port_;
+  static std::unique_ptr<ComposeProject> project_;
+  static std::unique_ptr<ControllerProcess> controller_;
+  static std::unique_ptr<AgentProcess> agent_;
+};
+
+std::unique_ptr<TempFolder> MainJob::folder_;
+std::uint16_t MainJob::web_port_ = 0;
+std::unique_ptr<ComposeProject> MainJob::project_;
+std::unique_ptr<ControllerProcess> MainJob::controller_;
+std::unique_ptr<AgentProcess> MainJob::agent_;
+
+TEST_F(MainJob, HostIsShownWithItsFacts) {
+  const auto machine = controller_->get("/api/machines/brick");
+  ASSERT_EQ(machine.status, 200U) << machine.text;
+  EXPECT_EQ(machine.body["status"], "online");
+  EXPECT_EQ(machine.body["services_count"], 1);
+  EXPECT_FALSE(machine.body["engine_version"].is_null()) << machine.text;
+  EXPECT_EQ(machine.body["services"][0]["name"], "notes");
+  const auto devices = controller_->get("/api/devices");
+  EXPECT_EQ(devices.body["total"], 1);
+  EXPECT_EQ(devices.body["devices"][0]["hostname"], "brick");
+  EXPECT_EQ(devices.body["devices"][0]["status"], "online");
+}
+
+TEST_F(MainJob, SampleAgreesWithTheMachine) {
+  await_until("there is a percentage", 30s, [] {
+    return controller_->get("/api/metrics/machine/brick").body.value("cpu_percent", Json{}).is_number();
+  });
+  const auto row = controller_->get("/api/metrics/machine/brick").body;
+  const auto pages = static_cast<double>(::sysconf(_SC_PHYS_PAGES));
+  const auto total = pages * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  EXPECT_NEAR(row["memory_total"].get<double>(), total, total * 0.02);
+  EXPECT_GE(row["cpu_percent"].get<double>(), 0);
+  EXPECT_LE(row["cpu_percent"].get<double>(), 100);
+  EXPECT_EQ(row["cpu_cores"], ::sysconf(_SC_NPROCESSORS_ONLN));
+  EXPECT_GT(row["disk_total"].get<double>(), row["disk_used"].get<double>());
+  EXPECT_EQ(row["status"], "ok");
+  EXPECT_FALSE(row["stale"].get<bool>());
+  const auto all = controller_->get("/api/metrics/all").body;
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0]["machine"], "brick");
+}
+
+TEST_F(MainJob, StartedServiceRunsAndItsUseAgreesWithDocker) {
+  start_notes();
+  EXPECT_EQ(HttpClient{web_port_}.get("/").status, 200U) << "the container answers on its port";
+  await_until("the service has a sample", 30s, [] {
+    const auto metrics = controller_->get("/api/metrics/notes/brick");
+    return metrics.status == 200 && metrics.body["current"].is_object() &&
+           metrics.body["current"]["cpu_percent"].is_number();
+  });
+  const auto current = controller_->get("/api/metrics/notes/brick").body["current"];
+  const auto stats = PrivateEngine::shared().docker(
+      {"stats", "--no-stream", "--format", "{{.MemPerc}}", container_of("web")});
+  const auto docker_percent = std::stod(stats);
+  EXPECT_NEAR(current["memory_percent"].get<double>(), docker_percent, 0.5);
+  EXPECT_GT(current["memory_used"].get<double>(), 0);
+  EXPECT_FALSE(current["network_rx_bytes"].is_null());
+}
+
+TEST_F(MainJob, RestartReplacesTheServicesContainerAndNoOther) {
+  start_notes();
+  PrivateEngine::shared().docker({"inspect", container_of("web")});
+  must_run({"docker-compose", "-f", project_->file().string(), "up", "-d", "side"},
+           {.environment = PrivateEngine::shared().environment(), .folder = project_->folder()});
+  const auto web = container_of("web");
+  const auto side = container_of("side");
+  SocketClient uptime{controller_->port(), "/api/uptime/ws"};
+  const auto answer = act("restart");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_NE(container_of("web"), web);
+  EXPECT_EQ(container_of("side"), side);
+  const auto frames = frames_until(uptime, [](const Json& frame) {
+    return frame["type"] == "uptime_event";
+  });
+  EXPECT_EQ(frames.back()["event_type"], "restart") << dump(frames.back());
+  EXPECT_EQ(frames.back()["event"]["metadata"]["job_id"], answer.body["job_id"]);
+}
+
+TEST_F(MainJob, StoppedServiceIsShownStoppedAtOnceAndStaysDown) {
+  start_notes();
+  const auto id = container_of("web");
+  const auto answer = controller_->post("/api/services/notes/stop?force=false", "null");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_EQ(answer.body["success"], true);
+  EXPECT_EQ(controller_->row("/api/services", "services", "notes")["status"], "stopped");
+  const auto policy = PrivateEngine::shared().docker(
+      {"inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id});
+  EXPECT_THAT(policy, testing::StartsWith("no")) << "a reboot would start it again";
+  start_notes();
+  const auto given_back = PrivateEngine::shared().docker(
+      {"inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", container_of("web")});
+  EXPECT_THAT(given_back, testing::StartsWith("unless-stopped"));
+}
+
+TEST_F(MainJob, ContainerKilledByHandIsAFailureOnTheSocketThenARecovery) {
+  start_notes();
+  SocketClient uptime{controller_->port(), "/api/uptime/ws"};
+  uptime.send(R"({"action":"subscribe","service":"notes"})");
+  frames_until(uptime, [](const Json& frame) { return frame["type"] == "subscribed"; });
+  // From inside, as a crash: the engine restarts the container by its policy.
+  PrivateEngine::shared().docker({"exec", container_of("web"), "sh", "-c", "kill -9 -1; kill -9 1"});
+  const auto pid = PrivateEngine::shared().docker(
+      {"inspect", "--format", "{{.State.Pid}}", container_of("web")});
+  ::kill(std::stoi(pid), SIGKILL);
+  const auto frames = frames_until(uptime, [](const Json& frame) {
+    return frame["type"] == "uptime_event" && frame["event_type"] == "recovery";
+  });
+  std::vector<std::string> types;
+  for (const auto& frame : frames) {
+    if (frame["type"] == "uptime_event") types.push_back(frame["event_type"]);
+  }
+  EXPECT_THAT(types, testing::Contains("failure"));
+  controller_->await_service("notes", "running");
+}
+
+TEST_F(MainJob, RebuildMakesTheImageAnew) {
+  ComposeProject built{*folder_ / "built", {{.name = "app", .image = "portoser-built/app", .build = "."}}};
+  built.write_file("Dockerfile", "FROM portoser-test/httpd\nRUN echo first > /www/version\n");
+  const auto registry = read_file(controller_->registry());
+  controller_->write_registry(registry + "  built:\n    current_host: brick\n    docker_compose: " +
+                              built.file().string() + "\n");
+  controller_->await_service("built", "stopped");
+  auto answer = controller_->post("/api/services/built/rebuild");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  const auto version = [] {
+    return PrivateEngine::shared().docker({"exec", container_of("app"), "cat", "/www/version"});
+  };
+  EXPECT_EQ(version(), "first\n");
+  built.write_file("Dockerfile", "FROM portoser-test/httpd\nRUN echo second > /www/version\n");
+  answer = controller_->post("/api/services/built/rebuild");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_EQ(version(), "second\n");
+  const auto job = controller_->get("/api/jobs/" + answer.body["job_id"].get<std::string>());
+  EXPECT_EQ(job.body["state"], "succeeded");
+  EXPECT_THAT(job.text, testing::HasSubstr("FROM portoser-test/httpd")) << "the tool's own lines";
+  controller_->post("/api/services/built/stop");
+  controller_->write_registry(registry);
+}
+
+TEST_F(MainJob, JobIsFollowedLineByLineOnTheSocket) {
+  start_notes();
+  SocketClient socket{controller_->port(), "/ws"};
+  const auto answer = act("restart");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  const auto frames = frames_until(
+      socket, [](const Json& frame) { return frame["type"] == "deployment_completed"; });
+  std::vector<std::string> types;
+  for (const auto& frame : frames) types.push_back(frame["type"]);
+  EXPECT_EQ(types.front(), "deployment_started");
+  EXPECT_THAT(types, testing::Contains("deployment_log"));
+  EXPECT_EQ(frames.back()["deployment_id"], answer.body["job_id"]);
+}
+
+TEST_F(MainJob, RespondAsyncAnswersAtOnceWithTheJob) {
+  start_notes();
+  const auto answer =
+      controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
+  ASSERT_EQ(answer.status, 202U) << answer.text;
+  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
+  await_until("the job is over", 60s,
+              [&] { return controller_->get(path).body["state"] == "succeeded"; });
+}
+
+TEST_F(MainJob, AgentAndControllerMayRestartInBetween) {
+  start_notes();
+  agent_->stop();
+  controller_->await_machine("brick", "offline");
+  EXPECT_EQ(controller_->row("/api/services", "services", "notes")["status"], "unknown");
+  const auto refused = act("restart");
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_EQ(refused.body["code"], "AGENT_OFFLINE");
+  agent_->start();
+  controller_->await_machine("brick", "online");
+  controller_->await_service("notes", "running");
+
+  controller_->stop();
+  // Happens while nobody listens, and must not be lost.
+  const auto id = container_of("web");
+  PrivateEngine::shared().docker({"stop", "-t", "5", id});
+  controller_->start();
+  controller_->await_machine("brick", "online");
+  controller_->await_service("notes", "stopped");
+  await_until("the event arrived", 30s, [] {
+    SocketClient uptime{controller_->port(), "/api/uptime/ws"};
+    uptime.send(R"({"action":"subscribe","service":"notes","since":0})");
+    const auto frames = frames_until(uptime, [](const Json& frame) {
+      return frame["type"] == "uptime_event" || frame["type"] == "pong" ||
+             frame["type"] == "subscribed";
+    });
+    uptime.send("ping");
+    const auto rest = frames_until(uptime, [](const Json& frame) { return frame["type"] == "pong"; });
+    bool found = false;
+    for (const auto& frame : rest) {
+      found = found || (frame["type"] == "uptime_event" && frame["event_type"] == "stop");
+    }
+    return found;
+  });
+  start_notes();
+}
+
+TEST_F(MainJob, ControllerKilledDuringAJobLearnsHowItEnded) {
+  start_notes();
+  const auto answer =
+      controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
+  ASSERT_EQ(answer.status, 202U) << answer.text;
+  controller_->kill();
+  controller_->start();
+  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
+  await_until(
+      "the job has its outcome", 90s,
+      [&] { return controller_->get(path).body["state"] == "succeeded"; },
+      [&] { return controller_->get(path).text + controller_->log_tail(); });
+}
+
+TEST_F(MainJob, AgentKilledDuringAJobReportsItsOutcome) {
+  start_notes();
+  const auto answer =
+      controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
+  ASSERT_EQ(answer.status, 202U) << answer.text;
+  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
+  await_until("the job writes", 60s,
+              [&] { return !controller_->get(path).body["log"].empty(); });
+  agent_->kill();
+  agent_->start();
+  await_until(
+      "the job has its outcome", 90s,
+      [&] { return controller_->get(path).body["state"] == "succeeded"; },
+      [&] { return controller_->get(path).text + agent_->log_tail(); });
+}
+
+}  // namespace
+}  // namespace portoser::test

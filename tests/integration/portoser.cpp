@@ -1,0 +1,158 @@
+#include "tests/integration/portoser.h"
+
+#include "common/file.h"
+#include "tests/support/await.h"
+#include "tests/support/programs.h"
+
+namespace portoser::test {
+namespace {
+
+constexpr std::chrono::seconds patience{60};
+
+ApiAnswer to_api(const HttpAnswer& answer) {
+  auto body = Json::parse(answer.body, nullptr, false);
+  return {answer.status, body.is_discarded() ? Json(nullptr) : std::move(body), answer.body,
+          answer.headers};
+}
+
+}  // namespace
+
+ControllerProcess::ControllerProcess(std::filesystem::path folder)
+    : folder_(std::move(folder)), port_(free_port(4)) {}
+
+std::vector<std::string> ControllerProcess::options() const {
+  const auto port = [&](int offset) { return std::to_string(port_ + offset); };
+  return {"--http-port",         port(0),     "--wire-port",     port(2),
+          "--wire-address",      "127.0.0.1", "--join-port",     port(3),
+          "--join-address",      "127.0.0.1", "--data",          data().string(),
+          "--advertise-address", "127.0.0.1", "--registry-path", registry().string()};
+}
+
+void ControllerProcess::write_registry(const std::string& text) const {
+  write_file_atomic(registry(), text);
+}
+
+void ControllerProcess::start() {
+  ProcessRequest request;
+  request.argv = {controller_program().string()};
+  for (auto& option : options()) request.argv.push_back(std::move(option));
+  request.log_file = folder_ / "controller.log";
+  process_.emplace(std::move(request));
+  await_until(
+      "the controller answers", patience,
+      [&] {
+        if (!process_->running()) throw Error{Code::internal, "it ended: " + log_tail()};
+        try {
+          return get("/ping").status == 200;
+        } catch (const std::exception&) {
+          return false;
+        }
+      },
+      [&] { return log_tail(); });
+}
+
+void ControllerProcess::stop() {
+  const auto status = process_->terminate(patience);
+  if (status != 0) {
+    throw Error{Code::internal,
+                "the controller ended with " + std::to_string(status) + ": " + log_tail()};
+  }
+}
+
+void ControllerProcess::kill() { process_->kill(); }
+
+std::string ControllerProcess::create_token(std::vector<std::string> more) const {
+  std::vector<std::string> argv{controller_program().string(), "token", "create"};
+  for (auto& option : more) argv.push_back(std::move(option));
+  for (auto& option : options()) argv.push_back(std::move(option));
+  auto token = must_run(std::move(argv));
+  while (!token.empty() && token.back() == '\n') token.pop_back();
+  return token;
+}
+
+ApiAnswer ControllerProcess::get(const std::string& path) const {
+  return to_api(HttpClient{port_}.get(path));
+}
+
+ApiAnswer ControllerProcess::post(const std::string& path,
+                                  const std::string& body,
+                                  const Headers& headers) const {
+  auto all = headers;
+  if (!body.empty()) all.emplace_back("Content-Type", "application/json");
+  return to_api(HttpClient{port_}.post(path, body, all));
+}
+
+Json ControllerProcess::row(const std::string& path,
+                            const std::string& list,
+                            const std::string& name) const {
+  const auto answer = get(path);
+  if (!answer.body.is_object()) return nullptr;
+  for (const auto& row : answer.body.value(list, Json::array())) {
+    if (row.value("name", "") == name) return row;
+  }
+  return nullptr;
+}
+
+void ControllerProcess::await_machine(const std::string& name, const std::string& status) const {
+  await_until(
+      "the host is " + status, std::chrono::seconds{120},
+      [&] {
+        const auto machine = row("/api/machines", "machines", name);
+        return machine.is_object() && machine["status"] == status;
+      },
+      [&] { return get("/api/machines").text + "\n" + log_tail(); });
+}
+
+void ControllerProcess::await_service(const std::string& name, const std::string& status) const {
+  await_until(
+      "the service is " + status, patience,
+      [&] {
+        const auto service = row("/api/services", "services", name);
+        return service.is_object() && service["status"] == status;
+      },
+      [&] { return get("/api/services").text + "\n" + log_tail(); });
+}
+
+AgentProcess::AgentProcess(std::filesystem::path folder,
+                           std::string name,
+                           std::filesystem::path socket)
+    : folder_(std::move(folder)), name_(std::move(name)), socket_(std::move(socket)) {}
+
+CommandResult AgentProcess::try_join(const std::string& token) const {
+  return run_command({agent_program().string(), "join", token, "--name", name_, "--data",
+                      (folder_ / name_).string()});
+}
+
+std::string AgentProcess::join(const std::string& token) const {
+  auto result = try_join(token);
+  if (result.exit_status != 0) throw Error{Code::internal, "join failed: " + result.output};
+  return std::move(result.output);
+}
+
+void AgentProcess::start() {
+  ProcessRequest request;
+  request.argv = {agent_program().string(), "--data", (folder_ / name_).string(), "--engine-socket",
+                  socket_.string()};
+  request.log_file = folder_ / (name_ + ".log");
+  process_.emplace(std::move(request));
+}
+
+void AgentProcess::stop() {
+  const auto status = process_->terminate(patience);
+  if (status != 0) {
+    throw Error{Code::internal, "the agent ended with " + std::to_string(status) + ": " + log_tail()};
+  }
+}
+
+void AgentProcess::kill() { process_->kill(); }
+
+std::vector<Json> frames_until(SocketClient& socket, const std::function<bool(const Json&)>& wanted) {
+  std::vector<Json> frames;
+  while (const auto text = socket.receive()) {
+    frames.push_back(Json::parse(*text));
+    if (wanted(frames.back())) return frames;
+  }
+  throw Error{Code::internal, "the socket ended first; it sent " + dump(Json(frames))};
+}
+
+}  // namespace portoser::test

@@ -1,0 +1,92 @@
+/// A controller and agents as real processes on loopback, for integration tests.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/describe_json.h"
+#include "tests/support/free_port.h"
+#include "tests/support/http_client.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_folder.h"
+
+namespace portoser::test {
+
+/// The answer of one request of its own connection.
+struct ApiAnswer {
+  unsigned status = 0;
+  Json body;  ///< null when it is not JSON
+  std::string text;
+  Headers headers;
+};
+
+class ControllerProcess {
+ public:
+  /// Data in `folder/controller`, registry in `folder/registry.yml`. Not started yet.
+  explicit ControllerProcess(std::filesystem::path folder);
+
+  void write_registry(const std::string& text) const;
+  /// Back when /ping answers.
+  void start();
+  void stop();  ///< SIGTERM; throws unless it ends well
+  void kill();
+  [[nodiscard]] bool running() const { return process_ && process_->running(); }
+  [[nodiscard]] pid_t pid() const { return process_->pid(); }
+  [[nodiscard]] std::string log_tail() const { return process_ ? process_->log_tail() : ""; }
+
+  /// `portoser-controller token create` with these options.
+  [[nodiscard]] std::string create_token(std::vector<std::string> options = {}) const;
+
+  ApiAnswer get(const std::string& path) const;
+  ApiAnswer post(const std::string& path,
+                 const std::string& body = "",
+                 const Headers& headers = {}) const;
+  /// The row of that name in a list such as {"services": [...]}; null when it is not there.
+  [[nodiscard]] Json row(const std::string& path, const std::string& list, const std::string& name) const;
+  void await_machine(const std::string& name, const std::string& status) const;
+  void await_service(const std::string& name, const std::string& status) const;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t join_port() const { return static_cast<std::uint16_t>(port_ + 3); }
+  [[nodiscard]] std::filesystem::path registry() const { return folder_ / "registry.yml"; }
+  [[nodiscard]] std::filesystem::path data() const { return folder_ / "controller"; }
+
+ private:
+  [[nodiscard]] std::vector<std::string> options() const;
+
+  std::filesystem::path folder_;
+  std::uint16_t port_;
+  std::optional<Process> process_;
+};
+
+class AgentProcess {
+ public:
+  /// Data in `folder/<name>`. `socket`: the engine's.
+  AgentProcess(std::filesystem::path folder, std::string name, std::filesystem::path socket);
+
+  /// `portoser-agent join TOKEN`. Returns its output; throws unless it succeeds.
+  std::string join(const std::string& token) const;
+  [[nodiscard]] CommandResult try_join(const std::string& token) const;
+  void start();
+  void stop();
+  void kill();
+  [[nodiscard]] pid_t pid() const { return process_->pid(); }
+  [[nodiscard]] bool running() const { return process_ && process_->running(); }
+  [[nodiscard]] int wait() const { return process_->wait(std::chrono::seconds{30}); }
+  [[nodiscard]] std::string log_tail() const { return process_ ? process_->log_tail() : ""; }
+
+ private:
+  std::filesystem::path folder_;
+  std::string name_;
+  std::filesystem::path socket_;
+  std::optional<Process> process_;
+};
+
+/// Frames of a WebSocket until one fulfils `wanted`; all of them, that one last. Throws when the socket
+/// ends first.
+std::vector<Json> frames_until(SocketClient& socket, const std::function<bool(const Json&)>& wanted);
+
+}  // namespace portoser::test

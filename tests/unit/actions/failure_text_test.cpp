@@ -1,0 +1,148 @@
+#include "agent/actions/failure_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace portoser::agent::actions {
+namespace {
+
+struct FailureCase {
+  std::string name;
+  std::string step;
+  std::vector<std::string> lines;
+  std::string reason;
+  Code code = Code::internal;
+  std::string part;  ///< of the message
+};
+void PrintTo(const FailureCase& one, std::ostream* out) { *out << one.name; }
+
+class FailureText : public testing::TestWithParam<FailureCase> {};
+
+TEST_P(FailureText, IsRecognised) {
+  StepFailure failure;
+  failure.step = GetParam().step;
+  failure.exit_code = 1;
+  failure.lines = GetParam().lines;
+  const auto error = explain_compose_failure(failure);
+  EXPECT_EQ(error.reason(), GetParam().reason);
+  EXPECT_EQ(error.code(), GetParam().code);
+  EXPECT_THAT(error.message(), testing::HasSubstr(GetParam().part));
+  EXPECT_FALSE(error.hint().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Compose,
+    FailureText,
+    testing::Values(
+        FailureCase{"EngineDownV1",
+                    "up",
+                    {"Traceback (most recent call last):",
+                     "docker.errors.DockerException: Error while fetching server API version: "
+                     "('Connection aborted.', FileNotFoundError(2, 'No such file'))"},
+                    "ENGINE_UNAVAILABLE",
+                    Code::unavailable,
+                    "does not answer"},
+        FailureCase{"EngineDownV2",
+                    "up",
+                    {"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
+                     "docker daemon running?"},
+                    "ENGINE_UNAVAILABLE",
+                    Code::unavailable,
+                    "does not answer"},
+        FailureCase{"PortAllocated",
+                    "up",
+                    {"ERROR: for notes_web_1  Cannot start service web: driver failed programming "
+                     "external connectivity on endpoint notes_web_1 (4fd2): Bind for 0.0.0.0:8080 "
+                     "failed: port is already allocated",
+                     "Encountered errors while bringing up the project."},
+                    "PORT_TAKEN",
+                    Code::conflict,
+                    "port 8080 of this host is taken"},
+        FailureCase{"PortInUse",
+                    "up",
+                    {"Error response from daemon: driver failed: Error starting userland proxy: "
+                     "listen tcp4 0.0.0.0:53: bind: address already in use"},
+                    "PORT_TAKEN",
+                    Code::conflict,
+                    "port 53 of this host is taken"},
+        FailureCase{"PullDenied",
+                    "pull",
+                    {"pull access denied for mine/app, repository does not exist or may require "
+                     "'docker login'"},
+                    "IMAGE_MISSING",
+                    Code::invalid,
+                    "mine/app"},
+        FailureCase{"RegistryAway",
+                    "pull",
+                    {"Pulling web ...",
+                     "ERROR: Get \"https://registry.invalid/v2/\": dial tcp: lookup "
+                     "registry.invalid: no such host"},
+                    "IMAGE_MISSING",
+                    Code::invalid,
+                    "lookup registry.invalid"},
+        FailureCase{"ManifestUnknownDuringUp",
+                    "up",
+                    {"Error response from daemon: manifest for postgres:99 not found: manifest "
+                     "unknown: manifest unknown"},
+                    "IMAGE_MISSING",
+                    Code::invalid,
+                    "postgres:99"},
+        FailureCase{"YamlV1",
+                    "config",
+                    {"yaml.parser.ParserError: while parsing a flow node",
+                     "expected the node content, but found '<stream end>'",
+                     "  in \"./compose.yml\", line 3, column 1"},
+                    "COMPOSE_INVALID",
+                    Code::invalid,
+                    "line 3, column 1"},
+        FailureCase{"UnknownKey",
+                    "config",
+                    {"The Compose file './compose.yml' is invalid because:",
+                     "Unsupported config option for services.a: 'imag'"},
+                    "COMPOSE_INVALID",
+                    Code::invalid,
+                    "services.a: 'imag'"},
+        FailureCase{"NoSuchService",
+                    "stop",
+                    {"ERROR: No such service: web"},
+                    "COMPOSE_INVALID",
+                    Code::invalid,
+                    "No such service: web"},
+        FailureCase{"YamlInABuildIsTheBuildsOwn",
+                    "build",
+                    {"yaml: line 3: did not find expected key", "ERROR: Service 'web' failed"},
+                    "ACTION_FAILED",
+                    Code::internal,
+                    "the image could not be built (exit 1)"},
+        FailureCase{"DiskFull",
+                    "pull",
+                    {"failed to register layer: write /lib/x: no space left on device"},
+                    "ACTION_FAILED",
+                    Code::unavailable,
+                    "no space is left on the disk"},
+        FailureCase{"Anything",
+                    "up",
+                    {"Creating network ...", "ERROR: something odd", "bye"},
+                    "ACTION_FAILED",
+                    Code::internal,
+                    "the containers could not be started (exit 1): something odd"},
+        FailureCase{"Silence",
+                    "stop",
+                    {},
+                    "ACTION_FAILED",
+                    Code::internal,
+                    "the containers could not be stopped (exit 1)"}),
+    [](const auto& one) { return one.param.name; });
+
+TEST(FailureWithoutATool, SaysWhatToInstall) {
+  StepFailure failure;
+  failure.step = "config";
+  failure.exit_code = 127;
+  failure.problem = "cannot run docker-compose: No such file or directory";
+  const auto error = explain_compose_failure(failure);
+  EXPECT_EQ(error.reason(), "COMPOSE_MISSING");
+  EXPECT_THAT(error.hint(), testing::HasSubstr("apt install docker-compose"));
+}
+
+}  // namespace
+}  // namespace portoser::agent::actions

@@ -1,0 +1,63 @@
+#include "controller/fleet/presence.h"
+
+#include <gtest/gtest.h>
+
+namespace portoser::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Uptime start = 1000s;
+constexpr Uptime later = start + 1h;
+
+class PresenceTest : public testing::Test {
+ protected:
+  PresenceTest() { presence_.add("brick"); }
+  Presence presence_{PresenceLimits{}, start};
+};
+
+TEST_F(PresenceTest, IsUnknownUntilHeardAndOnlineFromThenOn) {
+  EXPECT_EQ(presence_.of("brick"), Liveness::unknown);
+  const auto change = presence_.seen("brick", later);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->after, Liveness::online);
+  EXPECT_FALSE(presence_.seen("brick", later + 5s)) << "no change, no report";
+}
+
+TEST_F(PresenceTest, MissedSamplesMakeItStaleThenOffline) {
+  presence_.seen("brick", later);
+  EXPECT_TRUE(presence_.check(later + 14s).empty());
+  ASSERT_EQ(presence_.check(later + 15s).size(), 1U);
+  EXPECT_EQ(presence_.of("brick"), Liveness::stale);
+  EXPECT_TRUE(presence_.check(later + 59s).empty());
+  const auto changes = presence_.check(later + 60s);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].before, Liveness::stale);
+  EXPECT_EQ(changes[0].after, Liveness::offline);
+}
+
+TEST_F(PresenceTest, NobodyIsDeclaredOfflineWhileTheControllerIsYoung) {
+  EXPECT_TRUE(presence_.check(start + 29s).empty());
+  EXPECT_EQ(presence_.of("brick"), Liveness::unknown);
+  EXPECT_EQ(presence_.check(start + 30s).size(), 1U);
+  EXPECT_EQ(presence_.of("brick"), Liveness::offline);
+}
+
+TEST_F(PresenceTest, AGoodbyeIsOfflineAtOnceAndAMessageBringsItBack) {
+  presence_.seen("brick", later);
+  ASSERT_TRUE(presence_.left("brick"));
+  EXPECT_EQ(presence_.of("brick"), Liveness::offline);
+  const auto change = presence_.seen("brick", later + 1s);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->before, Liveness::offline);
+}
+
+TEST_F(PresenceTest, AnswersMeansHeardWithinTwoSamples) {
+  presence_.seen("brick", later);
+  EXPECT_TRUE(presence_.answers("brick", later + 9s));
+  EXPECT_FALSE(presence_.answers("brick", later + 10s));
+  EXPECT_FALSE(presence_.answers("nobody", later));
+}
+
+}  // namespace
+}  // namespace portoser::fleet

@@ -1,0 +1,180 @@
+#include "agent/link/backlog.h"
+
+#include "tests/support/temp_folder.h"
+#include "tests/unit/link/full_disk.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace portoser::agent::link {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using test::FullDisk;
+using test::TempFolder;
+
+const Backlog::Instant start{hours{1}};
+
+std::vector<std::string> drain(Backlog& backlog, Backlog::Instant now = start) {
+  std::vector<std::string> samples;
+  while (auto sample = backlog.next(now)) {
+    samples.push_back(std::move(*sample));
+  }
+  return samples;
+}
+
+TEST(Backlog, ReadsBackInOrderAlsoAfterARestart) {
+  const TempFolder folder;
+  const ManualClock clock;
+  {
+    Backlog backlog{folder.path(), clock};
+    EXPECT_TRUE(backlog.is_empty());
+    backlog.keep("one");
+    backlog.keep("two");
+    EXPECT_FALSE(backlog.is_empty());
+  }
+  Backlog backlog{folder.path(), clock};
+  EXPECT_FALSE(backlog.is_empty());
+  backlog.keep("three");
+  EXPECT_EQ(drain(backlog), (std::vector<std::string>{"one", "two", "three"}));
+  EXPECT_TRUE(backlog.is_empty());
+}
+
+TEST(Backlog, KeepsItsOrderWhenTheWallClockGoesBack) {
+  const TempFolder folder;
+  ManualClock clock;
+  Backlog backlog{folder.path(), clock};
+  backlog.keep("one");
+  clock.set_wall(clock.now() - hours{5});
+  backlog.keep("two");
+  EXPECT_EQ(drain(backlog), (std::vector<std::string>{"one", "two"}));
+}
+
+TEST(Backlog, DropsTheOldestOverItsSizeAndCountsThem) {
+  const TempFolder folder;
+  const ManualClock clock;
+  Backlog backlog{folder.path(), clock, {.total_bytes = 4000, .segment_bytes = 1000}};
+  for (int i = 0; i < 100; ++i) {
+    backlog.keep(std::to_string(i) + std::string(100, 'x'));
+  }
+  EXPECT_LE(backlog.bytes(), 4000U);
+  const auto left = drain(backlog);
+  EXPECT_GT(left.size(), 10U);
+  EXPECT_EQ(static_cast<std::int64_t>(left.size()) + backlog.lost(), 100);
+  EXPECT_TRUE(left.back().starts_with("99"));
+}
+
+TEST(Backlog, DropsWhatIsOlderThanADay) {
+  const TempFolder folder;
+  ManualClock clock;
+  Backlog backlog{folder.path(), clock, {.segment_bytes = 1}};
+  backlog.keep("old");
+  clock.advance(hours{23});
+  backlog.keep("middle");
+  clock.advance(hours{2});
+  backlog.keep("new");
+  EXPECT_EQ(drain(backlog), (std::vector<std::string>{"old", "middle", "new"}));
+  clock.advance(hours{23});
+  backlog.rewind();
+  backlog.keep("newest");
+  EXPECT_EQ(drain(backlog), (std::vector<std::string>{"middle", "new", "newest"}));
+  EXPECT_EQ(backlog.lost(), 1);
+}
+
+TEST(Backlog, DeletesWhatWasHandedOverOnceItIsSettled) {
+  const TempFolder folder;
+  const ManualClock clock;
+  {
+    Backlog backlog{folder.path(), clock};
+    backlog.keep("one");
+    drain(backlog);
+    backlog.settle(start + seconds{5});
+    EXPECT_GT(backlog.bytes(), 0U);
+    backlog.settle(start + seconds{30});
+    EXPECT_EQ(backlog.bytes(), 0U);
+    backlog.keep("two");
+    EXPECT_EQ(drain(backlog, start + seconds{31}), std::vector<std::string>{"two"});
+    backlog.settle(start + seconds{60});
+  }
+  Backlog backlog{folder.path(), clock};
+  EXPECT_TRUE(backlog.is_empty());
+}
+
+TEST(Backlog, HandsOverAgainWhatWasNotSettledWhenTheConnectionBroke) {
+  const TempFolder folder;
+  const ManualClock clock;
+  Backlog backlog{folder.path(), clock, {.segment_bytes = 1}};
+  for (const auto* sample : {"one", "two", "three", "four"}) {
+    backlog.keep(sample);
+  }
+  EXPECT_EQ(backlog.next(start), "one");
+  EXPECT_EQ(backlog.next(start + seconds{20}), "two");
+  EXPECT_EQ(backlog.next(start + seconds{29}), "three");
+  backlog.settle(start + seconds{31});
+  backlog.rewind();
+  EXPECT_EQ(drain(backlog, start + seconds{32}),
+            (std::vector<std::string>{"two", "three", "four"}));
+}
+
+TEST(Backlog, LosesSamplesWhileTheDiskIsFullAndGoesOnAfterwards) {
+  const TempFolder folder;
+  const ManualClock clock;
+  Backlog backlog{folder.path(), clock};
+  {
+    const FullDisk full{100};
+    backlog.keep("one");
+    backlog.keep(std::string(200, 'x'));
+    EXPECT_EQ(backlog.lost(), 1);
+  }
+  backlog.keep("two");
+  EXPECT_EQ(drain(backlog), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(backlog.corrupt(), 0);
+}
+
+TEST(Backlog, ToleratesATornTail) {
+  const TempFolder folder;
+  const ManualClock clock;
+  {
+    Backlog backlog{folder.path(), clock};
+    backlog.keep("one");
+    backlog.keep("two");
+  }
+  for (const auto& entry : std::filesystem::directory_iterator{folder.path()}) {
+    std::filesystem::resize_file(entry.path(), entry.file_size() - 1);
+  }
+  Backlog backlog{folder.path(), clock};
+  EXPECT_EQ(drain(backlog), std::vector<std::string>{"one"});
+}
+
+std::vector<std::string> bytes_of(const std::vector<RecentSamples::Entry>& entries) {
+  std::vector<std::string> bytes;
+  for (const auto& entry : entries) bytes.push_back(entry.bytes);
+  return bytes;
+}
+
+std::int64_t second(std::int64_t count) {
+  return count * 1'000'000'000;
+}
+
+TEST(RecentSamples, GivesThoseLaterThanTheControllersNewest) {
+  RecentSamples recent;
+  recent.keep({"boot", second(1), "one"});
+  recent.keep({"boot", second(6), "two"});
+  recent.keep({"boot", second(11), "three"});
+  EXPECT_EQ(bytes_of(recent.later_than("boot", second(6))), std::vector<std::string>{"three"});
+  EXPECT_EQ(bytes_of(recent.later_than("boot", second(11))), std::vector<std::string>{});
+  EXPECT_EQ(recent.later_than("earlier boot", second(99)).size(), 3U);
+}
+
+TEST(RecentSamples, ForgetsAfterAMinute) {
+  RecentSamples recent;
+  recent.keep({"boot", second(1), "one"});
+  recent.keep({"boot", second(30), "two"});
+  recent.keep({"boot", second(62), "three"});
+  EXPECT_EQ(bytes_of(recent.later_than("", 0)), (std::vector<std::string>{"two", "three"}));
+}
+
+}  // namespace
+}  // namespace portoser::agent::link

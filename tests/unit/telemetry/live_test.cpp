@@ -1,0 +1,60 @@
+#include "controller/telemetry/live.h"
+
+#include <gtest/gtest.h>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Time noon{std::chrono::hours{24 * 365 * 56} + 12h};
+
+protocol::Sample sample(double load) {
+  protocol::Sample made;
+  made.cpu.load_1 = load;
+  return made;
+}
+
+TEST(Live, KnowsNothingOfAHostThatNeverSpoke) { EXPECT_EQ(Live{}.host("brick"), nullptr); }
+
+TEST(Live, KeepsTheNewestSampleAndTheOneBefore) {
+  Live live;
+  live.on_sample("brick", noon, sample(1));
+  live.on_sample("brick", noon + 5s, sample(2));
+  const auto host = live.host("brick");
+  EXPECT_EQ(host->sample->cpu.load_1, 2);
+  EXPECT_EQ(host->previous->cpu.load_1, 1);
+  EXPECT_EQ(host->sample_at, noon + 5s);
+}
+
+TEST(Live, ASampleFromThePastIsNotWhatIsTrueNow) {
+  Live live;
+  live.on_sample("brick", noon, sample(1));
+  live.on_sample("brick", noon - 1h, sample(9));
+  EXPECT_EQ(live.host("brick")->sample->cpu.load_1, 1);
+  EXPECT_EQ(live.late_samples(), 1U);
+}
+
+TEST(Live, VersionsMoveWithWhatTheyStandFor) {
+  Live live;
+  live.on_sample("brick", noon, sample(1));
+  EXPECT_EQ(live.state_version(), 0U);
+  EXPECT_EQ(live.version(), 1U);
+  live.on_state("brick", noon, {});
+  EXPECT_EQ(live.state_version(), 1U);
+}
+
+TEST(Live, CountsEventsOfServicesByType) {
+  Live live;
+  storage::EventRecord event;
+  event.scope = "service";
+  event.service = "notes";
+  event.machine = "brick";
+  event.event_type = "failure";
+  live.on_event(event);
+  live.on_event(event);
+  EXPECT_EQ(live.event_counts().at({"notes", "brick", "failure"}), 2U);
+}
+
+}  // namespace
+}  // namespace portoser::telemetry

@@ -1,0 +1,115 @@
+#include "controller/telemetry/service_view.h"
+
+#include <gtest/gtest.h>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Time noon{std::chrono::hours{24 * 365 * 56} + 12h};
+
+registry::Service service() {
+  registry::Service made;
+  made.name = "notes";
+  made.current_host = "brick";
+  return made;
+}
+
+class ServiceView : public testing::Test {
+ protected:
+  void report(std::string status, std::string health, std::vector<std::string> containers = {"c"}) {
+    protocol::State state;
+    state.engine_available = true;
+    state.services = {{"notes", std::move(status), std::move(health), "", "/f", std::move(containers)}};
+    host_.state = std::make_shared<const protocol::State>(std::move(state));
+    host_.liveness = fleet::Liveness::online;
+  }
+  static std::shared_ptr<const protocol::Sample> sample(std::vector<protocol::ContainerSample> all) {
+    auto made = std::make_shared<protocol::Sample>();
+    made->memory = protocol::MemorySample{1000, 600, 0, 0};
+    made->cpu.load_1 = 0;
+    made->containers = std::move(all);
+    return made;
+  }
+  HostLive host_;
+};
+
+TEST_F(ServiceView, IsWhatItsHostSays) {
+  report("running", "healthy");
+  EXPECT_EQ(status_of(service(), &host_).status, "running");
+  EXPECT_EQ(status_of(service(), &host_).health, "healthy");
+  report("stopped", "unknown");
+  EXPECT_EQ(status_of(service(), &host_).health, "stopped");
+}
+
+TEST_F(ServiceView, IsUnknownWithAReasonWhenNobodyCanTell) {
+  report("running", "healthy");
+  host_.liveness = fleet::Liveness::offline;
+  EXPECT_EQ(status_of(service(), &host_).status, "unknown");
+  EXPECT_FALSE(status_of(service(), &host_).reason.empty());
+  EXPECT_EQ(status_of(service(), nullptr).status, "unknown");
+  auto unassigned = service();
+  unassigned.current_host.reset();
+  EXPECT_EQ(status_of(unassigned, &host_).status, "unknown");
+  auto broken = service();
+  broken.config_errors.push_back({registry::Severity::error, "services.notes", "no", "", 1, 1});
+  EXPECT_EQ(status_of(broken, &host_).status, "unknown");
+}
+
+TEST_F(ServiceView, StartingIsNotHealthy) {
+  report("running", "starting");
+  EXPECT_EQ(status_of(service(), &host_).health, "unknown");
+}
+
+TEST_F(ServiceView, UseIsTheSumOfItsContainersAndNoOthers) {
+  report("running", "healthy", {"a", "b"});
+  host_.previous = sample({{"a", 1.0, 10, 100, 0, 0, 0, 0}});
+  host_.previous_at = noon;
+  host_.sample = sample({{"a", 1.5, 20, 100, 500, 50, 0, 0}, {"b", 2.5, 30, 200, 7, 7, 0, 0},
+                         {"other", 9, 900, 900, 9, 9, 9, 9}});
+  host_.sample_at = noon + 5s;
+  const auto usage = usage_of("notes", host_);
+  ASSERT_TRUE(usage);
+  EXPECT_DOUBLE_EQ(*usage->cpu_percent, 4.0);
+  EXPECT_EQ(usage->memory_bytes, 50);
+  EXPECT_EQ(usage->memory_total_bytes, 300);
+  EXPECT_EQ(usage->receive_bytes, 507);
+  EXPECT_DOUBLE_EQ(*usage->receive_bytes_per_second, 100.0);
+}
+
+TEST_F(ServiceView, WithoutALimitTheMachinesMemoryIsTheWhole) {
+  report("running", "healthy", {"a"});
+  host_.sample = sample({{"a", 1.0, 20, std::nullopt, 1, 1, 0, 0}});
+  EXPECT_EQ(usage_of("notes", host_)->memory_total_bytes, 1000);
+}
+
+TEST_F(ServiceView, ARestartedContainersCountersMakeNoRate) {
+  report("running", "healthy", {"a"});
+  host_.previous = sample({{"a", 1.0, 10, 100, 900, 0, 0, 0}});
+  host_.previous_at = noon;
+  host_.sample = sample({{"a", 1.0, 10, 100, 5, 0, 0, 0}});
+  host_.sample_at = noon + 5s;
+  EXPECT_FALSE(usage_of("notes", host_)->receive_bytes_per_second);
+}
+
+TEST_F(ServiceView, ServiceWithoutContainersHasNoUseRatherThanZero) {
+  report("stopped", "unknown", {});
+  host_.sample = sample({});
+  EXPECT_FALSE(usage_of("notes", host_));
+}
+
+TEST_F(ServiceView, MetricsAreOfflineOnlyAfterFiveMinutes) {
+  host_.sample = sample({});
+  host_.sample_at = noon;
+  host_.liveness = fleet::Liveness::online;
+  EXPECT_EQ(metrics_status_of(&host_, noon + 3s).status, "ok");
+  EXPECT_TRUE(metrics_status_of(&host_, noon + 20s).stale);
+  host_.liveness = fleet::Liveness::offline;
+  EXPECT_EQ(metrics_status_of(&host_, noon + 4min).status, "unavailable");
+  EXPECT_EQ(metrics_status_of(&host_, noon + 6min).status, "offline");
+  EXPECT_EQ(metrics_status_of(nullptr, noon).status, "unavailable");
+}
+
+}  // namespace
+}  // namespace portoser::telemetry

@@ -58,7 +58,8 @@ Agent::Agent(identity::AgentSettings settings)
                   [this] {
                     if (std::exchange(state_is_due_, true)) return;
                     tasks_.spawn("state", send_state_soon());
-                  }}),
+                  },
+              .on_doubt = [this] { follower_.ask(); }}),
       follower_(engine_, board_, sampler_, tasks_, [this] { tasks_.spawn("policies", reconcile()); }),
       actions_(context_.get_executor(),
                pool_,

@@ -19,6 +19,7 @@ asio::awaitable<void> EngineFollower::run() {
     } catch (const Error& error) {
       reason = error.message();
     }
+    following_ = false;
     if (std::chrono::steady_clock::now() - began > longest_retry) retry = first_retry;
     log::warn("agent", "the container engine does not answer", {{"reason", reason}});
     board_.engine_lost(reason);
@@ -34,7 +35,10 @@ asio::awaitable<void> EngineFollower::follow_once() {
   version_ = info.version;
   log::info("agent", "the container engine answers", {{"version", info.version}});
   if (on_first_answer_) std::exchange(on_first_answer_, nullptr)();
-  std::function<void()> connected = [this] { tasks_.spawn("look at containers", look()); };
+  std::function<void()> connected = [this] {
+    following_ = true;
+    tasks_.spawn("look at containers", look());
+  };
   std::function<void(engine::ContainerEvent)> on_event = [this](const engine::ContainerEvent& event) {
     take(event);
   };
@@ -77,6 +81,22 @@ asio::awaitable<void> EngineFollower::inspect(std::string id) {
     } else {
       log::warn("agent", "a container could not be inspected", {{"reason", error.what()}});
     }
+  }
+}
+
+void EngineFollower::ask() { tasks_.spawn("ask the engine", ask_until_answered()); }
+
+asio::awaitable<void> EngineFollower::ask_until_answered() {
+  constexpr std::chrono::milliseconds retry{100};
+  while (following_) {
+    try {
+      co_await client_.version();
+      board_.engine_answered();
+      co_return;
+    } catch (const Error&) {
+      // It may be on its way down: then the stream ends and says so.
+    }
+    co_await pause(retry);
   }
 }
 

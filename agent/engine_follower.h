@@ -32,6 +32,10 @@ class EngineFollower {
   /// Until cancelled.
   asio::awaitable<void> run();
 
+  /// The board wants to know whether the engine goes on answering: asks until it does, or until its
+  /// event stream ends.
+  void ask();
+
   /// Empty until the engine answered.
   [[nodiscard]] const std::string& version() const { return version_; }
 
@@ -39,6 +43,7 @@ class EngineFollower {
   asio::awaitable<void> follow_once();
   asio::awaitable<void> look();
   asio::awaitable<void> inspect(std::string id);
+  asio::awaitable<void> ask_until_answered();
   void take(const engine::ContainerEvent& event);
   void remember(const engine::Container& container);
   void tell_sampler();
@@ -49,6 +54,7 @@ class EngineFollower {
   TaskGroup& tasks_;
   std::function<void()> on_first_answer_;
   std::string version_;
+  bool following_ = false;
   std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
 };
 

@@ -1,7 +1,9 @@
 #include "common/child.h"
 
+#include <boost/asio/connect_pipe.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/writable_pipe.hpp>
 #include <boost/process/v2/environment.hpp>
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/start_dir.hpp>
@@ -57,13 +59,15 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   }
   ChildResult result;
   asio::readable_pipe pipe{executor};
+  asio::writable_pipe child_end{executor};
+  asio::connect_pipe(pipe, child_end);
   const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());
-  auto stdio = process::process_stdio{};
-  stdio.in = nullptr;
-  stdio.out = pipe;
-  stdio.err = pipe;
-  process::process child{executor, program, arguments, stdio,
+  // By descriptor: a pipe given by object is made anew for each stream.
+  const int output = child_end.native_handle();
+  process::process child{executor, program, arguments,
+                         process::process_stdio{nullptr, output, output},
                          process::process_start_dir{request.folder.empty() ? "." : request.folder}};
+  child_end.close();
   try {
     co_await with_deadline(read_and_wait(child, pipe, result, request.output_limit), request.limit,
                            request.argv[0]);

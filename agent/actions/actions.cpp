@@ -55,6 +55,7 @@ struct Actions::Run {
   std::optional<RunnerProcess> process;
   std::optional<OutputFollower> output;
   std::optional<runner::Outcome> outcome;
+  std::optional<protocol::CommandResult> result;  ///< reported, and not yet in the journal
 
   [[nodiscard]] const std::string& id() const { return command.id; }
 };
@@ -108,6 +109,7 @@ void Actions::handle(protocol::Command command) {
   const auto [known, is_new] = runs_.emplace(run->id(), run);
   if (!is_new) {
     if (known->second->output) known->second->output->rewind();
+    if (known->second->result) callbacks_.on_result(*known->second->result);
     return;
   }
   tasks_.spawn("command " + run->id(), take_on(run));
@@ -315,6 +317,7 @@ asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult re
   log::info("actions",
             "command ended",
             {{"id", result.command_id}, {"succeeded", result.succeeded}, {"reason", result.reason}});
+  run->result = result;
   callbacks_.on_result(result);
   run->planned = false;  // the next command for the project may come at once
   if (run->journaled) {

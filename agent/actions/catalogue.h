@@ -36,8 +36,8 @@ struct ActionError : Error {
 /// second one alone: `plan` looks and changes nothing, then the runner goes through the steps, then
 /// `finish` does what is left to do after their success.
 struct Action {
-  std::function<asio::awaitable<runner::Spec>(const protocol::Bytes&)> plan;
-  std::function<asio::awaitable<void>(const protocol::Bytes&)> finish;
+  std::function<asio::awaitable<runner::Spec>(const Bytes&)> plan;
+  std::function<asio::awaitable<void>(const Bytes&)> finish;
   std::function<Error(const StepFailure&)> explain;
 };
 
@@ -50,10 +50,10 @@ class Catalogue {
            asio::awaitable<runner::Spec> (Owner::*plan)(Arguments),
            asio::awaitable<void> (Owner::*finish)(Arguments)) {
     Action action;
-    action.plan = [&owner, plan](const protocol::Bytes& bytes) {
+    action.plan = [&owner, plan](const Bytes& bytes) {
       return (owner.*plan)(protocol::decode_arguments<Arguments>(bytes));
     };
-    action.finish = [&owner, finish](const protocol::Bytes& bytes) {
+    action.finish = [&owner, finish](const Bytes& bytes) {
       return (owner.*finish)(protocol::decode_arguments<Arguments>(bytes));
     };
     action.explain = [&owner](const StepFailure& failure) { return owner.explain(failure); };

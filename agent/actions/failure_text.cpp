@@ -42,12 +42,22 @@ std::string without_prefix(std::string line) {
   return line;
 }
 
-/// What the tool says about its end: its last line with "error" in it, else its last line.
+/// What the tool says about its end: its last line that begins with "error", else one that speaks of
+/// a failure, else its last line.
 std::string own_words(const Lines& lines) {
-  constexpr std::array<std::string_view, 3> telling{"error", "failed", "cannot"};
-  auto line = line_with(lines, telling);
-  for (auto last = lines.rbegin(); line.empty() && last != lines.rend(); ++last) line = *last;
-  return without_prefix(std::move(line));
+  std::string failure;
+  std::string last;
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    const auto text = lower(*line);
+    if (text.starts_with("error")) return without_prefix(*line);
+    if (text.starts_with("encountered errors")) continue;  // 1.29's last line tells nothing
+    if (last.empty()) last = *line;
+    const bool tells = text.find("error") != std::string::npos ||
+                       text.find("failed") != std::string::npos ||
+                       text.find("cannot") != std::string::npos;
+    if (tells && failure.empty()) failure = *line;
+  }
+  return without_prefix(failure.empty() ? last : failure);
 }
 
 /// "Bind for 0.0.0.0:8080 failed", "listen tcp4 127.0.0.1:53: bind": the digits behind a colon.

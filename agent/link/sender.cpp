@@ -116,11 +116,17 @@ void Sender::take(protocol::Progress progress, Instant) {
     ++stats_.progress_dropped;  // adopting the command repeats it
     return;
   }
+  auto bytes = protocol::encode(progress, ++message_id_);
+  if (bytes.size() > protocol::message_limit) {
+    log::warn("link", "progress dropped: it is too large", {{"bytes", bytes.size()}});
+    ++stats_.progress_dropped;
+    return;
+  }
   if (progress_.size() >= Outbox::progress_limit) {
     progress_.pop_front();
     ++stats_.progress_dropped;
   }
-  progress_.push_back(protocol::encode(progress, ++message_id_));
+  progress_.push_back(std::move(bytes));
   send_progress();
 }
 

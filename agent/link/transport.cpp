@@ -65,6 +65,8 @@ void Transport::open() {
   protocol::set_common_options(s.dealer);
   s.dealer.set(zmq::sockopt::sndhwm, send_queue);
   s.dealer.set(zmq::sockopt::reconnect_ivl, -1);
+  // Only for an address in brackets: with it a name would be looked up as IPv6 first.
+  s.dealer.set(zmq::sockopt::ipv6, settings_.endpoint.find('[') != std::string::npos);
   protocol::make_curve_client(s.dealer, settings_.keys, settings_.controller_key);
   const auto address = fmt::format("inproc://monitor-{}", ++s.opened);
   if (::zmq_socket_monitor(s.dealer.handle(), address.c_str(), watched_events) != 0) {

@@ -94,12 +94,18 @@ void ServiceBoard::look(std::vector<engine::Container> containers) {
       // Events have told more than this list, which may be older than they are.
       take_over(found->second, std::move(container));
     } else {
-      const bool was_up = found->second.life.up;
-      const bool had_failed = found->second.life.failed;
+      const auto before_life = found->second.life;
       found->second.seen = std::move(container);
-      settle_life(found->second.life, found->second.seen);
+      auto& life = found->second.life;
+      settle_life(life, found->second.seen);
       // Down before and down now: what was known of its end stays.
-      if (!was_up && !found->second.life.up) found->second.life.failed = had_failed;
+      if (!before_life.up && !life.up) life.failed = before_life.failed;
+      // It was being stopped when the engine went away.
+      const auto& seen = found->second.seen;
+      if (before_life.up &&
+          judge_ending(before_life, seen, seen.exit_code, seen.finished_us) == Ending::stopped) {
+        life.failed = false;
+      }
     }
   }
   std::erase_if(containers_, [&](const auto& entry) {
@@ -124,7 +130,14 @@ void ServiceBoard::engine_lost(std::string reason) {
   problem_ = std::move(reason);
   waiting_.clear();
   waiting_events_ = 0;
+  forget_doubtful();
   for (auto& [id, watched] : containers_) watched.live = false;
+  callbacks_.on_change();
+}
+
+void ServiceBoard::engine_answered() {
+  if (held_.empty()) return;
+  for (auto& held : std::exchange(held_, {})) callbacks_.on_event(std::move(held.event));
   callbacks_.on_change();
 }
 
@@ -134,7 +147,7 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
     waiting_.erase(event.id);
     if (found == containers_.end()) return false;
     remove(event.id, event.time_ns / 1000);
-    callbacks_.on_change();
+    changed();
     return false;
   }
   if (found == containers_.end()) {
@@ -149,7 +162,7 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
   }
   if (changes_life(event.action)) {
     play(found->second, event);
-    callbacks_.on_change();
+    changed();
   }
   return needs_inspection(event.action);
 }
@@ -158,7 +171,7 @@ void ServiceBoard::refresh(engine::Container container) {
   const auto id = container.id;
   const auto found = containers_.find(id);
   if (found != containers_.end()) {
-    if (take_over(found->second, std::move(container))) callbacks_.on_change();
+    if (take_over(found->second, std::move(container))) changed();
     return;
   }
   const auto waiting = waiting_.extract(id);
@@ -170,7 +183,7 @@ void ServiceBoard::refresh(engine::Container container) {
   watched.live = true;
   watched.own.settle(crew_of(watched));
   for (const auto& event : waiting.mapped()) play(watched, event);
-  callbacks_.on_change();
+  changed();
 }
 
 void ServiceBoard::vanished(const std::string& id) {

@@ -6,6 +6,10 @@
 /// The agent's part: follow the engine's events from now on (without `since`), `look` at all
 /// containers once the stream stands, `apply` every event and, when that says so, inspect the
 /// container and `refresh` it (`vanished` when it is gone), `engine_lost` when the stream ends.
+/// An engine that is told to stop ends its containers first, and says so in the same words as for a
+/// person's `docker stop`. So a stop by somebody else is held back until the engine has answered
+/// (`on_doubt`, `engine_answered`): that takes an engine that stays less than a millisecond, and one
+/// that goes never does it.
 /// The first look makes states and no events; what a later look finds changed becomes events as far
 /// as it can be told. Which change is which event: subject.h.
 #pragma once
@@ -30,6 +34,9 @@ namespace portoser::agent::services {
 struct BoardCallbacks {
   std::function<void(protocol::Event)> on_event;  ///< without its sequence: the spool's matter
   std::function<void()> on_change;                ///< `state()` is another than before
+  /// Ask the engine anything, again until it answers or its stream ends; then call
+  /// `engine_answered` or `engine_lost`. Empty: nothing is held back.
+  std::function<void()> on_doubt;
 };
 
 class ServiceBoard {
@@ -41,6 +48,8 @@ class ServiceBoard {
   void look(std::vector<engine::Container> containers);
   /// States become unknown; no event, since nobody knows what happened.
   void engine_lost(std::string reason);
+  /// To a question that was asked after the newest event.
+  void engine_answered();
 
   /// True: something of it cannot be told from the event; inspect the container, then `refresh`.
   bool apply(const engine::ContainerEvent& event);
@@ -75,6 +84,11 @@ class ServiceBoard {
     std::optional<std::int64_t> exit_code;
   };
   struct Before;
+  /// An event that waits for the engine's answer.
+  struct Held {
+    protocol::Event event;
+    bool is_doubtful = false;  ///< no answer: it never happened
+  };
 
   void play(Watched& watched, const engine::ContainerEvent& event);
   void started(Watched& watched, std::int64_t when_us);
@@ -89,6 +103,8 @@ class ServiceBoard {
 
   void assign_container(Watched& watched);
   void forgive_failures(const std::string& service);
+  void forget_doubtful();
+  void changed();
   [[nodiscard]] bool is_member(const Watched& watched, const std::string& service) const;
   [[nodiscard]] Crew crew_of(const std::string& service) const;
   [[nodiscard]] static Crew crew_of(const Watched& watched);
@@ -108,6 +124,7 @@ class ServiceBoard {
   /// Events of containers whose labels are not known yet, in their order.
   std::map<std::string, std::vector<engine::ContainerEvent>> waiting_;
   std::size_t waiting_events_ = 0;
+  std::vector<Held> held_;
   bool looked_ = false;
   bool available_ = false;
   std::string problem_ = "the agent has not reached the Docker engine yet";

@@ -214,7 +214,40 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
   event.details = std::move(verdict->details);
   event.exit_code = scene.exit_code;
   event.command_id = std::move(verdict->command_id);
-  callbacks_.on_event(std::move(event));
+  const bool doubtful = event.event_type == "stop" && event.command_id.empty() && available_ &&
+                        scene.exit_code.has_value() && callbacks_.on_doubt != nullptr;
+  if (!doubtful && held_.empty()) {
+    callbacks_.on_event(std::move(event));
+    return;
+  }
+  // What comes behind a held one waits too: the order is part of the story.
+  const bool first = held_.empty();
+  Held held;
+  held.event = std::move(event);
+  held.is_doubtful = doubtful;
+  held_.push_back(std::move(held));
+  if (first) callbacks_.on_doubt();
+}
+
+/// The engine went away behind them: its containers did not stop, it did. They count as up until the
+/// next look, which says what became of them.
+void ServiceBoard::forget_doubtful() {
+  for (auto& [event, is_doubtful] : std::exchange(held_, {})) {
+    if (!is_doubtful) {
+      callbacks_.on_event(std::move(event));
+      continue;
+    }
+    const auto found = containers_.find(event.container_id);
+    if (found == containers_.end()) continue;
+    found->second.life.up = true;
+    for_each_subject(found->second, [](Subject& subject, Crew crew, const std::string&) {
+      subject.settle(crew);
+    });
+  }
+}
+
+void ServiceBoard::changed() {
+  if (held_.empty()) callbacks_.on_change();
 }
 
 /// The engine's wall clock is this machine's, so its age tells when that was on the other clock.

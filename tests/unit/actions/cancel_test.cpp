@@ -39,12 +39,12 @@ TEST_F(Cancel, EndsTheWholeTreeAndSaysSo) {
 TEST_F(Cancel, ADeadlineDoesTheSame) {
   script_with_grandchild();
   auto up = command<protocol::ComposeUp>(new_id());
-  up.duration_ms = 1500;
+  up.duration_ms = 2500;
   actions->handle(up);
   await_result();
   EXPECT_EQ(results[0].reason, "ACTION_DEADLINE");
   EXPECT_EQ(results[0].code, "deadline");
-  EXPECT_THAT(results[0].message, HasSubstr("\"up\""));
+  EXPECT_THAT(results[0].message, HasSubstr("in the step"));
   EXPECT_FALSE(alive(pid_in("grandchild")));
 }
 

@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Spelling{"negative_offset", "2026-03-04T03:15:42.123-05:00"},
                     Spelling{"naive", "2026-03-04T08:15:42.123"},
                     Spelling{"blank_and_microseconds", "2026-03-04 08:15:42.123000"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& one) { return one.param.name; });
 
 class RefusedTime : public testing::TestWithParam<Spelling> {};
 
@@ -46,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Rfc3339, RefusedTime,
                                          Spelling{"no_such_hour", "2026-02-03T25:00:00Z"},
                                          Spelling{"double_zone", "2026-03-04T08:15:42+00:00Z"},
                                          Spelling{"tail", "2026-03-04T08:15:42Z and more"}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& one) { return one.param.name; });
 
 }  // namespace
 }  // namespace portoser

@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{"unknown_word", R"({"colour":"blue"})", "body.colour"},
                     Refusal{"inside_a_list", R"({"hours":[1,"two"]})", "body.hours[1]"},
                     Refusal{"list_for_object", R"([])", "body"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& one) { return one.param.name; });
 
 TEST(DescribedJson, ReplacesInvalidUtf8InsteadOfFailing) {
   Lamp lamp;

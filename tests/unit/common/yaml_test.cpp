@@ -41,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(FlatYaml, BrokenYaml,
                                          Broken{"a_word", "hello\n", "c.yml:1:1"},
                                          Broken{"list_of_maps", "a:\n  - b: 1\n", "c.yml:2:5"},
                                          Broken{"unfinished", "a: [1\n", "c.yml:2:1"}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& one) { return one.param.name; });
 
 }  // namespace
 }  // namespace portoser

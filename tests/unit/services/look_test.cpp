@@ -114,5 +114,75 @@ TEST_F(Look, AListThatIsOlderThanAnEventDoesNotUndoIt) {
   EXPECT_EQ(state().status, "stopped");
 }
 
+/// A board that asks whether the engine is there before it believes a stop.
+class Doubt : public Look {
+ protected:
+  Doubt() {
+    BoardCallbacks callbacks;
+    callbacks.on_event = [this](protocol::Event event) { events.push_back(std::move(event)); };
+    callbacks.on_change = [this] { ++changes; };
+    callbacks.on_doubt = [this] { ++questions; };
+    board.emplace(clock, "boot-1", std::move(callbacks));
+  }
+  int questions = 0;
+};
+
+TEST_F(Doubt, AStopIsToldOnceTheEngineHasAnswered) {
+  begin({container("a")});
+  stop("a");
+  EXPECT_THAT(types(), IsEmpty());
+  EXPECT_EQ(questions, 1);
+  board->engine_answered();
+  EXPECT_THAT(types(), ElementsAre("stop"));
+}
+
+TEST_F(Doubt, WhatFollowsAStopStaysBehindIt) {
+  begin({container("a"), outside(container("x"))});
+  stop("a");
+  die("x", 1);
+  start("a");
+  EXPECT_EQ(questions, 1);
+  board->engine_answered();
+  EXPECT_THAT(types(), ElementsAre("stop", "failure", "start"));
+}
+
+TEST_F(Doubt, AnEngineThatEndsItsContainersAndGoesIsNoStop) {
+  begin({container("a"), outside(container("x"))});
+  const auto before = changes;
+  stop("a", 143);
+  stop("x", 137);
+  EXPECT_EQ(changes, before);
+  away();
+  EXPECT_THAT(types(), IsEmpty());
+  EXPECT_EQ(state().status, "unknown");
+  board->look({container("a"), outside(container("x"))});
+  ASSERT_THAT(types(), ElementsAre("restart", "restart"));
+  EXPECT_EQ(events[0].scope, "service");
+  EXPECT_EQ(events[1].scope, "container");
+}
+
+TEST_F(Doubt, WhatTheEngineDoesNotStartAgainWasStoppedAndDidNotFail) {
+  begin({container("a")});
+  stop("a", 137);
+  away();
+  board->look({ended("a", 137)});
+  EXPECT_THAT(types(), ElementsAre("stop"));
+}
+
+TEST_F(Doubt, AFailureIsToldAtOnce) {
+  begin({container("a")});
+  die("a", 1);
+  EXPECT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(questions, 0);
+}
+
+TEST_F(Doubt, OurOwnStopIsToldAtOnce) {
+  begin({container("a")});
+  board->command_started("CMD", "notes", "compose.stop");
+  stop("a");
+  EXPECT_THAT(types(), ElementsAre("stop"));
+  EXPECT_EQ(questions, 0);
+}
+
 }  // namespace
 }  // namespace portoser::agent::services

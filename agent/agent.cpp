@@ -105,7 +105,13 @@ asio::awaitable<void> Agent::run() {
 
 asio::awaitable<void> Agent::gather_facts() {
   facts_ = collect::host_facts();
-  facts_.compose_version = co_await actions_.compose_version();
+  constexpr std::chrono::seconds patience{5};  // a host is worth showing without these
+  try {
+    facts_.compose_version =
+        co_await with_deadline(actions_.compose_version(), patience, "the compose tool");
+  } catch (const Error&) {
+    // It is looked for again at the first action.
+  }
   try {
     const auto info = co_await engine_.version();
     facts_.engine_version = info.version;

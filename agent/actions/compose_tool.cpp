@@ -20,17 +20,29 @@ std::string version_in(const std::string& output) {
   return is_version ? line : std::string{};
 }
 
-/// Its version; empty: it is not there.
+/// Its version; empty: it is not there. On a busy host docker-compose 1.29 needs seconds to start:
+/// one that is slow is not missing.
 asio::awaitable<std::string> ask_version(std::vector<std::string> tool) {
+  constexpr std::chrono::seconds limit{60};
+  const auto name = fmt::format("{}", fmt::join(tool, " "));
   ChildRequest request;
+  request.limit = limit;
   request.argv = std::move(tool);
   request.argv.insert(request.argv.end(), {"version", "--short"});
+  ChildResult result;
   try {
-    const auto result = co_await run_child(std::move(request));
-    co_return result.exit_code == 0 ? version_in(result.output) : std::string{};
-  } catch (const Error&) {
-    co_return std::string{};
+    result = co_await run_child(std::move(request));
+  } catch (const Error& error) {
+    if (error.code() == Code::not_found) co_return std::string{};
+    throw;
   }
+  if (result.timed_out) {
+    throw Error{Code::deadline,
+                fmt::format("\"{} version\" gave no answer in {} s", name, limit.count())}
+        .reason("ACTION_DEADLINE")
+        .hint("the host is overloaded, or its disk hangs");
+  }
+  co_return result.exit_code == 0 ? version_in(result.output) : std::string{};
 }
 
 }  // namespace

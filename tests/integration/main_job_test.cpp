@@ -276,9 +276,10 @@ TEST_F(MainJob, ControllerKilledDuringAJobLearnsHowItEnded) {
   const auto answer =
       controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
+  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
+  await_until("the job writes", 60s, [&] { return !controller_->get(path).body["log"].empty(); });
   controller_->kill();
   controller_->start();
-  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
   await_until(
       "the job has its outcome", 90s,
       [&] { return controller_->get(path).body["state"] == "succeeded"; },

@@ -60,7 +60,7 @@ ContainerHandle handle(const std::string& id, std::int64_t pid) {
   return made;
 }
 
-class CollectContainers : public testing::TestWithParam<const char*> {
+class CollectContainers : public testing::TestWithParam<std::string> {
  protected:
   CollectContainers() { sampler.set_containers(both); }
 
@@ -80,7 +80,7 @@ class CollectContainers : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(Cgroups,
                          CollectContainers,
                          testing::Values("v1", "v2"),
-                         [](const auto& one) { return std::string{one.param}; });
+                         [](const auto& one) { return one.param; });
 
 TEST_P(CollectContainers, HaveTheSameValuesInBothVersions) {
   const auto sample = sampler.sample();

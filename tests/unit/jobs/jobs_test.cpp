@@ -1,0 +1,179 @@
+// Jobs on a real fleet and a real database; the host is played by the test.
+
+#include "controller/jobs/jobs.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/fleet/fleet_fixture.h"
+
+namespace portoser::jobs {
+namespace {
+
+using fleet::DeviceDouble;
+
+class JobsTest : public fleet::FleetTest {
+ protected:
+  JobsTest() {
+    start_jobs();
+    join_brick();
+  }
+  ~JobsTest() override { stop_jobs(); }
+
+  void start_jobs() {
+    jobs_ = std::make_unique<Jobs>(*database_, *fleet_, clock_, context_.get_executor());
+    for (const auto* kind : {"restart", "stop"}) {
+      jobs_->add_kind(kind, [](std::shared_ptr<jobs::Run> job) { return one_command(std::move(job)); });
+    }
+    run(jobs_->start());
+  }
+  void stop_jobs() {
+    if (jobs_) run(jobs_->stop());
+    jobs_.reset();
+  }
+  /// As after a crash of the controller: nothing in memory, the database as it is.
+  void restart_controller() {
+    stop_jobs();
+    close();
+    open();
+    start_jobs();
+  }
+
+  static asio::awaitable<void> one_command(std::shared_ptr<jobs::Run> job) {
+    const auto result = co_await job->command("compose.restart", Bytes{}, std::chrono::minutes{1});
+    if (!result.succeeded) {
+      throw Error{code_from_string(result.code), result.message}.reason(result.reason);
+    }
+  }
+  static Request request(const std::string& kind = "restart") {
+    Request made;
+    made.kind = kind;
+    made.service = "notes";
+    made.host = "brick";
+    made.created_by = "ada";
+    return made;
+  }
+  static protocol::CommandResult result_of(const std::string& id, bool succeeded, std::int64_t sequence) {
+    protocol::CommandResult result;
+    result.sequence = sequence;
+    result.command_id = id;
+    result.succeeded = succeeded;
+    if (!succeeded) {
+      result.code = "conflict";
+      result.reason = "PORT_TAKEN";
+      result.message = "port 8090 is taken";
+    }
+    return result;
+  }
+  std::string state_of(const std::string& id) { return run(jobs_->find(id)).state; }
+
+  std::unique_ptr<Jobs> jobs_;
+};
+
+TEST_F(JobsTest, SucceedsWithItsLogKept) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  EXPECT_EQ(await<protocol::Command>(device).id, id) << "the command has the job's id";
+  device.send(protocol::Progress{id, "up", 0, {"Recreating", "done"}});
+  device.send(result_of(id, true, 1));
+  const auto job = run(jobs_->wait(id));
+  EXPECT_EQ(job.state, "succeeded");
+  const auto lines = run(jobs_->log(id, 0, 100));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1].text, "done");
+  EXPECT_TRUE(jobs_->active()->empty());
+}
+
+TEST_F(JobsTest, FailureCarriesTheHostsReason) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  device.send(result_of(id, false, 1));
+  const auto job = run(jobs_->wait(id));
+  EXPECT_EQ(job.state, "failed");
+  EXPECT_EQ(job.error_reason, "PORT_TAKEN");
+  EXPECT_EQ(job.error_message, "port 8090 is taken");
+}
+
+TEST_F(JobsTest, IdenticalRequestJoinsAndAnotherOneIsRefused) {
+  auto device = welcomed();
+  const auto first = run(jobs_->submit(request()));
+  const auto second = run(jobs_->submit(request()));
+  EXPECT_EQ(second.id, first.id);
+  EXPECT_TRUE(second.joined);
+  try {
+    run(jobs_->submit(request("stop")));
+    FAIL() << "two jobs for one service";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "BUSY");
+    ASSERT_EQ(error.details().size(), 1U);
+    EXPECT_EQ(error.details()[0].message, first.id);
+  }
+  await<protocol::Command>(device);
+  device.send(result_of(first.id, true, 1));
+  run(jobs_->wait(first.id));
+  EXPECT_FALSE(run(jobs_->submit(request("stop"))).joined) << "the service is free again";
+}
+
+TEST_F(JobsTest, CancelGoesToTheHostWhichEndsIt) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  run(jobs_->cancel(id));
+  EXPECT_EQ(await<protocol::Cancel>(device).id, id);
+  auto cancelled = result_of(id, false, 1);
+  cancelled.reason = "ACTION_CANCELLED";
+  device.send(cancelled);
+  EXPECT_EQ(run(jobs_->wait(id)).state, "cancelled");
+  EXPECT_THROW(run(jobs_->cancel(id)), Error) << "it is over";
+}
+
+TEST_F(JobsTest, AfterARestartTheHostIsAskedAndItsOutcomeCounts) {
+  std::string id;
+  {
+    auto device = welcomed();
+    id = run(jobs_->submit(request())).id;
+    await<protocol::Command>(device);
+  }
+  restart_controller();
+  EXPECT_EQ(state_of(id), "running");
+  auto device = welcomed();
+  const auto again = await<protocol::Command>(device);
+  EXPECT_EQ(again.id, id);
+  EXPECT_TRUE(again.adopt_only) << "it must not be begun anew";
+  device.send(result_of(id, true, 1));
+  EXPECT_EQ(run(jobs_->wait(id)).state, "succeeded");
+}
+
+TEST_F(JobsTest, WhatTheHostDoesNotKnowEndsInterrupted) {
+  std::string id;
+  {
+    auto device = welcomed();
+    id = run(jobs_->submit(request())).id;
+  }
+  restart_controller();
+  auto device = welcomed();
+  await<protocol::Command>(device);
+  auto unknown = result_of(id, false, 1);
+  unknown.reason = "COMMAND_UNKNOWN";
+  device.send(unknown);
+  EXPECT_EQ(run(jobs_->wait(id)).state, "interrupted");
+}
+
+TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  auto lost = result_of(id, false, 1);
+  lost.reason = "AGENT_LOST";
+  device.send(lost);
+  EXPECT_EQ(run(jobs_->wait(id)).state, "interrupted");
+  storage::EventRecord late = fleet::to_record(result_of(id, true, 2));
+  late.time = clock_.now();
+  jobs_->late_result(late);
+  step_until([&] { return state_of(id) == "succeeded"; });
+}
+
+TEST_F(JobsTest, UnknownJobIsNotFound) { EXPECT_THROW(run(jobs_->find("nobody")), Error); }
+
+}  // namespace
+}  // namespace portoser::jobs

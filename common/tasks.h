@@ -3,6 +3,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -78,6 +80,11 @@ asio::awaitable<Outcome<T>> as_outcome(asio::awaitable<T> work) {
   co_return outcome;
 }
 
+/// `use_awaitable` without the caller's cancellation.
+inline auto uncancellable() {
+  return asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable);
+}
+
 template <class Function>
 asio::awaitable<std::invoke_result_t<Function>> as_awaitable(Function function) {
   co_return function();
@@ -110,18 +117,20 @@ asio::awaitable<T> with_deadline(asio::awaitable<T> work,
   }
 }
 
-/// Runs a blocking call on a pool thread and resumes on the caller's executor.
+/// Runs a blocking call on a pool thread and resumes on the caller's executor. A cancellation waits
+/// for its end: it may not reach into a coroutine that another thread runs.
 template <class Function>
 asio::awaitable<std::invoke_result_t<Function>> on_pool(asio::thread_pool& pool,
                                                         Function function) {
   auto call = detail::as_awaitable(std::move(function));
-  co_return co_await asio::co_spawn(pool.get_executor(), std::move(call), asio::use_awaitable);
+  co_return co_await asio::co_spawn(pool.get_executor(), std::move(call), detail::uncancellable());
 }
 
-/// Runs `work` on another executor (a room's strand) and resumes on the caller's.
+/// Runs `work` on another executor (a room's strand) and resumes on the caller's. Not cancelled with the
+/// caller, for the same reason.
 template <class T>
 asio::awaitable<T> on_executor(asio::any_io_executor executor, asio::awaitable<T> work) {
-  co_return co_await asio::co_spawn(std::move(executor), std::move(work), asio::use_awaitable);
+  co_return co_await asio::co_spawn(std::move(executor), std::move(work), detail::uncancellable());
 }
 
 }  // namespace portoser

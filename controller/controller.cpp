@@ -75,6 +75,12 @@ class ConnectionThreads {
   std::vector<std::thread> threads_;
 };
 
+/// Ends the threads before the rooms go, however the run ends.
+struct StopAtEnd {
+  ConnectionThreads& threads;
+  ~StopAtEnd() { threads.stop(); }
+};
+
 http::ListenerSettings listener(const std::string& address, std::uint16_t port, std::string setting) {
   http::ListenerSettings settings;
   settings.address = address;
@@ -214,8 +220,10 @@ int Controller::run_until_signal() {
   make_folder(settings_.data, 0700);
   // One thread runs the core, so it needs no strand of its own.
   IoContext core_context{1};
-  Rooms rooms{settings_, core_context};
+  // Before the rooms: what waits on a connection refers to both.
   ConnectionThreads threads{settings_.threads};
+  Rooms rooms{settings_, core_context};
+  const StopAtEnd stop_threads{threads};
   http::Server server{[&threads] { return threads.next(); },
                       server_settings(settings_),
                       rooms.authenticator,
@@ -226,7 +234,6 @@ int Controller::run_until_signal() {
   asio::co_spawn(core_context, serve(rooms, server, settings_),
                  [&failure](const std::exception_ptr& ended) { failure = ended; });
   core_context.run();
-  threads.stop();
   if (failure) std::rethrow_exception(failure);
   return 0;
 }

@@ -162,7 +162,8 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
   }
   if (changes_life(event.action)) {
     play(found->second, event);
-    changed();
+    // A signal by itself leaves the container as it was.
+    if (event.action != "kill" && event.action != "oom") changed();
   }
   return needs_inspection(event.action);
 }

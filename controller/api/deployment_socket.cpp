@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include "controller/api/client_message.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
 
@@ -76,8 +77,8 @@ asio::awaitable<void> DeploymentSocket::send_paced(std::shared_ptr<Client> clien
 asio::awaitable<void> DeploymentSocket::receive(std::shared_ptr<Client> client) {
   while (const auto text = co_await client->socket->receive()) {
     // The UI's bare "ping" gets no answer: any frame after a finished deployment confuses it.
-    const auto message = Json::parse(*text, nullptr, false);
-    if (message.is_object() && message.value("action", Json{}) == "ping") {
+    const auto message = client_message(*text);
+    if (message.is_object() && text_of(message, "action") == "ping") {
       Json pong{{"type", "pong"}, {"timestamp", to_rfc3339(clock_.now())}};
       client->socket->send(dump(pong));
     }

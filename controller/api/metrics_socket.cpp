@@ -1,5 +1,6 @@
 #include "controller/api/metrics_socket.h"
 
+#include "controller/api/client_message.h"
 #include "controller/api/metrics_rows.h"
 #include "controller/http/router.h"
 
@@ -15,11 +16,6 @@ bool wants_service(const std::set<std::string>& wanted,
                    const std::string& host) {
   return wants_host(wanted, host) || wanted.contains(service + "@" + host) ||
          wanted.contains(service + "@*");
-}
-
-std::string text_of(const Json& message, const char* key) {
-  const auto found = message.find(key);
-  return found != message.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 /// The list of a message in either dialect: "subscriptions", or "device_id" and "device_ids".
@@ -72,7 +68,7 @@ void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
     socket->send(dump(stamped("pong")));
     return;
   }
-  const auto message = Json::parse(text, nullptr, false);
+  const auto message = client_message(text);
   if (!message.is_object()) {
     error(socket, "Invalid JSON");
     return;
@@ -113,8 +109,14 @@ void MetricsSocket::subscribe(const SocketPtr& socket, const Json& message) {
     }
   }
   {
+    constexpr std::size_t most_subscriptions = 1000;
     const std::lock_guard lock{mutex_};
-    clients_[socket].insert(accepted.begin(), accepted.end());
+    auto& subscriptions = clients_[socket];
+    if (subscriptions.size() + accepted.size() > most_subscriptions) {
+      error(socket, "too many subscriptions; use *@machine or *@*");
+      return;
+    }
+    subscriptions.insert(accepted.begin(), accepted.end());
   }
   auto reply = stamped("subscribed");
   reply["subscriptions"] = accepted;

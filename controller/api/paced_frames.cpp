@@ -13,7 +13,13 @@ void PacedFrames::push(Frame frame) {
     shorten();
   }
   if (waiting_.size() > frames_waiting) {
-    waiting_.pop_front();
+    // The end of a deployment is what the UI waits for: it is the last to go.
+    const auto victim = std::find_if(waiting_.begin(), waiting_.end(), [](const Waiting& one) {
+      return one.frame.kind != FrameKind::completed;
+    });
+    const auto chosen = victim == waiting_.end() ? waiting_.begin() : victim;
+    if (chosen->frame.kind == FrameKind::log) --logs_;
+    waiting_.erase(chosen);
   }
 }
 
@@ -27,6 +33,7 @@ void PacedFrames::shorten() {
     marker = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) {
       return is_log(one) && ++seen > log_lines_waiting / 2;
     });
+    if (marker == waiting_.end()) return;
     marker->left_out = 1;
   } else {
     const auto victim = std::find_if(marker + 1, waiting_.end(), is_log);

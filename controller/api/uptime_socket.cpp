@@ -1,5 +1,6 @@
 #include "controller/api/uptime_socket.h"
 
+#include "controller/api/client_message.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -49,7 +50,13 @@ asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket)
     clients_[socket];
   }
   while (auto text = co_await socket->receive()) {
-    co_await answer(socket, std::move(*text));
+    try {
+      co_await answer(socket, std::move(*text));
+    } catch (const Error& error) {
+      auto frame = stamped("error", clock_);
+      frame["message"] = error.message();
+      socket->send(dump(frame));
+    }
   }
   const std::lock_guard lock{mutex_};
   clients_.erase(socket);
@@ -57,8 +64,9 @@ asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket)
 
 asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> socket,
                                            std::string text) {
-  const auto message = Json::parse(text, nullptr, false);
-  if (text == "ping" || (message.is_object() && message.value("action", Json{}) == "ping")) {
+  const auto message = client_message(text);
+  const auto action = message.is_object() ? text_of(message, "action") : std::string{};
+  if (text == "ping" || action == "ping") {
     socket->send(dump(stamped("pong", clock_)));
     co_return;
   }
@@ -68,17 +76,18 @@ asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> sock
     socket->send(dump(error));
     co_return;
   }
-  const auto action = message.value("action", Json{});
   if (action != "subscribe" && action != "unsubscribe") co_return;
   Filter filter;
   if (action == "subscribe") {
-    const auto& service = message.value("service", Json{});
-    if (service.is_string() && service != "*") filter.services.insert(service.get<std::string>());
-    for (const auto& one : message.value("services", Json::array())) {
-      if (one.is_string()) filter.services.insert(one.get<std::string>());
+    const auto service = text_of(message, "service");
+    if (!service.empty() && service != "*") filter.services.insert(service);
+    if (const auto list = message.find("services"); list != message.end() && list->is_array()) {
+      for (const auto& one : *list) {
+        if (one.is_string()) filter.services.insert(one.get<std::string>());
+      }
     }
-    const auto& machine = message.value("machine", Json{});
-    if (machine.is_string() && machine != "*") filter.machine = machine.get<std::string>();
+    const auto machine = text_of(message, "machine");
+    if (!machine.empty() && machine != "*") filter.machine = machine;
   }
   auto reply = stamped(action == "subscribe" ? "subscribed" : "unsubscribed", clock_);
   reply["services"] = filter.services;
@@ -88,9 +97,9 @@ asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> sock
     const std::lock_guard lock{mutex_};
     clients_[socket] = filter;
   }
-  const auto& since = message.value("since", Json{});
-  if (since.is_number_integer()) {
-    co_await replay(socket, std::move(filter), since.get<std::int64_t>());
+  const auto since = message.find("since");
+  if (since != message.end() && since->is_number_integer()) {
+    co_await replay(socket, std::move(filter), since->get<std::int64_t>());
   }
 }
 

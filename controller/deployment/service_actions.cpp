@@ -82,15 +82,6 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
   return *service;
 }
 
-Error error_of(const protocol::CommandResult& result) {
-  std::vector<ErrorDetail> output;
-  for (const auto& line : result.last_lines) output.push_back({"output", line});
-  return std::move(Error{code_from_string(result.code), result.message}
-                       .reason(result.reason)
-                       .hint(result.hint)
-                       .details(std::move(output)));
-}
-
 }  // namespace
 
 ServiceActions::ServiceActions(registry::RegistryWatch& registry,
@@ -131,7 +122,7 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   auto command = command_of(action, target);
   const auto result = co_await run->command(std::move(command.name), std::move(command.arguments),
                                             limit_of(action));
-  if (!result.succeeded) throw error_of(result);
+  if (!result.succeeded) throw jobs::error_of(result);
 }
 
 void ServiceActions::require_success(const storage::JobRecord& job) {
@@ -142,7 +133,9 @@ void ServiceActions::require_success(const storage::JobRecord& job) {
     details.push_back({"output", job.last_output.substr(start, end - start)});
     start = end + 1;
   }
-  throw Error{code_from_string(job.error_code), job.error_message, "job"}
+  // What the host does not find is no path of ours that is missing.
+  const auto code = code_from_string(job.error_code);
+  throw Error{code == Code::not_found ? Code::invalid : code, job.error_message, "job"}
       .reason(job.error_reason)
       .hint(job.error_hint)
       .details(std::move(details));

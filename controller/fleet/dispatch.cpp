@@ -32,28 +32,36 @@ asio::awaitable<protocol::CommandResult> Dispatch::run(std::string host,
       .hint("the action may still be running there; its outcome is recorded when the host is back");
 }
 
-void Dispatch::progress(const protocol::Progress& progress) {
+void Dispatch::cancel(const std::string& command_id) {
+  const auto found = waiting_.find(command_id);
+  if (found == waiting_.end()) return;
+  found->second->cancelled = true;
+  send_cancel_(found->second->host, {command_id});
+}
+
+void Dispatch::progress(const std::string& host, const protocol::Progress& progress) {
   const auto found = waiting_.find(progress.command_id);
-  if (found == waiting_.end()) {
+  if (found == waiting_.end() || found->second->host != host) {
     return;
   }
   auto& entry = *found->second;
-  std::vector<OutputLine> fresh;
+  std::vector<std::string> fresh;
   for (std::size_t i = 0; i < progress.lines.size(); ++i) {
     const auto number = progress.first_line + static_cast<std::int64_t>(i);
     if (number >= entry.next_line) {
-      fresh.push_back({progress.step, progress.lines[i]});
+      fresh.push_back(progress.lines[i]);
       entry.next_line = number + 1;
     }
   }
-  if (!fresh.empty()) {
-    entry.on_output(std::move(fresh));
+  const bool step_begins = progress.lines.empty() && progress.first_line >= entry.next_line;
+  if (!fresh.empty() || step_begins) {
+    entry.on_output(progress.step, fresh);
   }
 }
 
-bool Dispatch::result(const protocol::CommandResult& result) {
+bool Dispatch::result(const std::string& host, const protocol::CommandResult& result) {
   const auto found = waiting_.find(result.command_id);
-  if (found == waiting_.end()) {
+  if (found == waiting_.end() || found->second->host != host) {
     return false;
   }
   found->second->result = result;
@@ -63,9 +71,11 @@ bool Dispatch::result(const protocol::CommandResult& result) {
 
 void Dispatch::repeat(const std::string& host) {
   for (const auto& [id, entry] : waiting_) {
-    if (entry->host == host && !entry->result) {
-      send_(host, entry->command);
-    }
+    if (entry->host != host || entry->result) continue;
+    // What was cancelled meanwhile must not begin now.
+    entry->command.adopt_only = entry->command.adopt_only || entry->cancelled;
+    send_(host, entry->command);
+    if (entry->cancelled) send_cancel_(host, {id});
   }
 }
 

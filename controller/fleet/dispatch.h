@@ -14,17 +14,16 @@
 
 namespace portoser::fleet {
 
-struct OutputLine {
-  std::string step;
-  std::string text;
-};
-
 class Dispatch {
  public:
   using Send = std::function<void(const std::string& host, const protocol::Command&)>;
-  using OnOutput = std::function<void(std::vector<OutputLine>)>;
+  using SendCancel = std::function<void(const std::string& host, const protocol::Cancel&)>;
+  /// New lines of a step; none of them when the step has only begun.
+  using OnOutput =
+      std::function<void(const std::string& step, const std::vector<std::string>& lines)>;
 
-  explicit Dispatch(Send send) : send_(std::move(send)) {}
+  Dispatch(Send send, SendCancel send_cancel)
+      : send_(std::move(send)), send_cancel_(std::move(send_cancel)) {}
 
   /// Sends the command and waits for its result, for the command's duration and `grace` more: the agent
   /// itself ends what takes too long, so silence beyond that means that the host is away:
@@ -34,9 +33,13 @@ class Dispatch {
                                                std::chrono::milliseconds grace,
                                                OnOutput on_output);
 
-  void progress(const protocol::Progress& progress);
+  /// Asks the host to end it, now and again when the host comes back.
+  void cancel(const std::string& command_id);
+
+  // From a host; what is said of another host's command is ignored.
+  void progress(const std::string& host, const protocol::Progress& progress);
   /// False: nobody waits for it.
-  bool result(const protocol::CommandResult& result);
+  bool result(const std::string& host, const protocol::CommandResult& result);
   /// The host is back: what it has not answered is sent again. The journal there knows what it began.
   void repeat(const std::string& host);
 
@@ -46,11 +49,13 @@ class Dispatch {
     protocol::Command command;
     OnOutput on_output;
     std::int64_t next_line = 0;
+    bool cancelled = false;
     std::optional<protocol::CommandResult> result;
     std::unique_ptr<asio::steady_timer> wake;
   };
 
   Send send_;
+  SendCancel send_cancel_;
   std::map<std::string, std::shared_ptr<Waiting>> waiting_;
 };
 

@@ -11,8 +11,9 @@
 namespace portoser::fleet {
 namespace {
 
-/// How long after a command's own limit its result may still come.
-constexpr std::chrono::seconds result_grace{60};
+/// How long after a command's own limit its result may still come: the agent counts from when it got the
+/// command, ends it gently, and then looks whether what it started stays up.
+constexpr std::chrono::seconds result_grace{150};
 
 protocol::HostFacts facts_from(const std::string& text) {
   protocol::HostFacts facts;
@@ -55,9 +56,10 @@ Fleet::Fleet(FleetSettings settings,
       recorder_(event_store_,
                 executor_,
                 [this](const std::string& id, protocol::Ack ack) { acknowledge(id, std::move(ack)); }),
-      dispatch_([this](const std::string& host, const protocol::Command& command) {
-        send_command(host, command);
-      }),
+      dispatch_([this](const std::string& host,
+                       const protocol::Command& command) { send_to(host, command); },
+                [this](const std::string& host,
+                       const protocol::Cancel& cancel) { send_to(host, cancel); }),
       joining_(token_store_, clock),
       tasks_(executor_),
       devices_(std::make_shared<const Devices>()) {}
@@ -103,6 +105,7 @@ asio::awaitable<void> Fleet::stop() {
   recorder_.stop();
   co_await tasks_.join();
   co_await recorder_.join();
+  stopped_ = true;  // what the gateway has posted and not yet told comes too late
   gateway_.reset();
 }
 
@@ -115,6 +118,7 @@ asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
     if (old != key_of_name_.end()) {
       const protocol::Goodbye goodbye{"removed", "another machine joined under this name"};
       send(members_.at(old->second), goodbye);
+      if (const auto change = presence_.left(record.id)) changed(*change);
       members_.erase(old->second);
     }
   }
@@ -151,12 +155,7 @@ asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
   return dispatch_.run(std::move(host), std::move(command), result_grace, std::move(on_output));
 }
 
-void Fleet::cancel(const std::string& host, const std::string& command_id) {
-  if (const auto* member = by_name(host)) {
-    const protocol::Cancel message{command_id};
-    send(*member, message);
-  }
-}
+void Fleet::cancel(const std::string& command_id) { dispatch_.cancel(command_id); }
 
 void Fleet::require_online(const std::string& host) const {
   const auto key = key_of_name_.find(host);
@@ -182,6 +181,7 @@ void Fleet::require_online(const std::string& host) const {
 }
 
 void Fleet::receive(std::vector<Inbound> batch) {
+  if (stopped_) return;
   for (auto& inbound : batch) {
     const auto found = members_.find(inbound.key);
     if (found == members_.end()) continue;  // removed since the gateway took it
@@ -201,6 +201,11 @@ void Fleet::take(Member& member, Inbound& inbound) {
   if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
+    auto& newest = member.newest_sample;
+    if (sample->when.boot_id != newest.boot_id || sample->when.uptime_ns > newest.uptime_ns) {
+      newest = sample->when;
+    }
+    if (newest == sample->when) member.clock.observe(sample->when, inbound.received);
     const auto when = member.clock.time_of(sample->when, inbound.received);
     listener_.on_sample(member.device.name, when.time, std::move(*sample));
   } else if (auto* state = std::get_if<protocol::State>(&body)) {
@@ -209,16 +214,16 @@ void Fleet::take(Member& member, Inbound& inbound) {
     if (!state->engine_version.empty()) member.device.facts.engine_version = state->engine_version;
     listener_.on_state(member.device.name, inbound.received, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
-    on_durable(member, to_record(*event), event->when, inbound.received);
+    auto record = to_record(*event);
+    if (on_durable(member, record, event->when, inbound.received)) listener_.on_event(record);
   } else if (const auto* result = std::get_if<protocol::CommandResult>(&body)) {
     auto record = to_record(*result);
-    on_durable(member, record, result->when, inbound.received);
-    if (!dispatch_.result(*result)) {
-      record.time = member.clock.time_of(result->when, inbound.received).time;
+    if (!on_durable(member, record, result->when, inbound.received)) return;
+    if (!dispatch_.result(member.device.name, *result)) {
       listener_.on_late_result(record);
     }
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
-    dispatch_.progress(*progress);
+    dispatch_.progress(member.device.name, *progress);
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
     log::info("fleet", "an agent left",
               {{"host", member.device.name}, {"reason", goodbye->reason}});
@@ -272,6 +277,8 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   welcome.name = member.device.name;
   welcome.acked_sequence = recorder_.acked(member.device.id, hello.spool_epoch);
   welcome.sample_interval_ms = settings_.sample_interval.count();
+  welcome.sample_boot_id = member.newest_sample.boot_id;
+  welcome.sample_uptime_ns = member.newest_sample.uptime_ns;
   send(member, welcome);
   if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
   assign(member);
@@ -283,8 +290,8 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
             {{"host", member.device.name}, {"version", hello.agent_version}});
 }
 
-void Fleet::on_durable(Member& member,
-                       storage::EventRecord record,
+bool Fleet::on_durable(Member& member,
+                       storage::EventRecord& record,
                        const protocol::Moment& when,
                        Time received) {
   const auto time = member.clock.time_of(when, received);
@@ -293,9 +300,7 @@ void Fleet::on_durable(Member& member,
   record.machine = member.device.name;
   record.time = time.time;
   record.time_estimated = time.estimated;
-  if (recorder_.take(member.device.id, record) && record.scope != "command") {
-    listener_.on_event(record);
-  }
+  return recorder_.take(member.device.id, record);
 }
 
 template <class Message>
@@ -326,10 +331,11 @@ void Fleet::assign_all() {
   }
 }
 
-void Fleet::send_command(const std::string& host, const protocol::Command& command) {
+template <class Message>
+void Fleet::send_to(const std::string& host, const Message& message) {
   const auto* member = by_name(host);
   if (member != nullptr && member->welcomed) {
-    send(*member, command);
+    send(*member, message);
   }
 }
 

@@ -68,7 +68,8 @@ class Fleet {
   asio::awaitable<protocol::CommandResult> run(std::string host,
                                                protocol::Command command,
                                                Dispatch::OnOutput on_output);
-  void cancel(const std::string& host, const std::string& command_id);
+  /// Asks the host to end it; the command then ends with a result. Unknown ids are ignored.
+  void cancel(const std::string& command_id);
   /// Throws what `run` would throw at once.
   void require_online(const std::string& host) const;
 
@@ -89,18 +90,21 @@ class Fleet {
     std::string spool_epoch;
     HostClock clock;
     std::optional<protocol::Assign> assigned;
+    protocol::Moment newest_sample;
     bool welcomed = false;
   };
 
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
-  void on_durable(Member& member, storage::EventRecord record, const protocol::Moment& when,
+  /// False: it was taken before.
+  bool on_durable(Member& member, storage::EventRecord& record, const protocol::Moment& when,
                   Time received);
   template <class Message>
   void send(const Member& member, const Message& message);
   void assign(Member& member);
-  void send_command(const std::string& host, const protocol::Command& command);
+  template <class Message>
+  void send_to(const std::string& host, const Message& message);
   void acknowledge(const std::string& device_id, protocol::Ack ack);
   void changed(const LivenessChange& change);
   void admit_known_keys();
@@ -126,6 +130,7 @@ class Fleet {
   std::map<std::string, std::string> key_of_name_;  // host name -> public key
   std::atomic<std::shared_ptr<const Devices>> devices_;
   std::int64_t next_message_ = 1;
+  bool stopped_ = false;
   std::unique_ptr<Gateway> gateway_;  // last: its thread posts to us
 };
 

@@ -47,21 +47,25 @@ bool Recorder::take(const std::string& device_id, storage::EventRecord& record) 
 }
 
 asio::awaitable<void> Recorder::drain(std::string device_id) {
+  bool one_by_one = false;
   while (!devices_[device_id].waiting.empty()) {
     const auto& waiting = devices_[device_id].waiting;
-    const std::vector<storage::EventRecord> batch(waiting.begin(), waiting.end());
+    const auto end = one_by_one ? waiting.begin() + 1 : waiting.end();
+    const std::vector<storage::EventRecord> batch(waiting.begin(), end);
     const auto epoch = batch.back().spool_epoch;
     const auto last = batch.back().sequence;
-    bool stored = false;
+    bool try_again = false;
     try {
       co_await store_.append(batch);
-      stored = true;
     } catch (const Error& error) {
-      // Not acknowledged, so the agent keeps it; we keep it too and try again.
+      // Not acknowledged, so the agent keeps it; we keep it too. A record that the database will never
+      // take is given up, or nothing behind it would ever be stored.
+      try_again = error.code() == Code::unavailable || batch.size() > 1;
       log::error("fleet", "events could not be stored", {{"reason", error.what()}});
+      one_by_one = error.code() != Code::unavailable;
     }
-    if (!stored) {
-      co_await pause(std::chrono::seconds{1});
+    if (try_again) {
+      if (!one_by_one) co_await pause(std::chrono::seconds{1});
       continue;
     }
     auto& device = devices_[device_id];
@@ -79,7 +83,8 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
 storage::EventRecord to_record(const protocol::Event& event) {
   storage::EventRecord record;
   record.sequence = event.sequence;
-  record.scope = event.scope;
+  // A scope that a later agent invented is kept as what is known of the host.
+  record.scope = event.scope == "service" || event.scope == "container" ? event.scope : "host";
   record.event_type = event.event_type;
   record.service = event.service;
   record.details = event.details;

@@ -21,6 +21,29 @@ std::string fingerprint_of(const Request& request) {
   return fmt::format("{}\n{}\n{}\n{}", request.kind, request.service, request.host, request.details);
 }
 
+/// Writes how it ended into the record; no error: it succeeded.
+void finish(storage::JobRecord& record, const Error* error, Time now) {
+  record.finished_at = now;
+  if (error == nullptr) {
+    record.state = "succeeded";
+    record.step = "done";
+    return;
+  }
+  const auto reason = error->reason();
+  const bool unclear = reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" ||
+                       reason == "ACTION_INTERRUPTED";
+  record.state = reason == "ACTION_CANCELLED" ? "cancelled" : unclear ? "interrupted" : "failed";
+  record.error_code = to_string(error->code());
+  record.error_reason = reason;
+  record.error_message = error->message();
+  record.error_hint = error->hint();
+  std::string output;
+  for (const auto& detail : error->details()) {
+    if (detail.where == "output") output += detail.message + "\n";
+  }
+  record.last_output = output;
+}
+
 }  // namespace
 
 Jobs::Jobs(storage::Database& database,
@@ -39,7 +62,7 @@ asio::awaitable<void> Jobs::start() {
     const auto lines = co_await store_.log(record.id, 0, 10000);
     auto run = std::make_shared<Run>(std::move(record), store_, fleet_, clock_, listeners_);
     run->resumed = true;
-    run->continue_log_at(lines.empty() ? 0 : lines.back().number + 1);
+    run->continue_log(lines);
     run->log("the controller was restarted; asking the host what became of this job");
     begin(std::move(run));
   }
@@ -48,16 +71,27 @@ asio::awaitable<void> Jobs::start() {
 }
 
 asio::awaitable<void> Jobs::stop() {
+  stopping_ = true;
   tasks_.stop();
   co_await tasks_.join();
+  for (const auto& [id, entry] : running_) wake(id);
+}
+
+void Jobs::refuse_when_stopping() const {
+  if (stopping_) {
+    throw Error{Code::unavailable, "the controller is stopping"}
+        .reason("STOPPING")
+        .hint("ask again when it is back; what is under way on hosts goes on");
+  }
 }
 
 asio::awaitable<Submitted> Jobs::submit(Request request) {
+  refuse_when_stopping();
   const auto fingerprint = fingerprint_of(request);
   if (const auto busy = by_service_.find(request.service); busy != by_service_.end()) {
     const auto& other = running_.at(busy->second).run->record();
     if (other.fingerprint == fingerprint) {
-      co_return Submitted{other.id, true};
+      co_return co_await join(other.id);
     }
     throw Error{Code::conflict,
                 fmt::format("\"{}\" is busy: {} is under way", request.service, other.kind),
@@ -86,13 +120,39 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   } catch (...) {
     failure = std::current_exception();
   }
-  if (failure) {
+  if (failure || stopping_) {
     by_service_.erase(record.service);
+    wake(record.id);
     running_.erase(record.id);
-    std::rethrow_exception(failure);
+    if (failure) std::rethrow_exception(failure);
+    refuse_when_stopping();
   }
   begin(std::move(run));
+  wake(record.id);
   co_return Submitted{record.id, false};
+}
+
+asio::awaitable<Submitted> Jobs::join(std::string id) {
+  // Nobody is told of a job that is not stored yet.
+  while (running_.contains(id) && !running_.at(id).stored) {
+    co_await wait_for_news(id);
+  }
+  co_await find(id);
+  co_return Submitted{id, true};
+}
+
+asio::awaitable<void> Jobs::wait_for_news(std::string id) {
+  auto timer = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
+  running_.at(id).waiting.push_back(timer);
+  boost::system::error_code ignored;
+  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  refuse_when_stopping();
+}
+
+void Jobs::wake(const std::string& id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  for (const auto& timer : std::exchange(found->second.waiting, {})) timer->cancel();
 }
 
 void Jobs::begin(std::shared_ptr<Run> run) {
@@ -100,7 +160,9 @@ void Jobs::begin(std::shared_ptr<Run> run) {
   record.state = "running";
   if (!record.started_at) record.started_at = clock_.now();
   running_[record.id].run = run;
+  running_[record.id].stored = true;
   by_service_[record.service] = record.id;
+  run->on_step([this] { publish(); });
   publish();
   for (auto* listener : listeners_) listener->job_started(record);
   tasks_.spawn("job " + record.id, carry_out(std::move(run)));
@@ -123,7 +185,10 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
   } catch (const std::exception& error) {
     failure.emplace(Code::internal, error.what());
   }
-  finish(record, failure ? &*failure : nullptr);
+  if (failure && run->cancelled() && failure->reason() == "COMMAND_UNKNOWN") {
+    failure = Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
+  }
+  finish(record, failure ? &*failure : nullptr, clock_.now());
   if (failure) run->log(record.error_message);
   // A job is over when its end is in the database.
   for (bool stored = false; !stored;) {
@@ -144,33 +209,11 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
              {"host", record.host},
              {"state", record.state},
              {"reason", record.error_reason}});
-  const auto entry = running_.extract(record.id);
+  wake(record.id);
+  running_.erase(record.id);
   by_service_.erase(record.service);
   publish();
   for (auto* listener : listeners_) listener->job_finished(record);
-  for (const auto& timer : entry.mapped().waiting) timer->cancel();
-}
-
-void Jobs::finish(storage::JobRecord& record, const Error* error) const {
-  record.finished_at = clock_.now();
-  if (error == nullptr) {
-    record.state = "succeeded";
-    record.step = "done";
-    return;
-  }
-  const auto reason = error->reason();
-  const bool unclear = reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" ||
-                       reason == "ACTION_INTERRUPTED";
-  record.state = reason == "ACTION_CANCELLED" ? "cancelled" : unclear ? "interrupted" : "failed";
-  record.error_code = to_string(error->code());
-  record.error_reason = reason;
-  record.error_message = error->message();
-  record.error_hint = error->hint();
-  std::string output;
-  for (const auto& detail : error->details()) {
-    if (detail.where == "output") output += detail.message + "\n";
-  }
-  record.last_output = output;
 }
 
 asio::awaitable<storage::JobRecord> Jobs::wait(std::string id) {
@@ -179,10 +222,9 @@ asio::awaitable<storage::JobRecord> Jobs::wait(std::string id) {
     co_return co_await find(std::move(id));
   }
   const auto run = found->second.run;
-  auto timer = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-  found->second.waiting.push_back(timer);
-  boost::system::error_code ignored;
-  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  while (running_.contains(id)) {
+    co_await wait_for_news(id);
+  }
   co_return run->record();
 }
 
@@ -195,9 +237,8 @@ asio::awaitable<storage::JobRecord> Jobs::cancel(std::string id) {
         .reason("JOB_FINISHED");
   }
   const auto run = found->second.run;
-  found->second.cancel_asked = true;
+  run->cancel();
   run->log("cancelling");
-  fleet_.cancel(run->record().host, run->record().id);
   co_return run->record();
 }
 
@@ -236,26 +277,38 @@ asio::awaitable<std::vector<storage::JobLogLine>> Jobs::log(std::string id,
 }
 
 void Jobs::late_result(const storage::EventRecord& record) {
-  Json result = Json::parse(record.metadata, nullptr, false);
+  const auto result = Json::parse(record.metadata, nullptr, false);
   const auto id = result.is_object() ? result.value("command_id", std::string{}) : std::string{};
-  if (!id.empty() && !running_.contains(id)) {
-    tasks_.spawn("late result", correct(id, record));
-  }
+  if (!id.empty()) tasks_.spawn("late result", correct(id, record));
 }
 
 asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record) {
-  auto job = co_await store_.find(id);
-  if (!job || job->state != "interrupted") co_return;
-  const auto result = Json::parse(record.metadata);
-  job->state = record.event_type == "succeeded" ? "succeeded" : "failed";
-  job->error_reason = result.value("reason", std::string{});
-  job->error_code = result.value("code", std::string{});
-  job->error_message = result.value("message", std::string{});
-  job->error_hint = result.value("hint", std::string{});
-  job->finished_at = record.time;
-  log::info("jobs", "the outcome of an interrupted job is known",
-            {{"job", id}, {"state", job->state}});
-  co_await store_.update(std::move(*job));
+  protocol::CommandResult result;
+  from_json(Json::parse(record.metadata), result, "result");
+  // The result is acknowledged already, so it is ours to keep trying.
+  for (;;) {
+    try {
+      while (running_.contains(id)) co_await wait_for_news(id);
+      auto job = co_await store_.find(id);
+      if (!job || job->state != "interrupted" || job->host != record.machine) co_return;
+      if (result.succeeded) {
+        job->error_code = job->error_reason = job->error_message = job->error_hint = "";
+        finish(*job, nullptr, record.time);
+      } else {
+        const auto error = error_of(result);
+        finish(*job, &error, record.time);
+      }
+      log::info("jobs", "the outcome of an interrupted job is known",
+                {{"job", id}, {"state", job->state}});
+      co_await store_.update(std::move(*job));
+      co_return;
+    } catch (const Error& error) {
+      if (stopping_) throw;
+      log::error("jobs", "the end of a job could not be stored",
+                 {{"job", id}, {"reason", error.what()}});
+    }
+    co_await pause(std::chrono::seconds{1});
+  }
 }
 
 asio::awaitable<void> Jobs::keep_flushing() {
@@ -275,9 +328,13 @@ asio::awaitable<void> Jobs::keep_flushing() {
 
 asio::awaitable<void> Jobs::prune() {
   for (;;) {
-    const auto removed =
-        co_await store_.delete_finished_before(clock_.now() - kept_for, kept_at_least);
-    if (removed > 0) log::info("jobs", "old jobs removed", {{"jobs", removed}});
+    try {
+      const auto removed =
+          co_await store_.delete_finished_before(clock_.now() - kept_for, kept_at_least);
+      if (removed > 0) log::info("jobs", "old jobs removed", {{"jobs", removed}});
+    } catch (const Error& error) {
+      log::warn("jobs", "old jobs are not removed now", {{"reason", error.what()}});
+    }
     co_await pause(prune_interval);
   }
 }

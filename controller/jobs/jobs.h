@@ -60,7 +60,7 @@ class Jobs {
   /// Persists and begins the job. An identical one under way is joined; another one for the same
   /// service is `Error{conflict}`, BUSY, whose details name it.
   asio::awaitable<Submitted> submit(Request request);
-  /// Waits for its end. Unknown: `Error{not_found}`.
+  /// Waits for its end. Unknown: `Error{not_found}`; the controller stops: `Error{unavailable}`.
   asio::awaitable<storage::JobRecord> wait(std::string id);
   /// Asks the host to end it; the job ends when the host says so. Not under way: `Error{conflict}`.
   asio::awaitable<storage::JobRecord> cancel(std::string id);
@@ -80,7 +80,7 @@ class Jobs {
  private:
   struct Running {
     std::shared_ptr<Run> run;
-    bool cancel_asked = false;
+    bool stored = false;  ///< its beginning is in the database
     std::vector<std::shared_ptr<asio::steady_timer>> waiting;
   };
 
@@ -89,7 +89,10 @@ class Jobs {
   asio::awaitable<void> keep_flushing();
   asio::awaitable<void> correct(std::string id, storage::EventRecord record);
   asio::awaitable<void> prune();
-  void finish(storage::JobRecord& record, const Error* error) const;
+  asio::awaitable<Submitted> join(std::string id);
+  asio::awaitable<void> wait_for_news(std::string id);
+  void wake(const std::string& id);
+  void refuse_when_stopping() const;
   void publish();
 
   storage::JobStore store_;
@@ -101,6 +104,7 @@ class Jobs {
   std::map<std::string, Work> kinds_;
   std::map<std::string, Running> running_;  // by id
   std::map<std::string, std::string> by_service_;
+  bool stopping_ = false;
   std::atomic<std::shared_ptr<const Active>> active_;
   std::atomic<std::uint64_t> version_{0};
 };

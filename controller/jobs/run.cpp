@@ -1,6 +1,15 @@
 #include "controller/jobs/run.h"
 
+#include <algorithm>
+#include <string_view>
+
 namespace portoser::jobs {
+namespace {
+
+/// The step under which lines of our own stand in the log.
+constexpr std::string_view own_step = "controller";
+
+}  // namespace
 
 Run::Run(storage::JobRecord record,
          storage::JobStore& store,
@@ -17,9 +26,23 @@ void Run::step(const std::string& name) {
   if (record_.step == name) return;
   record_.step = name;
   for (auto* listener : listeners_) listener->job_step(record_);
+  if (on_step_) on_step_();
 }
 
-void Run::log(const std::string& text) { append(record_.step, text); }
+void Run::log(const std::string& text) { append(std::string{own_step}, text); }
+
+void Run::cancel() {
+  cancelled_ = true;
+  fleet_.cancel(record_.command_id);
+}
+
+void Run::continue_log(const std::vector<storage::JobLogLine>& stored) {
+  if (stored.empty()) return;
+  next_line_ = stored.back().number + 1;
+  repeated_lines_ = std::count_if(stored.begin(), stored.end(), [](const auto& line) {
+    return line.step != own_step;
+  });
+}
 
 void Run::append(std::string step, std::string text) {
   storage::JobLogLine line{next_line_++, clock_.now(), std::move(step), std::move(text)};
@@ -27,10 +50,14 @@ void Run::append(std::string step, std::string text) {
   unwritten_.push_back(std::move(line));
 }
 
-void Run::output(const std::vector<fleet::OutputLine>& lines) {
+void Run::output(const std::string& step_name, const std::vector<std::string>& lines) {
+  step(step_name);
   for (const auto& line : lines) {
-    step(line.step);
-    append(line.step, line.text);
+    if (repeated_lines_ > 0) {
+      --repeated_lines_;
+    } else {
+      append(step_name, line);
+    }
   }
 }
 
@@ -47,8 +74,12 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
   if (!resumed) {
     co_await store_.update(record_);
   }
-  fleet::Dispatch::OnOutput on_output = [this](const std::vector<fleet::OutputLine>& lines) {
-    output(lines);
+  if (cancelled_) {
+    throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");
+  }
+  fleet::Dispatch::OnOutput on_output = [this](const std::string& step_name,
+                                               const std::vector<std::string>& lines) {
+    output(step_name, lines);
   };
   co_return co_await fleet_.run(record_.host, std::move(command), std::move(on_output));
 }
@@ -63,6 +94,15 @@ asio::awaitable<void> Run::flush() {
     unwritten_.insert(unwritten_.begin(), lines.begin(), lines.end());
     throw;
   }
+}
+
+Error error_of(const protocol::CommandResult& result) {
+  std::vector<ErrorDetail> output;
+  for (const auto& line : result.last_lines) output.push_back({"output", line});
+  return Error{code_from_string(result.code), result.message}
+      .reason(result.reason)
+      .hint(result.hint)
+      .details(std::move(output));
 }
 
 }  // namespace portoser::jobs

@@ -27,7 +27,14 @@ class Run {
   bool resumed = false;
 
   void step(const std::string& name);
+  /// A line of our own; those of the tools come by `command`.
   void log(const std::string& text);
+
+  /// Somebody wants it to end: what has not begun does not begin any more.
+  void cancel();
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
+  /// Called at each new step.
+  void on_step(std::function<void()> call) { on_step_ = std::move(call); }
 
   /// Runs a command on the job's host; its output goes to the log. The command is persisted before it
   /// is sent. The job's own id serves as the command's, so that its outcome can be found again.
@@ -37,11 +44,12 @@ class Run {
 
   /// Writes the lines that are not yet in the database.
   asio::awaitable<void> flush();
-  /// Continues the numbering of the log, after a restart.
-  void continue_log_at(std::int64_t number) { next_line_ = number; }
+  /// After a restart: the log goes on behind what is stored, and the lines of the tools that it has are
+  /// not written again when the agent repeats them.
+  void continue_log(const std::vector<storage::JobLogLine>& stored);
 
  private:
-  void output(const std::vector<fleet::OutputLine>& lines);
+  void output(const std::string& step_name, const std::vector<std::string>& lines);
   void append(std::string step, std::string text);
 
   storage::JobRecord record_;
@@ -51,6 +59,12 @@ class Run {
   std::vector<Listener*> listeners_;
   std::vector<storage::JobLogLine> unwritten_;
   std::int64_t next_line_ = 0;
+  std::int64_t repeated_lines_ = 0;
+  bool cancelled_ = false;
+  std::function<void()> on_step_;
 };
+
+/// What a command ended with, as the error of its job. The tool's last lines are details ("output").
+Error error_of(const protocol::CommandResult& result);
 
 }  // namespace portoser::jobs

@@ -17,7 +17,8 @@ void Live::change(const std::string& host, Change apply) {
 void Live::on_sample(const std::string& host, Time when, protocol::Sample sample) {
   samples_.fetch_add(1);
   const auto known = this->host(host);
-  if (known && known->sample && when <= known->sample_at) {
+  if (known && known->sample && known->sample->when.boot_id == sample.when.boot_id &&
+      sample.when.uptime_ns <= known->sample->when.uptime_ns) {
     late_samples_.fetch_add(1);  // from while the host was cut off: not what is true now
     return;
   }

@@ -63,6 +63,16 @@ TEST_F(PacedFramesTest, LongLogLosesItsMiddleAndSaysHowMuch) {
   EXPECT_THAT(sent, testing::Contains(testing::HasSubstr(std::to_string(whole) + " lines")));
 }
 
+TEST_F(PacedFramesTest, LogLinesThatAreCrowdedOutLeaveTheRestInOrder) {
+  log(0, 40);
+  frames_.push({FrameKind::completed, "done"});
+  for (int i = 0; i < 1000; ++i) frames_.push({FrameKind::other, "host"});
+  log(40, 100);
+  const auto sent = drain();
+  EXPECT_THAT(sent, testing::Contains("done"));
+  EXPECT_EQ(sent.back(), "99");
+}
+
 TEST_F(PacedFramesTest, AreBounded) {
   for (int i = 0; i < 1000; ++i) frames_.push({FrameKind::other, std::to_string(i)});
   const auto sent = drain();

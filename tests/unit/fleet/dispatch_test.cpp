@@ -15,8 +15,9 @@ class DispatchTest : public testing::Test {
     protocol::Command command;
     command.id = "c1";
     command.duration_ms = limit.count();
-    auto on_output = [this](const std::vector<OutputLine>& lines) {
-      for (const auto& line : lines) output_.push_back(line.step + ":" + line.text);
+    auto on_output = [this](const std::string& step, const std::vector<std::string>& lines) {
+      for (const auto& line : lines) output_.push_back(step + ":" + line);
+      if (lines.empty()) output_.push_back(step);
     };
     asio::co_spawn(context_, dispatch_.run("brick", command, 0ms, on_output),
                    [this](const std::exception_ptr& failure, protocol::CommandResult result) {
@@ -35,8 +36,11 @@ class DispatchTest : public testing::Test {
   asio::io_context context_;
   std::vector<std::string> sent_;
   Dispatch dispatch_{[this](const std::string& host, const protocol::Command& command) {
-    sent_.push_back(host + " " + command.id);
-  }};
+    sent_.push_back(host + " " + command.id + (command.adopt_only ? " adopt" : ""));
+  },
+                     [this](const std::string& host, const protocol::Cancel& cancel) {
+                       sent_.push_back(host + " cancel " + cancel.id);
+                     }};
   std::vector<std::string> output_;
   std::exception_ptr failure_;
   std::optional<protocol::CommandResult> result_;
@@ -44,18 +48,18 @@ class DispatchTest : public testing::Test {
 
 TEST_F(DispatchTest, GivesTheResultToWhoeverAsked) {
   begin();
-  EXPECT_TRUE(dispatch_.result(success()));
+  EXPECT_TRUE(dispatch_.result("brick", success()));
   context_.poll();
   ASSERT_TRUE(result_);
   EXPECT_TRUE(result_->succeeded);
-  EXPECT_FALSE(dispatch_.result(success())) << "a second result finds nobody";
+  EXPECT_FALSE(dispatch_.result("brick", success())) << "a second result finds nobody";
 }
 
 TEST_F(DispatchTest, PassesEachLineOnceAlsoWhenTheAgentRepeats) {
   begin();
-  dispatch_.progress({"c1", "up", 0, {"a", "b"}});
-  dispatch_.progress({"c1", "up", 0, {"a", "b", "c"}});
-  dispatch_.progress({"another", "up", 0, {"x"}});
+  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b"}});
+  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b", "c"}});
+  dispatch_.progress("brick", {"another", "up", 0, {"x"}});
   EXPECT_EQ(output_, (std::vector<std::string>{"up:a", "up:b", "up:c"}));
 }
 
@@ -64,9 +68,30 @@ TEST_F(DispatchTest, SendsAgainWhenTheHostIsBackUntilItAnswered) {
   dispatch_.repeat("pebble");
   dispatch_.repeat("brick");
   EXPECT_EQ(sent_, (std::vector<std::string>{"brick c1", "brick c1"}));
-  dispatch_.result(success());
+  dispatch_.result("brick", success());
   dispatch_.repeat("brick");
   EXPECT_EQ(sent_.size(), 2U);
+}
+
+TEST_F(DispatchTest, StepThatHasOnlyBegunIsNews) {
+  begin();
+  dispatch_.progress("brick", {"c1", "build", 0, {}});
+  EXPECT_EQ(output_, std::vector<std::string>{"build"});
+}
+
+TEST_F(DispatchTest, AnotherHostMaySayNothingOfIt) {
+  begin();
+  dispatch_.progress("pebble", {"c1", "up", 0, {"a"}});
+  EXPECT_FALSE(dispatch_.result("pebble", success()));
+  EXPECT_TRUE(output_.empty());
+}
+
+TEST_F(DispatchTest, WhatWasCancelledWhileItsHostWasAwayDoesNotBeginWhenItIsBack) {
+  begin();
+  dispatch_.cancel("c1");
+  sent_.clear();
+  dispatch_.repeat("brick");
+  EXPECT_EQ(sent_, (std::vector<std::string>{"brick c1 adopt", "brick cancel c1"}));
 }
 
 TEST_F(DispatchTest, SilenceBeyondTheLimitMeansThatTheHostIsLost) {

@@ -103,8 +103,8 @@ TEST_F(FleetTest, CommandReachesTheHostAndItsResultComesBack) {
   std::optional<protocol::CommandResult> result;
   asio::co_spawn(context_,
                  fleet_->run("brick", command,
-                             [&](const std::vector<OutputLine>& lines) {
-                               for (const auto& line : lines) output.push_back(line.text);
+                             [&](const std::string&, const std::vector<std::string>& lines) {
+                               output.insert(output.end(), lines.begin(), lines.end());
                              }),
                  [&](const std::exception_ptr&, protocol::CommandResult ended) {
                    result = std::move(ended);

@@ -39,7 +39,9 @@ class JobsTest : public fleet::FleetTest {
   }
 
   static asio::awaitable<void> one_command(std::shared_ptr<jobs::Run> job) {
-    const auto result = co_await job->command("compose.restart", Bytes{}, std::chrono::minutes{1});
+    Bytes arguments;
+    const auto result =
+        co_await job->command("compose.restart", std::move(arguments), std::chrono::minutes{1});
     if (!result.succeeded) {
       throw Error{code_from_string(result.code), result.message}.reason(result.reason);
     }

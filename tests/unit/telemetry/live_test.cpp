@@ -9,8 +9,9 @@ using namespace std::chrono_literals;
 
 const Time noon{std::chrono::hours{24 * 365 * 56} + 12h};
 
-protocol::Sample sample(double load) {
+protocol::Sample sample(double load, std::int64_t uptime_ns = 1) {
   protocol::Sample made;
+  made.when.uptime_ns = uptime_ns;
   made.cpu.load_1 = load;
   return made;
 }
@@ -20,7 +21,7 @@ TEST(Live, KnowsNothingOfAHostThatNeverSpoke) { EXPECT_EQ(Live{}.host("brick"), 
 TEST(Live, KeepsTheNewestSampleAndTheOneBefore) {
   Live live;
   live.on_sample("brick", noon, sample(1));
-  live.on_sample("brick", noon + 5s, sample(2));
+  live.on_sample("brick", noon + 5s, sample(2, 2));
   const auto host = live.host("brick");
   EXPECT_EQ(host->sample->cpu.load_1, 2);
   EXPECT_EQ(host->previous->cpu.load_1, 1);
@@ -29,10 +30,17 @@ TEST(Live, KeepsTheNewestSampleAndTheOneBefore) {
 
 TEST(Live, ASampleFromThePastIsNotWhatIsTrueNow) {
   Live live;
-  live.on_sample("brick", noon, sample(1));
-  live.on_sample("brick", noon - 1h, sample(9));
+  live.on_sample("brick", noon, sample(1, 5));
+  live.on_sample("brick", noon - 1h, sample(9, 4));
   EXPECT_EQ(live.host("brick")->sample->cpu.load_1, 1);
   EXPECT_EQ(live.late_samples(), 1U);
+}
+
+TEST(Live, AClockThatIsSetBackDoesNotFreezeIt) {
+  Live live;
+  live.on_sample("brick", noon, sample(1, 5));
+  live.on_sample("brick", noon - 1h, sample(2, 6));
+  EXPECT_EQ(live.host("brick")->sample->cpu.load_1, 2);
 }
 
 TEST(Live, VersionsMoveWithWhatTheyStandFor) {

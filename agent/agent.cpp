@@ -110,7 +110,7 @@ asio::awaitable<void> Agent::gather_facts() {
     facts_.compose_version =
         co_await with_deadline(actions_.compose_version(), patience, "the compose tool");
   } catch (const Error&) {
-    // It is looked for again at the first action.
+    // Unknown until the agent starts again; actions look for the tool themselves.
   }
   try {
     const auto info = co_await engine_.version();

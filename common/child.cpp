@@ -9,6 +9,7 @@
 #include <boost/process/v2/start_dir.hpp>
 #include <boost/process/v2/stdio.hpp>
 #include <csignal>
+#include <optional>
 
 namespace portoser {
 namespace {
@@ -64,9 +65,16 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());
   // By descriptor: a pipe given by object is made anew for each stream.
   const int output = child_end.native_handle();
-  process::process child{executor, program, arguments,
-                         process::process_stdio{nullptr, output, output},
-                         process::process_start_dir{request.folder.empty() ? "." : request.folder}};
+  const process::process_start_dir folder{request.folder.empty() ? "." : request.folder};
+  std::optional<process::process> started;
+  try {
+    started.emplace(executor, program, arguments, process::process_stdio{nullptr, output, output},
+                    folder);
+  } catch (const boost::system::system_error& error) {
+    throw Error{Code::not_found,
+                "cannot run \"" + request.argv[0] + "\": " + error.code().message()};
+  }
+  auto& child = *started;
   child_end.close();
   try {
     co_await with_deadline(read_and_wait(child, pipe, result, request.output_limit), request.limit,

@@ -17,11 +17,11 @@ LoadedAgentSettings load_agent_settings(std::string_view usage,
             .env = "PORTOSER_AGENT_DATA",
             .help = "folder for the key, the identity, the spool and the journal"})
       .add(values.engine_socket,
-           {.key = "engine_socket",
+           {.key = "engine.socket",
             .env = "PORTOSER_ENGINE_SOCKET",
             .help = "unix socket of the container engine"})
       .add(values.action_program,
-           {.key = "action_program",
+           {.key = "action.program",
             .env = "PORTOSER_ACTION_PROGRAM",
             .help = "the program that runs actions; empty: beside the agent's own"})
       .add(values.log_level,

@@ -106,6 +106,13 @@ void DeploymentSocket::job_started(const storage::JobRecord& job) {
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};
   broadcast(FrameKind::other, dump(frame));
+  if (job.kind == "rebuild") {
+    Json rebuilding{{"type", "service_rebuilding"},
+                    {"service", job.service},
+                    {"job_id", job.id},
+                    {"timestamp", to_rfc3339(clock_.now())}};
+    broadcast(FrameKind::other, dump(rebuilding));
+  }
 }
 
 void DeploymentSocket::job_step(const storage::JobRecord& job) {

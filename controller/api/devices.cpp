@@ -35,6 +35,8 @@ struct DeviceRow : DeviceUse {
   std::string device_type = "host";
   std::string status;
   std::string approval_status = "approved";
+  std::optional<Time> approved_at;
+  std::optional<std::string> owner_user_id;
   fleet::DeviceResources resources;
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> labels;
@@ -62,6 +64,8 @@ BOOST_DESCRIBE_STRUCT(DeviceRow,
                        device_type,
                        status,
                        approval_status,
+                       approved_at,
+                       owner_user_id,
                        resources,
                        capabilities,
                        labels,
@@ -102,9 +106,11 @@ DeviceRow row_of(const fleet::Device& device) {
   row.device_id = device.id;
   row.name = device.name;
   row.hostname = device.name;
-  row.arch = device.facts.arch;
-  row.os = device.facts.os;
-  row.os_version = device.facts.os_version;
+  const auto or_unknown = [](const std::string& text) { return text.empty() ? "unknown" : text; };
+  row.arch = or_unknown(device.facts.arch);
+  row.os = or_unknown(device.facts.os);
+  row.os_version = or_unknown(device.facts.os_version);
+  row.approved_at = device.registered_at;
   row.ssh_user = device.facts.ssh_user;
   row.resources.cpu_cores = device.facts.cpu_cores;
   row.resources.cpu_threads = device.facts.cpu_threads;

@@ -83,6 +83,16 @@ Json lines_of(const std::vector<storage::JobLogLine>& lines) {
   return array;
 }
 
+/// The steps that the log tells of, in their order, with the moment of their first line.
+Json steps_of(const std::vector<storage::JobLogLine>& lines) {
+  Json steps = Json::array();
+  for (const auto& line : lines) {
+    if (line.step == jobs::own_step || (!steps.empty() && steps.back()["name"] == line.step)) continue;
+    steps.push_back({{"name", line.step}, {"started_at", to_rfc3339(line.time)}});
+  }
+  return steps;
+}
+
 constexpr std::int64_t page_limit = 1000;
 
 }  // namespace
@@ -134,6 +144,7 @@ asio::awaitable<http::Response> JobsApi::detail(http::Call<void> call) {
   const auto job = co_await on_executor(core_, jobs_.find(id));
   const auto lines = co_await on_executor(core_, jobs_.log(id, 0, page_limit));
   auto answer = to_json(view_of(job));
+  answer["steps"] = steps_of(lines);
   answer["log"] = lines_of(lines);
   co_return http::json_response(dump(answer));
 }

@@ -169,7 +169,7 @@ std::string MetricsApi::exposition() const {
   out.sample({}, static_cast<double>(wire.handshakes_refused));
 
   out.family("uptime_seconds", "gauge", "Time since the controller started");
-  out.sample({}, std::chrono::duration<double>(now - started_).count());
+  out.sample({}, std::chrono::duration<double>(clock_.uptime() - started_).count());
   out.family("portoser_build_info", "gauge", "Version of the controller");
   out.sample({{"version", version}}, 1);
   return out.take();

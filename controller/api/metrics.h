@@ -36,7 +36,7 @@ class MetricsApi {
         database_(database),
         requests_(requests),
         clock_(clock),
-        started_(clock.now()) {}
+        started_(clock.uptime()) {}
 
   void add_to(http::Router& router);
 
@@ -64,7 +64,7 @@ class MetricsApi {
   const storage::Database& database_;
   const RequestCounters& requests_;
   const Clock& clock_;
-  Time started_;
+  Uptime started_;
   std::mutex making_;
   std::atomic<std::shared_ptr<const Made>> made_;
 };

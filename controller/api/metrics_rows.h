@@ -32,6 +32,8 @@ struct ServiceMetricsRow {
   std::optional<std::int64_t> cpu_cores;
   std::optional<std::int64_t> memory_used;  ///< bytes
   std::optional<std::int64_t> memory_total;
+  std::optional<std::int64_t> disk_used;  ///< not measured
+  std::optional<std::int64_t> disk_total;
   double age_seconds = 0;
   bool stale = false;
 };
@@ -54,6 +56,8 @@ BOOST_DESCRIBE_STRUCT(ServiceMetricsRow,
                        cpu_cores,
                        memory_used,
                        memory_total,
+                       disk_used,
+                       disk_total,
                        age_seconds,
                        stale))
 

@@ -80,6 +80,7 @@ http::Response ServicesApi::detail(http::Call<void> call) {
         {"status", telemetry::machine_status(live ? live->liveness : fleet::Liveness::unknown)}};
   }
   answer["last_deployment"] = nullptr;
+  answer["health_detail"] = nullptr;
   // Clients of the old backend read the registry's keys at the top level.
   if (config.is_object()) {
     for (const auto& [key, value] : config.items()) {
@@ -90,23 +91,24 @@ http::Response ServicesApi::detail(http::Call<void> call) {
   return http::json_response(dump(answer));
 }
 
-asio::awaitable<http::Response> ServicesApi::start(http::Call<void> call) {
+asio::awaitable<http::Response> ServicesApi::start(http::Call<ActionRequest> call) {
   return act(deployment::Action::start, std::move(call));
 }
 
-asio::awaitable<http::Response> ServicesApi::stop(http::Call<void> call) {
+asio::awaitable<http::Response> ServicesApi::stop(http::Call<ActionRequest> call) {
   return act(deployment::Action::stop, std::move(call));
 }
 
-asio::awaitable<http::Response> ServicesApi::restart(http::Call<void> call) {
+asio::awaitable<http::Response> ServicesApi::restart(http::Call<ActionRequest> call) {
   return act(deployment::Action::restart, std::move(call));
 }
 
-asio::awaitable<http::Response> ServicesApi::rebuild(http::Call<void> call) {
+asio::awaitable<http::Response> ServicesApi::rebuild(http::Call<ActionRequest> call) {
   return act(deployment::Action::rebuild, std::move(call));
 }
 
-asio::awaitable<http::Response> ServicesApi::act(deployment::Action action, http::Call<void> call) {
+asio::awaitable<http::Response> ServicesApi::act(deployment::Action action,
+                                                 http::Call<ActionRequest> call) {
   const auto submitted = co_await on_executor(
       core_, actions_.begin(action, call.param("service"), call.user().name));
   ActionAnswer answer;

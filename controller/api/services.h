@@ -13,6 +13,10 @@ class Router;
 
 namespace portoser::api {
 
+/// Actions take no parameters yet; a body must be an object, null or absent all the same.
+struct ActionRequest {};
+BOOST_DESCRIBE_STRUCT(ActionRequest, (), ())
+
 class ServicesApi {
  public:
   /// `core`: the executor of fleet and jobs.
@@ -35,11 +39,12 @@ class ServicesApi {
  private:
   http::Response list(http::Call<void> call);
   http::Response detail(http::Call<void> call);
-  asio::awaitable<http::Response> start(http::Call<void> call);
-  asio::awaitable<http::Response> stop(http::Call<void> call);
-  asio::awaitable<http::Response> restart(http::Call<void> call);
-  asio::awaitable<http::Response> rebuild(http::Call<void> call);
-  asio::awaitable<http::Response> act(deployment::Action action, http::Call<void> call);
+  asio::awaitable<http::Response> start(http::Call<ActionRequest> call);
+  asio::awaitable<http::Response> stop(http::Call<ActionRequest> call);
+  asio::awaitable<http::Response> restart(http::Call<ActionRequest> call);
+  asio::awaitable<http::Response> rebuild(http::Call<ActionRequest> call);
+  asio::awaitable<http::Response> act(deployment::Action action,
+                                      http::Call<ActionRequest> call);
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;

@@ -13,7 +13,7 @@ void SystemApi::add_to(http::Router& router) {
   router.add(open("/ping", "Is the controller there?"), *this, &SystemApi::ping);
   router.add(open("/health", "State of the controller and of registry.yml"), *this,
              &SystemApi::health);
-  router.add(open("/api/health", "The same"), *this, &SystemApi::health);
+  router.add(open("/api/health", "The same in short"), *this, &SystemApi::api_health);
   router.add(open("/api/config", "What a UI must know before anybody signs in"), *this,
              &SystemApi::config);
 }
@@ -40,11 +40,14 @@ http::Response SystemApi::health(http::Call<void>) {
   Json findings = Json::array();
   for (const auto& finding : registry.findings) findings.push_back(to_json(finding));
   const bool is_ok = state->source == registry::Source::ok;
+  const auto warnings = registry.findings.size();
   Json answer{{"status", is_ok ? "healthy" : "degraded"},
               {"service", "portoser-controller"},
               {"version", version},
               {"timestamp", to_rfc3339(clock_.now())},
               {"registry_exists", state->source != registry::Source::missing},
+              {"background_workers", Json::object()},
+              {"config_status", {{"valid", is_ok}, {"warnings_count", warnings}}},
               {"registry",
                {{"source", enum_name(state->source)},
                 {"revision", registry.revision},
@@ -53,6 +56,19 @@ http::Response SystemApi::health(http::Call<void>) {
                 {"problem", std::move(registry_problem)},
                 {"findings", std::move(findings)}}},
               {"database", {{"queue_depth", database_.stats().queue_depth}}}};
+  return http::json_response(dump(answer));
+}
+
+http::Response SystemApi::api_health(http::Call<void>) {
+  const auto source = registry_.snapshot()->source;
+  const bool is_ok = source == registry::Source::ok;
+  const Json answer{{"status", is_ok ? "healthy" : "degraded"},
+                    {"service", "portoser-controller"},
+                    {"version", version},
+                    {"timestamp", to_rfc3339(clock_.now())},
+                    {"vault", "disabled"},
+                    {"keycloak", "disabled"},
+                    {"registry", source == registry::Source::missing ? "not_found" : "connected"}};
   return http::json_response(dump(answer));
 }
 

@@ -25,6 +25,7 @@ class SystemApi {
  private:
   http::Response ping(http::Call<void> call);
   http::Response health(http::Call<void> call);
+  http::Response api_health(http::Call<void> call);
   http::Response config(http::Call<void> call);
 
   const registry::RegistryWatch& registry_;

@@ -61,9 +61,15 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
   auto id = request.token_id;
   auto secret = std::string{};
   if (!request.registration_token.empty()) {
-    const auto token = protocol::decode_join_token(request.registration_token);
-    id = token.id;
-    secret = token.secret;
+    try {
+      auto token = protocol::decode_join_token(request.registration_token);
+      id = std::move(token.id);
+      secret = std::move(token.secret);
+    } catch (const Error& error) {
+      throw Error{Code::unauthenticated, error.message(), "body.registration_token"}
+          .reason("TOKEN_UNKNOWN")
+          .hint("take the whole token as `portoser-controller token create` printed it");
+    }
   }
   const auto known = co_await tokens_.find(id);
   if (!known) {

@@ -4,13 +4,6 @@
 #include <string_view>
 
 namespace portoser::jobs {
-namespace {
-
-/// The step under which lines of our own stand in the log.
-constexpr std::string_view own_step = "controller";
-
-}  // namespace
-
 Run::Run(storage::JobRecord record,
          storage::JobStore& store,
          fleet::Fleet& fleet,

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
@@ -12,6 +13,9 @@
 #include "controller/storage/job_store.h"
 
 namespace portoser::jobs {
+
+/// The step under which the controller's own lines stand in a log.
+inline constexpr std::string_view own_step = "controller";
 
 class Run {
  public:

@@ -12,8 +12,8 @@ status=0
 # check NAME PROGRAM
 check() {
   local said
-  sed "s|^ExecStart=/usr/bin/$1 |ExecStart=$2 |" "$3/$1.service" > "$copies/$1.service"
-  grep -q "^ExecStart=$2 " "$copies/$1.service" ||
+  sed "s|^ExecStart=/usr/bin/$1\$|ExecStart=$2|" "$3/$1.service" > "$copies/$1.service"
+  grep -qx "ExecStart=$2" "$copies/$1.service" ||
     { echo "$1.service does not start /usr/bin/$1" >&2; status=1; }
   # An unknown key is only a warning to systemd, so nothing at all may be said.
   said=$(systemd-analyze verify --man=no "$copies/$1.service" 2>&1) || status=1

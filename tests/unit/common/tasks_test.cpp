@@ -125,9 +125,16 @@ TEST(Child, KeepsNoMoreOutputThanAllowed) {
 }
 
 TEST(Child, ThatDoesNotExistIsNotFound) {
-  ChildRequest request;
-  request.argv = {"no-such-program-anywhere"};
-  EXPECT_THROW(run(run_child(std::move(request))), Error);
+  for (const auto* program : {"no-such-program-anywhere", "/no/such/program"}) {
+    ChildRequest request;
+    request.argv = {program};
+    try {
+      run(run_child(std::move(request)));
+      ADD_FAILURE() << program << " ran";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::not_found);
+    }
+  }
 }
 
 }  // namespace

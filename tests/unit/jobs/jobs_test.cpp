@@ -171,6 +171,7 @@ TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
   EXPECT_EQ(run(jobs_->wait(id)).state, "interrupted");
   storage::EventRecord late = fleet::to_record(result_of(id, true, 2));
   late.time = clock_.now();
+  late.machine = "brick";
   jobs_->late_result(late);
   step_until([&] { return state_of(id) == "succeeded"; });
 }

@@ -42,8 +42,8 @@ std::string without_prefix(std::string line) {
   return line;
 }
 
-/// What the tool says about its end: its last line that begins with "error", else one that speaks of
-/// a failure, else its last line.
+/// What the tool says about its end: its last line that begins with "error", else one that speaks
+/// of a failure, else its last line.
 std::string own_words(const Lines& lines) {
   std::string failure;
   std::string last;
@@ -67,8 +67,7 @@ std::string port_in(const std::string& line) {
     std::size_t end = at + 1;
     while (end < line.size() && is_digit(line[end])) ++end;
     const auto behind = std::string_view{line}.substr(end);
-    if (end > at + 1 &&
-        (behind.empty() || behind.front() == ' ' || behind.starts_with(": bind"))) {
+    if (end > at + 1 && (behind.empty() || behind.front() == ' ' || behind.starts_with(": bind"))) {
       return line.substr(at + 1, end - at - 1);
     }
   }
@@ -102,10 +101,10 @@ std::optional<Error> disk_full(const StepFailure& failure) {
   constexpr std::array<std::string_view, 2> parts{"no space left on device", "disk quota exceeded"};
   const auto line = line_with(failure.lines, parts);
   if (line.empty()) return std::nullopt;
-  return Error{Code::unavailable,
-               fmt::format("{}: no space is left on the disk ({})",
-                           what_failed(failure.step),
-                           without_prefix(line))}
+  return Error{
+      Code::unavailable,
+      fmt::format(
+          "{}: no space is left on the disk ({})", what_failed(failure.step), without_prefix(line))}
       .reason("ACTION_FAILED")
       .hint("docker system df shows what takes the space; docker image prune frees old images");
 }
@@ -130,22 +129,26 @@ std::optional<Error> port_taken(const Lines& lines) {
 }
 
 std::optional<Error> image_missing(const StepFailure& failure) {
-  constexpr std::array<std::string_view, 9> parts{"pull access denied",
-                                                  "manifest unknown",
-                                                  "no such image",
-                                                  "repository does not exist",
-                                                  "requested access to the resource is denied",
-                                                  "failed to resolve reference",
-                                                  "invalid reference format",
-                                                  "unauthorized: ",
-                                                  "manifest for "};
+  // The last two: no registry can be reached; it is asked under /v2/.
+  constexpr std::array<std::string_view, 11> parts{"pull access denied",
+                                                   "manifest unknown",
+                                                   "no such image",
+                                                   "repository does not exist",
+                                                   "requested access to the resource is denied",
+                                                   "failed to resolve reference",
+                                                   "invalid reference format",
+                                                   "unauthorized: ",
+                                                   "manifest for ",
+                                                   "get \"https://",
+                                                   "get \"http://"};
   auto line = line_with(failure.lines, parts);
   if (line.empty() && failure.step != "pull") return std::nullopt;
   if (line.empty()) line = own_words(failure.lines);
   return Error{Code::invalid, "the image could not be pulled: " + without_prefix(line)}
       .reason("IMAGE_MISSING")
-      .hint("check its name, and that this host reaches and may read the registry (docker login); "
-            "for an image that is only on this host set pull_policy: never");
+      .hint(
+          "check its name, and that this host reaches and may read the registry (docker login); "
+          "for an image that is only on this host set pull_policy: never");
 }
 
 std::optional<Error> file_invalid(const StepFailure& failure) {
@@ -183,10 +186,11 @@ Error explain_compose_failure(const StepFailure& failure) {
   if (auto error = port_taken(failure.lines)) return *error;
   if (auto error = file_invalid(failure)) return *error;
   if (auto error = image_missing(failure)) return *error;
-  auto message =
-      fmt::format("{} (exit {})", what_failed(failure.step), failure.exit_code);
+  auto message = fmt::format("{} (exit {})", what_failed(failure.step), failure.exit_code);
   if (const auto words = own_words(failure.lines); !words.empty()) message += ": " + words;
-  return Error{Code::internal, message}.reason("ACTION_FAILED").hint("its log has the whole output");
+  return Error{Code::internal, message}
+      .reason("ACTION_FAILED")
+      .hint("its log has the whole output");
 }
 
 }  // namespace portoser::agent::actions

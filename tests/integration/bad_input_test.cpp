@@ -80,14 +80,14 @@ TEST_F(BadInput, TokenThatWasUsedUpIsRefused) {
   std::filesystem::rename(*folder_ / "pebble", *folder_ / "pebble-first");
   const auto again = first.try_join(token);
   EXPECT_NE(again.exit_status, 0);
-  EXPECT_THAT(again.output, HasSubstr("TOKEN_USED_UP"));
+  EXPECT_THAT(again.output, HasSubstr("is used up"));
 }
 
 TEST_F(BadInput, NameThatIsTakenByAnotherKeyIsRefused) {
   const AgentProcess impostor{*folder_ / "impostor", "brick", "/nonexistent.sock"};
   const auto answer = impostor.try_join(controller_->create_token());
   EXPECT_NE(answer.exit_status, 0);
-  EXPECT_THAT(answer.output, HasSubstr("NAME_TAKEN"));
+  EXPECT_THAT(answer.output, HasSubstr("belongs to a device that joined before"));
 }
 
 TEST_F(BadInput, HostThatIsNotInTheRegistryIsRefusedWithTheLinesToAdd) {
@@ -142,7 +142,8 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
 }
 
 TEST_F(BadInput, ImageThatIsNotThereFailsThePlainWay) {
-  ComposeProject project{*folder_ / "noimage", {{.name = "web", .image = "portoser-test/absent"}}};
+  // A registry that cannot be: nothing listens on port 1 of loopback.
+  ComposeProject project{*folder_ / "noimage", {{.name = "web", .image = "127.0.0.1:1/portoser-test/absent"}}};
   place("noimage", project.file());
   expect_failure("/api/services/noimage/start", "IMAGE_MISSING");
 }

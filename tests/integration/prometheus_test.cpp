@@ -19,7 +19,10 @@ class Scrape : public testing::Test {
  protected:
   Scrape() : folder_("scrape"), controller_(folder_.path()) {
     load_images(PrivateEngine::shared());
-    const ComposeProject project{folder_ / "notes", {{.name = "web"}}};
+    // The folder's name is the project's: each test needs its own, or compose takes over the containers
+    // that the other left in the shared engine.
+    const ComposeProject project{folder_ / ("notes" + std::to_string(controller_.port())),
+                                 {{.name = "web"}}};
     controller_.write_registry("domain: attic.test\nhosts:\n  brick: {ip: 127.0.0.1}\n"
                                "services:\n  notes:\n    current_host: brick\n    docker_compose: " +
                                project.file().string() + "\n");

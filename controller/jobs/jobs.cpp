@@ -188,13 +188,15 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
   if (failure && run->cancelled() && failure->reason() == "COMMAND_UNKNOWN") {
     failure = Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
   }
-  finish(record, failure ? &*failure : nullptr, clock_.now());
-  if (failure) run->log(record.error_message);
-  // A job is over when its end is in the database.
+  if (failure) run->log(failure->message());
+  // A job is over when its end is in the database and its service is free: until then it is shown as
+  // running.
+  auto ended = record;
+  finish(ended, failure ? &*failure : nullptr, clock_.now());
   for (bool stored = false; !stored;) {
     try {
       co_await run->flush();
-      co_await store_.update(record);
+      co_await store_.update(ended);
       stored = true;
     } catch (const Error& error) {
       log::error("jobs", "the end of a job could not be stored",
@@ -202,6 +204,7 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
     }
     if (!stored) co_await pause(std::chrono::seconds{1});
   }
+  record = ended;
   log::info("jobs", "job finished",
             {{"job", record.id},
              {"kind", record.kind},

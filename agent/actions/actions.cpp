@@ -122,7 +122,9 @@ void Actions::cancel(const std::string& id) {
   if (found->second->process) found->second->process->cancel();
 }
 
-asio::awaitable<void> Actions::reconcile_restart_policies() { return policies_.reconcile(); }
+asio::awaitable<void> Actions::reconcile_restart_policies() {
+  return policies_.reconcile();
+}
 
 asio::awaitable<std::string> Actions::compose_version() {
   try {
@@ -133,9 +135,13 @@ asio::awaitable<std::string> Actions::compose_version() {
   }
 }
 
-void Actions::stop() { tasks_.stop(); }
+void Actions::stop() {
+  tasks_.stop();
+}
 
-asio::awaitable<void> Actions::join() { return tasks_.join(); }
+asio::awaitable<void> Actions::join() {
+  return tasks_.join();
+}
 
 /// A command that is not under way: new, or over long ago.
 asio::awaitable<void> Actions::take_on(RunPointer run) {
@@ -314,9 +320,10 @@ asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult re
   if (run->announced) {
     callbacks_.on_service_command_ended(run->id(), run->spec.service, result.succeeded);
   }
-  log::info("actions",
-            "command ended",
-            {{"id", result.command_id}, {"succeeded", result.succeeded}, {"reason", result.reason}});
+  log::info(
+      "actions",
+      "command ended",
+      {{"id", result.command_id}, {"succeeded", result.succeeded}, {"reason", result.reason}});
   run->result = result;
   callbacks_.on_result(result);
   run->planned = false;  // the next command for the project may come at once

@@ -1,7 +1,7 @@
-/// Commands: taken on once, carried out by a runner outside this process, reported. Owns the journal
-/// and what every command has in common: a repeat gets the first result or joins the one under way,
-/// the deadline, one at a time in a compose project, and the translation of errors. Lives on the
-/// agent's Asio thread; disk and YAML go to the pool.
+/// Commands: taken on once, carried out by a runner outside this process, reported. Owns the
+/// journal and what every command has in common: a repeat gets the first result or joins the one
+/// under way, the deadline, one at a time in a compose project, and the translation of errors.
+/// Lives on the agent's Asio thread; disk and YAML go to the pool.
 #pragma once
 
 #include "agent/actions/catalogue.h"
@@ -26,7 +26,7 @@ namespace portoser::agent::actions {
 struct ActionSettings {
   std::filesystem::path data_folder;  ///< the agent's; journal and policies lie in it
   std::string boot_id;
-  std::string runner;                 ///< path of portoser-action
+  std::string runner;  ///< path of portoser-action
   ComposeSettings compose;
   JournalLimits journal;
   /// What a cancelled step has between SIGTERM and SIGKILL.

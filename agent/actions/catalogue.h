@@ -1,5 +1,5 @@
-/// Every command that this agent knows, entered by its type. What is common to all of them (journal,
-/// deadline, one at a time, result) is in actions.h.
+/// Every command that this agent knows, entered by its type. What is common to all of them
+/// (journal, deadline, one at a time, result) is in actions.h.
 #pragma once
 
 #include "agent/actions/runner/files.h"

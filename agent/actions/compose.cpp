@@ -187,9 +187,8 @@ asio::awaitable<std::vector<engine::Container>> Compose::containers_of(
   };
   const auto identity = co_await on_pool(pool_, std::move(identify));
   auto containers = co_await engine_.containers();
-  std::erase_if(containers, [&](const auto& container) {
-    return !engine::belongs_to(container, identity);
-  });
+  std::erase_if(containers,
+                [&](const auto& container) { return !engine::belongs_to(container, identity); });
   co_return containers;
 }
 

@@ -1,4 +1,5 @@
-/// What the compose commands do, before and after the tool itself. Lives on the agent's Asio thread.
+/// What the compose commands do, before and after the tool itself. Lives on the agent's Asio
+/// thread.
 #pragma once
 
 #include "agent/actions/catalogue.h"
@@ -43,8 +44,8 @@ class Compose {
   asio::awaitable<runner::Spec> plan_rebuild(protocol::ComposeRebuild command);
   asio::awaitable<runner::Spec> plan_down(protocol::ComposeDown command);
 
-  /// Gives the restart policies back and looks whether the containers stay up: one that ends at once
-  /// is an `ActionError{CONTAINER_EXITED}`.
+  /// Gives the restart policies back and looks whether the containers stay up: one that ends at
+  /// once is an `ActionError{CONTAINER_EXITED}`.
   asio::awaitable<void> finish_up(protocol::ComposeUp command);
   asio::awaitable<void> finish_restart(protocol::ComposeRestart command);
   asio::awaitable<void> finish_rebuild(protocol::ComposeRebuild command);

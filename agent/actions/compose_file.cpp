@@ -2,9 +2,8 @@
 
 #include "common/file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <filesystem>
+#include <yaml-cpp/yaml.h>
 
 namespace portoser::agent::actions {
 namespace {

@@ -50,8 +50,9 @@ asio::awaitable<std::string> ask_version(std::vector<std::string> tool) {
 Error compose_missing(const std::string& what) {
   return Error{Code::unavailable, what}
       .reason("COMPOSE_MISSING")
-      .hint("install it: apt install docker-compose on Debian, or Docker's own package "
-            "docker-compose-plugin");
+      .hint(
+          "install it: apt install docker-compose on Debian, or Docker's own package "
+          "docker-compose-plugin");
 }
 
 asio::awaitable<ComposeTool> ComposeFinder::find() {
@@ -70,10 +71,10 @@ asio::awaitable<ComposeTool> ComposeFinder::find() {
     found_ = tool;
     co_return tool;
   }
-  throw compose_missing(
-      chosen_.empty() ? std::string{"this host has neither docker compose nor docker-compose"}
-                      : fmt::format("the compose tool of the settings does not answer: {}",
-                                    fmt::join(chosen_, " ")));
+  throw compose_missing(chosen_.empty()
+                            ? std::string{"this host has neither docker compose nor docker-compose"}
+                            : fmt::format("the compose tool of the settings does not answer: {}",
+                                          fmt::join(chosen_, " ")));
 }
 
 }  // namespace portoser::agent::actions

@@ -1,4 +1,5 @@
-/// What a compose step that failed means, read from what compose, the engine and buildkit say. Pure.
+/// What a compose step that failed means, read from what compose, the engine and buildkit say.
+/// Pure.
 #pragma once
 
 #include "agent/actions/catalogue.h"

@@ -5,9 +5,8 @@
 #include "common/ids.h"
 #include "common/log.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
+#include <fcntl.h>
 #include <fstream>
 
 namespace portoser::agent::actions {
@@ -42,11 +41,13 @@ auto read_entry(const fs::path& path, Parse parse) -> std::optional<decltype(par
     return parse(read_file(path));
   } catch (const Error& error) {
     if (error.code() == Code::not_found) return std::nullopt;
-    log::warn(
-        "actions", "journal entry cannot be read", {{"file", path.string()}, {"reason", error.what()}});
+    log::warn("actions",
+              "journal entry cannot be read",
+              {{"file", path.string()}, {"reason", error.what()}});
   } catch (const std::exception& error) {
-    log::warn(
-        "actions", "journal entry cannot be read", {{"file", path.string()}, {"reason", error.what()}});
+    log::warn("actions",
+              "journal entry cannot be read",
+              {{"file", path.string()}, {"reason", error.what()}});
   }
   return std::nullopt;
 }

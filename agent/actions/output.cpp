@@ -4,13 +4,13 @@
 #include "common/error.h"
 
 #include <boost/asio/redirect_error.hpp>
-#include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
 
 namespace portoser::agent::actions {

@@ -7,6 +7,7 @@
 #include "protocol/messages.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

@@ -1,5 +1,6 @@
-/// The restart policies that a stop of ours took away, so that a reboot does not undo it, kept until
-/// a start gives them back. Lives on the agent's Asio thread; the file is written on the pool.
+/// The restart policies that a stop of ours took away, so that a reboot does not undo it, kept
+/// until a start gives them back. Lives on the agent's Asio thread; the file is written on the
+/// pool.
 #pragma once
 
 #include "agent/actions/engine_control.h"

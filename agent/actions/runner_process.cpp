@@ -3,17 +3,17 @@
 #include "agent/actions/runner/files.h"
 #include "common/error.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
 
 namespace portoser::agent::actions {
 namespace {
@@ -25,8 +25,7 @@ Descriptor open_process(pid_t pid) {
 }
 
 Descriptor open_lock(const fs::path& folder, int flags) {
-  return Descriptor{
-      ::open((folder / runner::lock_file).c_str(), O_RDWR | O_CLOEXEC | flags, 0600)};
+  return Descriptor{::open((folder / runner::lock_file).c_str(), O_RDWR | O_CLOEXEC | flags, 0600)};
 }
 
 /// Takes the lock for a moment: whoever holds it is the runner.

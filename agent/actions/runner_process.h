@@ -7,10 +7,11 @@
 #include "common/tasks.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <sys/types.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 
 namespace portoser::agent::actions {
 

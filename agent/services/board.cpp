@@ -41,7 +41,7 @@ void settle_life(Life& life, const engine::Container& container) {
 
 /// How a judge's containers stood before a look.
 struct ServiceBoard::Before {
-  std::string service;    ///< empty: the container of `ids` alone
+  std::string service;                     ///< empty: the container of `ids` alone
   std::map<std::string, std::int64_t> up;  ///< id -> when it was started
 };
 
@@ -55,8 +55,8 @@ void ServiceBoard::assign(std::vector<protocol::AssignedService> services) {
     const auto before = services_.find(assigned.name);
     Service service;
     if (assigned.kind == "docker") {
-      service.identity = engine::identify_compose(
-          assigned.files, assigned.project, assigned.compose_service);
+      service.identity =
+          engine::identify_compose(assigned.files, assigned.project, assigned.compose_service);
     }
     if (before != services_.end()) {
       service.subject = before->second.subject;

@@ -8,10 +8,9 @@
 /// container and `refresh` it (`vanished` when it is gone), `engine_lost` when the stream ends.
 /// An engine that is told to stop ends its containers first, and says so in the same words as for a
 /// person's `docker stop`. So a stop by somebody else is held back until the engine has answered
-/// (`on_doubt`, `engine_answered`): that takes an engine that stays less than a millisecond, and one
-/// that goes never does it.
-/// The first look makes states and no events; what a later look finds changed becomes events as far
-/// as it can be told. Which change is which event: subject.h.
+/// (`on_doubt`, `engine_answered`): that takes an engine that stays less than a millisecond, and
+/// one that goes never does it. The first look makes states and no events; what a later look finds
+/// changed becomes events as far as it can be told. Which change is which event: subject.h.
 #pragma once
 
 #include "agent/engine/compose_labels.h"

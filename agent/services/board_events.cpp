@@ -87,8 +87,8 @@ void ServiceBoard::ended(Watched& watched,
   scene.when_us = when_us;
   scene.exit_code = exit_code;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    auto verdict = subject.ended(
-        crew, when_us, ending, life.killed, ending_text(exit_code, out_of_memory));
+    auto verdict =
+        subject.ended(crew, when_us, ending, life.killed, ending_text(exit_code, out_of_memory));
     emit(std::move(verdict), service, scene);
     if (subject.phase() == Phase::stopped) forgive_failures(service);
   });
@@ -160,8 +160,7 @@ void ServiceBoard::assign_container(Watched& watched) {
   const bool had_service = !watched.services.empty();
   watched.services.clear();
   for (const auto& [name, service] : services_) {
-    if (service.assigned.kind == "docker" &&
-        engine::belongs_to(watched.seen, service.identity)) {
+    if (service.assigned.kind == "docker" && engine::belongs_to(watched.seen, service.identity)) {
       watched.services.push_back(name);
     }
   }
@@ -229,8 +228,8 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
   if (first) callbacks_.on_doubt();
 }
 
-/// The engine went away behind them: its containers did not stop, it did. They count as up until the
-/// next look, which says what became of them.
+/// The engine went away behind them: its containers did not stop, it did. They count as up until
+/// the next look, which says what became of them.
 void ServiceBoard::forget_doubtful() {
   for (auto& [event, is_doubtful] : std::exchange(held_, {})) {
     if (!is_doubtful) {
@@ -240,9 +239,8 @@ void ServiceBoard::forget_doubtful() {
     const auto found = containers_.find(event.container_id);
     if (found == containers_.end()) continue;
     found->second.life.up = true;
-    for_each_subject(found->second, [](Subject& subject, Crew crew, const std::string&) {
-      subject.settle(crew);
-    });
+    for_each_subject(found->second,
+                     [](Subject& subject, Crew crew, const std::string&) { subject.settle(crew); });
   }
 }
 

@@ -20,7 +20,9 @@ bool restarts_after_success(const std::string& policy) {
 
 }  // namespace
 
-bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
+bool is_up(const std::string& state) {
+  return state == "running" || state == "paused";
+}
 
 bool explains_end(std::int64_t oom_us, std::int64_t exit_code, std::int64_t when_us) {
   if (oom_us == 0 || exit_code == 0) return false;

@@ -14,7 +14,7 @@ struct Count {
   int healthy = 0;
   int starting = 0;
   int unhealthy = 0;
-  std::string first_down;      ///< "notes-db is exited (exit 1)"
+  std::string first_down;       ///< "notes-db is exited (exit 1)"
   std::string first_unhealthy;  ///< name
 };
 
@@ -63,8 +63,8 @@ void judge_running(const Count& crew, protocol::ServiceState& state) {
   state.status = "running";
   if (crew.down > 0) {
     state.health = "unhealthy";
-    state.reason =
-        fmt::format("{} of {} containers are up: {}", crew.up, crew.up + crew.down, crew.first_down);
+    state.reason = fmt::format(
+        "{} of {} containers are up: {}", crew.up, crew.up + crew.down, crew.first_down);
   } else if (crew.paused > 0) {
     state.health = "unhealthy";
     state.reason = fmt::format("{} of {} containers are paused", crew.paused, crew.up);

@@ -1,8 +1,8 @@
 /// How a service stands, judged from its containers. Pure.
 #pragma once
 
-#include "agent/engine/container.h"
 #include "agent/engine/compose_labels.h"
+#include "agent/engine/container.h"
 #include "protocol/messages.h"
 
 #include <string>

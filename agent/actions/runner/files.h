@@ -31,13 +31,13 @@ struct Step {
 };
 
 struct Spec {
-  std::string service;              ///< for the agent
-  std::vector<std::string> locks;   ///< for the agent: what no other command may touch meanwhile
+  std::string service;             ///< for the agent
+  std::vector<std::string> locks;  ///< for the agent: what no other command may touch meanwhile
   std::vector<Step> steps;
   std::map<std::string, std::string> environment;
-  std::vector<std::string> unset;   ///< variables taken out of the environment
-  std::int64_t deadline_ns = 0;     ///< CLOCK_BOOTTIME; 0: none
-  std::int64_t grace_ms = 10'000;   ///< between SIGTERM and SIGKILL
+  std::vector<std::string> unset;  ///< variables taken out of the environment
+  std::int64_t deadline_ns = 0;    ///< CLOCK_BOOTTIME; 0: none
+  std::int64_t grace_ms = 10'000;  ///< between SIGTERM and SIGKILL
 };
 
 struct Outcome {
@@ -46,7 +46,7 @@ struct Outcome {
   std::string problem;         ///< why the step could not even be started; empty: it was
   bool cancelled = false;
   bool timed_out = false;
-  std::string boot_id;         ///< when it ended
+  std::string boot_id;  ///< when it ended
   std::int64_t uptime_ns = 0;
   std::int64_t wall_us = 0;
 };

@@ -8,16 +8,15 @@
 #include "agent/actions/runner/process_tree.h"
 #include "agent/actions/runner/run_steps.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <fcntl.h>
 #include <fstream>
+#include <signal.h>
 #include <sstream>
+#include <unistd.h>
 
 namespace {
 
@@ -69,9 +68,8 @@ bool write_durably(const std::string& folder, const std::string& name, const std
   const auto temporary = path + ".new";
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return false;
-  const bool whole =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(file) == 0;
+  const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                     ::fsync(file) == 0;
   ::close(file);
   if (!whole || ::rename(temporary.c_str(), path.c_str()) != 0) return false;
   const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

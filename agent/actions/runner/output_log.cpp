@@ -2,10 +2,9 @@
 
 #include "agent/actions/runner/files.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace portoser::agent::actions::runner {
 

@@ -1,16 +1,16 @@
 #include "agent/actions/runner/process_tree.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
 #include <set>
+#include <signal.h>
 #include <string>
+#include <unistd.h>
 #include <utility>
 
 namespace portoser::agent::actions::runner {
@@ -36,7 +36,9 @@ pid_t parent_of(const char* pid) {
 
 }  // namespace
 
-void become_reaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL); }
+void become_reaper() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+}
 
 std::vector<pid_t> descendants() {
   std::vector<std::pair<pid_t, pid_t>> all;

@@ -2,18 +2,18 @@
 
 #include "agent/actions/runner/process_tree.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
 
 namespace portoser::agent::actions::runner {
 namespace {
@@ -96,8 +96,7 @@ void StepRunner::run(const Step& step, Outcome& outcome) {
   read_output();
   ::close(output_);
   log_.end_step();
-  const int exit_code =
-      WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
+  const int exit_code = WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
   if (ending_ || (exit_code != 0 && !step.may_fail)) {
     outcome.failed_step = step.name;
     outcome.exit_code = exit_code;

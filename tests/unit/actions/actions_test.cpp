@@ -26,10 +26,10 @@ TEST_F(ActionsTest, TheToolRunsInTheFilesFolderAgainstOurEngine) {
   actions->handle(command<protocol::ComposeUp>(new_id()));
   await_result();
   ::unsetenv("COMPOSE_FILE");
-  EXPECT_THAT(lines(),
-              ElementsAre("in " + (folder / "notes").string(),
-                          "to unix:///no/such/docker.sock",
-                          "file none"));
+  EXPECT_THAT(
+      lines(),
+      ElementsAre(
+          "in " + (folder / "notes").string(), "to unix:///no/such/docker.sock", "file none"));
 }
 
 TEST_F(ActionsTest, ProgressIsNumberedWithinTheCommandAndNamesItsStep) {

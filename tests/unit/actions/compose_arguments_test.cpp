@@ -20,8 +20,12 @@ std::vector<std::string> lines(const std::vector<runner::Step>& steps) {
   return out;
 }
 
-ComposeTool one() { return ComposeTool{{"docker-compose"}, "1.29.2"}; }
-ComposeTool two() { return ComposeTool{{"docker", "compose"}, "2.24.5"}; }
+ComposeTool one() {
+  return ComposeTool{{"docker-compose"}, "1.29.2"};
+}
+ComposeTool two() {
+  return ComposeTool{{"docker", "compose"}, "2.24.5"};
+}
 
 ComposeCall call(const std::string& service = {}, const std::string& project = {}) {
   return ComposeCall{"/srv/notes/compose.yml", project, service};
@@ -43,9 +47,9 @@ TEST(ComposeArguments, Stop) {
 }
 
 TEST(ComposeArguments, RestartLeavesTheDependenciesOfAServiceAlone) {
-  EXPECT_THAT(
-      lines(restart_steps(one(), call("web"))),
-      ElementsAre("config: " + v1 + "config -q", "up: " + v1 + "up -d --force-recreate --no-deps web"));
+  EXPECT_THAT(lines(restart_steps(one(), call("web"))),
+              ElementsAre("config: " + v1 + "config -q",
+                          "up: " + v1 + "up -d --force-recreate --no-deps web"));
   EXPECT_THAT(lines(restart_steps(two(), call())),
               ElementsAre("config: " + v2 + "config -q", "up: " + v2 + "up -d --force-recreate"));
 }
@@ -61,9 +65,9 @@ TEST(ComposeArguments, RebuildMakesEverythingBeforeItRecreates) {
                             "pull: " + start + "pull db",
                             "up: " + start + "up -d --force-recreate"));
   }
-  EXPECT_THAT(
-      lines(rebuild_steps(one(), call("web"), {})),
-      ElementsAre("config: " + v1 + "config -q", "up: " + v1 + "up -d --force-recreate --no-deps web"));
+  EXPECT_THAT(lines(rebuild_steps(one(), call("web"), {})),
+              ElementsAre("config: " + v1 + "config -q",
+                          "up: " + v1 + "up -d --force-recreate --no-deps web"));
 }
 
 TEST(ComposeArguments, DownNeverTouchesVolumesAndOfAServiceNothingElse) {

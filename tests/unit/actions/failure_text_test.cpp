@@ -14,7 +14,9 @@ struct FailureCase {
   Code code = Code::internal;
   std::string part;  ///< of the message
 };
-void PrintTo(const FailureCase& one, std::ostream* out) { *out << one.name; }
+void PrintTo(const FailureCase& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class FailureText : public testing::TestWithParam<FailureCase> {};
 

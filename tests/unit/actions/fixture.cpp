@@ -2,14 +2,14 @@
 
 #include "common/ids.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
+#include <signal.h>
 #include <sstream>
+#include <unistd.h>
 
 namespace portoser::agent::actions {
 namespace {
@@ -146,7 +146,9 @@ protocol::ComposeTarget ActionsTest::target() const {
   return out;
 }
 
-std::string ActionsTest::make_id() { return make_ulid(SystemClock{}.now()); }
+std::string ActionsTest::make_id() {
+  return make_ulid(SystemClock{}.now());
+}
 
 engine::Container ActionsTest::container(const std::string& id) const {
   engine::Container out;
@@ -163,7 +165,9 @@ engine::Container ActionsTest::container(const std::string& id) const {
   return out;
 }
 
-std::vector<std::string> ActionsTest::calls() const { return lines_of(folder / "tool/calls"); }
+std::vector<std::string> ActionsTest::calls() const {
+  return lines_of(folder / "tool/calls");
+}
 
 std::vector<std::string> ActionsTest::lines() const {
   std::vector<std::string> out;

@@ -4,14 +4,14 @@
 #include "agent/actions/actions.h"
 #include "common/file.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
-#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -76,7 +76,8 @@ class ActionsTest : public testing::Test {
   std::unique_ptr<Actions> make_actions();
   void end(std::unique_ptr<Actions>& some);
 
-  /// What the fake tool does when its verb is this one: lines of sh, with the tool's folder in $dir.
+  /// What the fake tool does when its verb is this one: lines of sh, with the tool's folder in
+  /// $dir.
   void script(const std::string& verb, const std::string& lines) const;
   void write_compose_file(const std::string& text = "services: {web: {image: x}}\n") const;
   [[nodiscard]] protocol::ComposeTarget target() const;

@@ -1,9 +1,9 @@
 #include "agent/engine/compose_labels.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
+#include <unistd.h>
 
 namespace portoser::agent::engine {
 namespace {
@@ -14,7 +14,9 @@ struct LabelCase {
   std::string config_files;
   bool belongs = false;
 };
-void PrintTo(const LabelCase& one, std::ostream* out) { *out << one.name; }
+void PrintTo(const LabelCase& one, std::ostream* out) {
+  *out << one.name;
+}
 
 Container labelled(const std::string& working_dir, const std::string& config_files) {
   Container container;
@@ -26,7 +28,9 @@ Container labelled(const std::string& working_dir, const std::string& config_fil
   return container;
 }
 
-ComposeIdentity notes() { return identify_compose({"/no/such/notes/docker-compose.yml"}, "", ""); }
+ComposeIdentity notes() {
+  return identify_compose({"/no/such/notes/docker-compose.yml"}, "", "");
+}
 
 class Labels : public testing::TestWithParam<LabelCase> {};
 
@@ -43,10 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
         LabelCase{"Relative", "/no/such/notes", "docker-compose.yml", true},
         LabelCase{"TypedFromAbove", "/no/such/notes", "notes/docker-compose.yml", true},
         LabelCase{"TrailingSlash", "/no/such/notes/", "docker-compose.yml", true},
-        LabelCase{"Several",
-                  "/no/such/notes",
-                  "/other/base.yml,/no/such/notes/docker-compose.yml",
-                  true},
+        LabelCase{
+            "Several", "/no/such/notes", "/other/base.yml,/no/such/notes/docker-compose.yml", true},
         LabelCase{"NotNormal", "/no/such/notes", "/no/such/x/../notes/docker-compose.yml", true},
         LabelCase{"OtherFile", "/no/such/notes", "/no/such/notes/other.yml", false},
         LabelCase{"OtherFolder", "/no/such/wiki", "docker-compose.yml", false},
@@ -74,8 +76,8 @@ TEST(Membership, TheFirstCandidateThatExistsCountsUnderEachOfItsNames) {
   std::filesystem::create_directory(folder + "/real");
   std::filesystem::create_directory_symlink("real", folder + "/link");
   std::ofstream{folder + "/real/compose.yml"} << "services: {}\n";
-  const auto identity = identify_compose(
-      {folder + "/link/docker-compose.yml", folder + "/link/compose.yml"}, "", "");
+  const auto identity =
+      identify_compose({folder + "/link/docker-compose.yml", folder + "/link/compose.yml"}, "", "");
   EXPECT_EQ(identity.file, folder + "/link/compose.yml");
   EXPECT_TRUE(belongs_to(labelled(folder + "/link", "compose.yml"), identity));
   EXPECT_TRUE(belongs_to(labelled(folder + "/real", folder + "/real/compose.yml"), identity));

@@ -19,7 +19,9 @@ struct StatusCase {
   std::string health;
   std::string reason;
 };
-void PrintTo(const StatusCase& one, std::ostream* out) { *out << one.name; }
+void PrintTo(const StatusCase& one, std::ostream* out) {
+  *out << one.name;
+}
 
 protocol::ServiceState judge(const std::vector<One>& ones, const std::string& unwatched = {}) {
   std::vector<engine::Container> containers;
@@ -79,11 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "running",
                    "unhealthy",
                    "1 of 2 containers are up: c2 is exited (exit 0)"},
-        StatusCase{"Paused",
-                   {{"paused"}},
-                   "running",
-                   "unhealthy",
-                   "1 of 1 containers are paused"},
+        StatusCase{"Paused", {{"paused"}}, "running", "unhealthy", "1 of 1 containers are paused"},
         StatusCase{"AllDone", {{"exited", 0}}, "stopped", "unknown", ""},
         StatusCase{"Crashed",
                    {{"exited", 137, "no"}},

@@ -17,6 +17,10 @@ target_compile_options(portoser_warnings INTERFACE
 # Asio's coroutine frames trip a false positive of g++ 12 at -O2.
 target_compile_options(portoser_warnings INTERFACE -Wno-maybe-uninitialized)
 
+# At -O2 g++ 12 sees Asio's operator delete of a coroutine frame without the operator new that it inlined.
+# For rooms whose coroutines it complains about.
+set(PORTOSER_COROUTINE_OPTIONS -Wno-mismatched-new-delete)
+
 find_program(PORTOSER_MOLD mold)
 if(PORTOSER_MOLD)
   add_link_options(-fuse-ld=mold)

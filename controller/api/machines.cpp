@@ -61,10 +61,6 @@ BOOST_DESCRIBE_STRUCT(MachineRow,
                        kernel,
                        config_errors))
 
-std::optional<std::string> unless_empty(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional{text};
-}
-
 std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
   if (device == nullptr) return "no agent has joined from this host";
   if (device->cloned) return "a second machine uses this agent's key and is kept out";

@@ -4,13 +4,10 @@
 #include "controller/telemetry/service_view.h"
 
 namespace portoser::api {
-namespace {
 
 std::optional<std::string> unless_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional{text};
 }
-
-}  // namespace
 
 ServiceRow ServiceRows::row(const registry::Registry& registry,
                             const registry::Service& service) const {

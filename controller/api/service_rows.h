@@ -15,6 +15,9 @@
 
 namespace portoser::api {
 
+/// What the registry leaves empty is null in an answer.
+std::optional<std::string> unless_empty(const std::string& text);
+
 struct JobBrief {
   std::string id;
   std::string kind;

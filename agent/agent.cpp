@@ -1,14 +1,14 @@
 #include "agent/agent.h"
 
-#include <malloc.h>
-#include <systemd/sd-daemon.h>
-
-#include <boost/asio/signal_set.hpp>
-#include <filesystem>
-
 #include "agent/collect/facts.h"
 #include "common/log.h"
 #include "common/version.h"
+
+#include <boost/asio/signal_set.hpp>
+#include <systemd/sd-daemon.h>
+
+#include <filesystem>
+#include <malloc.h>
 
 namespace portoser::agent {
 namespace {
@@ -35,8 +35,8 @@ actions::ActionSettings action_settings(const identity::AgentSettings& settings,
   actions.boot_id = boot_id;
   actions.runner = settings.action_program.string();
   if (actions.runner.empty()) {
-    actions.runner = std::filesystem::read_symlink("/proc/self/exe").parent_path() /
-                     "portoser-action";
+    actions.runner =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "portoser-action";
   }
   actions.compose.engine_socket = settings.engine_socket.string();
   return actions;
@@ -60,7 +60,8 @@ Agent::Agent(identity::AgentSettings settings)
                     tasks_.spawn("state", send_state_soon());
                   },
               .on_doubt = [this] { follower_.ask(); }}),
-      follower_(engine_, board_, sampler_, tasks_, [this] { tasks_.spawn("policies", reconcile()); }),
+      follower_(
+          engine_, board_, sampler_, tasks_, [this] { tasks_.spawn("policies", reconcile()); }),
       actions_(context_.get_executor(),
                pool_,
                clock_,
@@ -88,7 +89,8 @@ asio::awaitable<void> Agent::run() {
   actions_.adopt();
   tasks_.spawn("engine", follower_.run());
   tasks_.spawn("samples", send_samples());
-  log::info("agent", "ready",
+  log::info("agent",
+            "ready",
             {{"version", version},
              {"host", identity_.name},
              {"controller", identity_.controller_endpoint}});
@@ -126,9 +128,13 @@ void Agent::connect() {
   settings.endpoint = identity_.controller_endpoint;
   settings.keys = identity_.keys;
   settings.controller_key = identity_.controller_key;
-  link_ = std::make_unique<link::Link>(std::move(settings), clock_, settings_.data,
-                                       context_.get_executor(), [this] { return hello(); },
-                                       link_handlers());
+  link_ = std::make_unique<link::Link>(
+      std::move(settings),
+      clock_,
+      settings_.data,
+      context_.get_executor(),
+      [this] { return hello(); },
+      link_handlers());
 }
 
 protocol::Hello Agent::hello() const {
@@ -149,7 +155,9 @@ link::LinkHandlers Agent::link_handlers() {
     log::info("agent", "connected", {{"controller_version", welcome.controller_version}});
     send_state();
   };
-  handlers.on_assign = [this](protocol::Assign assign) { board_.assign(std::move(assign.services)); };
+  handlers.on_assign = [this](protocol::Assign assign) {
+    board_.assign(std::move(assign.services));
+  };
   handlers.on_command = [this](protocol::Command command) { actions_.handle(std::move(command)); };
   handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel.id); };
   return handlers;
@@ -163,14 +171,14 @@ actions::ActionCallbacks Agent::action_callbacks() {
     send_state();
     link_->send_durable(std::move(result));
   };
-  callbacks.on_service_command_started = [this](const std::string& id, const std::string& service,
-                                                std::string_view command) {
-    board_.command_started(id, service, command);
-  };
-  callbacks.on_service_command_ended = [this](const std::string& id, const std::string& service,
-                                              bool succeeded) {
-    board_.command_ended(id, service, succeeded);
-  };
+  callbacks.on_service_command_started =
+      [this](const std::string& id, const std::string& service, std::string_view command) {
+        board_.command_started(id, service, command);
+      };
+  callbacks.on_service_command_ended =
+      [this](const std::string& id, const std::string& service, bool succeeded) {
+        board_.command_ended(id, service, succeeded);
+      };
   return callbacks;
 }
 
@@ -201,9 +209,13 @@ asio::awaitable<void> Agent::send_samples() {
   }
 }
 
-asio::awaitable<void> Agent::reconcile() { return actions_.reconcile_restart_policies(); }
+asio::awaitable<void> Agent::reconcile() {
+  return actions_.reconcile_restart_policies();
+}
 
-asio::awaitable<std::vector<engine::Container>> Agent::containers() { return engine_.containers(); }
+asio::awaitable<std::vector<engine::Container>> Agent::containers() {
+  return engine_.containers();
+}
 
 asio::awaitable<void> Agent::set_restart_policy(std::string id, std::string policy) {
   return engine_.set_restart_policy(std::move(id), std::move(policy));

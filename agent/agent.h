@@ -1,11 +1,6 @@
-/// The agent: builds its rooms and joins them. One Asio thread runs all of it but the link's thread and
-/// a pool of one for what blocks.
+/// The agent: builds its rooms and joins them. One Asio thread runs all of it but the link's thread
+/// and a pool of one for what blocks.
 #pragma once
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <memory>
-#include <string>
 
 #include "agent/actions/actions.h"
 #include "agent/collect/sampler.h"
@@ -18,12 +13,18 @@
 #include "common/clock.h"
 #include "common/tasks.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <memory>
+#include <string>
+
 namespace portoser::agent {
 
 class Agent : private actions::EngineControl {
  public:
-  /// A host that has not joined: `Error{invalid}` that says how. Another agent on the same data folder:
-  /// `Error{conflict}`.
+  /// A host that has not joined: `Error{invalid}` that says how. Another agent on the same data
+  /// folder: `Error{conflict}`.
   explicit Agent(identity::AgentSettings settings);
   ~Agent() override;
 

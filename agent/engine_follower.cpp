@@ -1,8 +1,8 @@
 #include "agent/engine_follower.h"
 
-#include <algorithm>
-
 #include "common/log.h"
+
+#include <algorithm>
 
 namespace portoser::agent {
 
@@ -39,9 +39,8 @@ asio::awaitable<void> EngineFollower::follow_once() {
     following_ = true;
     tasks_.spawn("look at containers", look());
   };
-  std::function<void(engine::ContainerEvent)> on_event = [this](const engine::ContainerEvent& event) {
-    take(event);
-  };
+  std::function<void(engine::ContainerEvent)> on_event =
+      [this](const engine::ContainerEvent& event) { take(event); };
   co_await client_.follow_events(0, std::move(connected), std::move(on_event));
 }
 
@@ -84,7 +83,9 @@ asio::awaitable<void> EngineFollower::inspect(std::string id) {
   }
 }
 
-void EngineFollower::ask() { tasks_.spawn("ask the engine", ask_until_answered()); }
+void EngineFollower::ask() {
+  tasks_.spawn("ask the engine", ask_until_answered());
+}
 
 asio::awaitable<void> EngineFollower::ask_until_answered() {
   constexpr std::chrono::milliseconds retry{100};

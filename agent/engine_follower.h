@@ -1,23 +1,23 @@
-/// Keeps the agent's picture of the engine true: follows its events, looks at everything when the stream
-/// begins, inspects what an event does not tell, and comes back when the engine does. On the agent's
-/// Asio thread.
+/// Keeps the agent's picture of the engine true: follows its events, looks at everything when the
+/// stream begins, inspects what an event does not tell, and comes back when the engine does. On the
+/// agent's Asio thread.
 #pragma once
-
-#include <functional>
-#include <map>
-#include <string>
 
 #include "agent/collect/sampler.h"
 #include "agent/engine/client.h"
 #include "agent/services/board.h"
 #include "common/tasks.h"
 
+#include <functional>
+#include <map>
+#include <string>
+
 namespace portoser::agent {
 
 class EngineFollower {
  public:
-  /// The references must outlive `run`. `on_first_answer` is called once, when the engine is there for
-  /// the first time.
+  /// The references must outlive `run`. `on_first_answer` is called once, when the engine is there
+  /// for the first time.
   EngineFollower(engine::Client& client,
                  services::ServiceBoard& board,
                  collect::Sampler& sampler,

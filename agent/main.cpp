@@ -1,23 +1,24 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <filesystem>
-#include <string>
-#include <vector>
-
 #include "agent/agent.h"
 #include "agent/identity/settings.h"
 #include "common/error.h"
 #include "common/program.h"
 #include "common/version.h"
 
+#include <fmt/format.h>
+
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
 namespace {
 
-/// Joining is a program of its own beside this one, so that the daemon loads no TLS and no HTTP client.
+/// Joining is a program of its own beside this one, so that the daemon loads no TLS and no HTTP
+/// client.
 int run_join(char** argv) {
-  const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() /
-                       "portoser-agent-join";
+  const auto program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "portoser-agent-join";
   ::execv(program.c_str(), argv);
   throw portoser::Error{portoser::Code::internal,
                         fmt::format("cannot run {}: {}", program.string(), std::strerror(errno))};
@@ -34,7 +35,8 @@ int main(int argc, char** argv) {
       return 0;
     }
     const auto settings = portoser::agent::identity::load_agent_settings(
-        "Runs the agent of this host. Before the first start: portoser-agent join TOKEN.", arguments);
+        "Runs the agent of this host. Before the first start: portoser-agent join TOKEN.",
+        arguments);
     if (!settings.command_line.words.empty()) {
       throw portoser::Error{
           portoser::Code::invalid,

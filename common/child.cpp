@@ -8,6 +8,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/start_dir.hpp>
 #include <boost/process/v2/stdio.hpp>
+
 #include <csignal>
 #include <optional>
 
@@ -68,8 +69,8 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   const process::process_start_dir folder{request.folder.empty() ? "." : request.folder};
   std::optional<process::process> started;
   try {
-    started.emplace(executor, program, arguments, process::process_stdio{nullptr, output, output},
-                    folder);
+    started.emplace(
+        executor, program, arguments, process::process_stdio{nullptr, output, output}, folder);
   } catch (const boost::system::system_error& error) {
     throw Error{Code::not_found,
                 "cannot run \"" + request.argv[0] + "\": " + error.code().message()};
@@ -77,8 +78,8 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   auto& child = *started;
   child_end.close();
   try {
-    co_await with_deadline(read_and_wait(child, pipe, result, request.output_limit), request.limit,
-                           request.argv[0]);
+    co_await with_deadline(
+        read_and_wait(child, pipe, result, request.output_limit), request.limit, request.argv[0]);
   } catch (const Error& error) {
     if (error.code() != Code::deadline) throw;
     result.timed_out = true;

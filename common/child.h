@@ -1,11 +1,11 @@
 /// Runs a program and waits for it without blocking the thread.
 #pragma once
 
+#include "common/tasks.h"
+
 #include <chrono>
 #include <string>
 #include <vector>
-
-#include "common/tasks.h"
 
 namespace portoser {
 
@@ -17,8 +17,8 @@ struct ChildRequest {
 };
 
 struct ChildResult {
-  int exit_code = 0;      ///< 128 + signal for a child that a signal ended
-  std::string output;     ///< stdout and stderr, as they came
+  int exit_code = 0;       ///< 128 + signal for a child that a signal ended
+  std::string output;      ///< stdout and stderr, as they came
   bool timed_out = false;  ///< the limit passed; the child was killed
 };
 

@@ -22,9 +22,13 @@ std::string to_rfc3339(Time time) {
   const auto day = floor<days>(time);
   const year_month_day date{day};
   const hh_mm_ss clock{floor<milliseconds>(time - day)};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                     static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()),
+                     clock.hours().count(),
+                     clock.minutes().count(),
+                     clock.seconds().count(),
                      clock.subseconds().count());
 }
 
@@ -38,8 +42,15 @@ std::optional<Time> time_from_rfc3339(std::string_view text) {
   int minute = 0;
   int second = 0;
   int used = 0;
-  if (std::sscanf(copy.c_str(), "%4d-%2u-%2u%*1[T ]%2d:%2d:%2d%n", &year_number, &month_number,
-                  &day_number, &hour, &minute, &second, &used) != 6 ||
+  if (std::sscanf(copy.c_str(),
+                  "%4d-%2u-%2u%*1[T ]%2d:%2d:%2d%n",
+                  &year_number,
+                  &month_number,
+                  &day_number,
+                  &hour,
+                  &minute,
+                  &second,
+                  &used) != 6 ||
       used == 0) {
     return std::nullopt;
   }

@@ -55,7 +55,11 @@ std::string to_rfc3339(Time time);
 /// Anything else: nullopt.
 std::optional<Time> time_from_rfc3339(std::string_view text);
 
-inline std::int64_t to_unix_us(Time time) { return time.time_since_epoch().count(); }
-inline Time from_unix_us(std::int64_t us) { return Time{std::chrono::microseconds{us}}; }
+inline std::int64_t to_unix_us(Time time) {
+  return time.time_since_epoch().count();
+}
+inline Time from_unix_us(std::int64_t us) {
+  return Time{std::chrono::microseconds{us}};
+}
 
 }  // namespace portoser

@@ -1,10 +1,10 @@
 #include "common/crypto.h"
 
+#include "common/error.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include "common/error.h"
 
 namespace portoser {
 namespace {
@@ -27,8 +27,12 @@ std::string sha256(std::string_view data) {
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::string digest(32, '\0');
   unsigned length = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(data.data()), data.size(), as_unsigned(digest),
+  if (HMAC(EVP_sha256(),
+           key.data(),
+           static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(data.data()),
+           data.size(),
+           as_unsigned(digest),
            &length) == nullptr) {
     throw Error{Code::internal, "OpenSSL could not compute an HMAC"};
   }

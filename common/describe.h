@@ -4,6 +4,7 @@
 
 #include <boost/describe.hpp>
 #include <boost/mp11.hpp>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -25,8 +26,9 @@ template <class T>
 concept DescribedEnum = boost::describe::has_describe_enumerators<T>::value;
 
 template <Described T>
-using members_of = boost::describe::describe_members<T, boost::describe::mod_public |
-                                                            boost::describe::mod_inherited>;
+using members_of =
+    boost::describe::describe_members<T,
+                                      boost::describe::mod_public | boost::describe::mod_inherited>;
 
 /// Calls `visit(name, pointer to member)` for each member in its order of declaration.
 template <Described T, class Visit>

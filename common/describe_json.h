@@ -1,14 +1,15 @@
 /// JSON of described structs. Include it in sources only: nlohmann's header is heavy.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <nlohmann/json.hpp>
-#include <string>
-
 #include "common/clock.h"
 #include "common/describe.h"
 #include "common/error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
 
 namespace portoser {
 
@@ -39,7 +40,8 @@ Json to_json(const T& value) {
     return enum_name(value);
   } else if constexpr (Described<T>) {
     Json object = Json::object();
-    for_each_member<T>([&](const char* name, auto pointer) { object[name] = to_json(value.*pointer); });
+    for_each_member<T>(
+        [&](const char* name, auto pointer) { object[name] = to_json(value.*pointer); });
     return object;
   } else {
     return value;
@@ -82,8 +84,8 @@ void from_json(const Json& json, T& out, const std::string& where) {
     const bool fits =
         json.is_number_unsigned()
             ? json.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<T>::max())
-            : (std::is_signed_v<T> &&
-               json.get<std::int64_t>() >= static_cast<std::int64_t>(std::numeric_limits<T>::min()));
+            : (std::is_signed_v<T> && json.get<std::int64_t>() >=
+                                          static_cast<std::int64_t>(std::numeric_limits<T>::min()));
     if (!fits) {
       throw Error{Code::invalid,
                   "\"" + where + "\" must be a whole number from " +

@@ -1,13 +1,14 @@
 /// msgpack of described structs: a map from member name to value. Include it in sources only.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <msgpack.hpp>
-#include <string>
-
 #include "common/describe.h"
 #include "common/error.h"
+
+#include <msgpack.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
 
 namespace portoser {
 
@@ -98,8 +99,9 @@ void unpack_described(const msgpack::object& in, T& out, const std::string& wher
     require(in.type == msgpack::type::BOOLEAN, "a boolean");
     out = in.via.boolean;
   } else if constexpr (std::is_integral_v<T>) {
-    require(in.type == msgpack::type::POSITIVE_INTEGER || in.type == msgpack::type::NEGATIVE_INTEGER,
-            "an integer");
+    require(
+        in.type == msgpack::type::POSITIVE_INTEGER || in.type == msgpack::type::NEGATIVE_INTEGER,
+        "an integer");
     if (in.type == msgpack::type::POSITIVE_INTEGER) {
       require(in.via.u64 <= static_cast<std::uint64_t>(std::numeric_limits<T>::max()), "in range");
       out = static_cast<T>(in.via.u64);

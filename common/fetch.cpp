@@ -1,10 +1,10 @@
 #include "common/fetch.h"
 
+#include "common/error.h"
+
 #include <curl/curl.h>
 
 #include <memory>
-
-#include "common/error.h"
 
 namespace portoser {
 namespace {

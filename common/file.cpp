@@ -1,16 +1,16 @@
 #include "common/file.h"
 
-#include <fcntl.h>
+#include "common/error.h"
+#include "common/ids.h"
+
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
-
-#include "common/error.h"
-#include "common/ids.h"
 
 namespace portoser {
 namespace {
@@ -50,7 +50,9 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-int Descriptor::release() { return std::exchange(fd_, -1); }
+int Descriptor::release() {
+  return std::exchange(fd_, -1);
+}
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -73,13 +75,11 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   }
 }
 
-void write_file_atomic(const std::filesystem::path& path, std::string_view content,
-                       unsigned mode) {
+void write_file_atomic(const std::filesystem::path& path, std::string_view content, unsigned mode) {
   auto temporary = path;
   temporary += ".new-" + random_hex(4);
   {
-    const Descriptor file{
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
     if (!file.is_open()) throw failed("cannot create", temporary);
     try {
       write_all(file.get(), content, temporary);
@@ -112,7 +112,8 @@ FileLock::FileLock(const std::filesystem::path& path)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
   if (!file_.is_open()) throw failed("cannot open", path);
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    throw Error{Code::conflict, path.string() + " is locked: another process uses this folder",
+    throw Error{Code::conflict,
+                path.string() + " is locked: another process uses this folder",
                 path.string()};
   }
 }

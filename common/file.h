@@ -1,4 +1,5 @@
-/// Files as the project needs them: read with a bound, replaced whole, locked. Blocking; any thread.
+/// Files as the project needs them: read with a bound, replaced whole, locked. Blocking; any
+/// thread.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +14,12 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit = 16U
 
 /// Replaces the file so that a reader, or a machine that loses power, sees the old or the new one:
 /// a temporary file beside it, fsync, rename, fsync of the folder.
-void write_file_atomic(const std::filesystem::path& path, std::string_view content,
+void write_file_atomic(const std::filesystem::path& path,
+                       std::string_view content,
                        unsigned mode = 0644);
 
-/// Creates the folder and its parents; `mode` is for the last one. An existing folder is left alone.
+/// Creates the folder and its parents; `mode` is for the last one. An existing folder is left
+/// alone.
 void make_folder(const std::filesystem::path& path, unsigned mode = 0755);
 
 /// A descriptor that closes itself.

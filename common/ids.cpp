@@ -1,11 +1,11 @@
 #include "common/ids.h"
 
+#include "common/error.h"
+
 #include <sys/random.h>
 
 #include <array>
 #include <cstdint>
-
-#include "common/error.h"
 
 namespace portoser {
 namespace {
@@ -14,7 +14,9 @@ constexpr std::string_view crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr std::string_view base64url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-std::uint8_t byte_of(char c) { return static_cast<std::uint8_t>(c); }
+std::uint8_t byte_of(char c) {
+  return static_cast<std::uint8_t>(c);
+}
 
 }  // namespace
 
@@ -56,7 +58,9 @@ std::string from_hex(std::string_view text) {
   return out;
 }
 
-std::string random_hex(std::size_t bytes) { return to_hex(random_bytes(bytes)); }
+std::string random_hex(std::size_t bytes) {
+  return to_hex(random_bytes(bytes));
+}
 
 std::string make_ulid(Time now) {
   std::array<std::uint8_t, 16> raw{};
@@ -116,7 +120,8 @@ std::string from_base64url(std::string_view text) {
   for (const char c : text) {
     const auto value = base64url.find(c);
     if (value == std::string_view::npos) {
-      throw Error{Code::invalid, "this is not base64url: it has a letter that does not belong there"};
+      throw Error{Code::invalid,
+                  "this is not base64url: it has a letter that does not belong there"};
     }
     bits = (bits << 6) | static_cast<std::uint32_t>(value);
     count += 6;

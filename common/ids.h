@@ -1,11 +1,11 @@
 /// Identifiers and randomness from the kernel. Any thread.
 #pragma once
 
+#include "common/clock.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include "common/clock.h"
 
 namespace portoser {
 

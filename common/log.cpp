@@ -1,5 +1,8 @@
 #include "common/log.h"
 
+#include "common/error.h"
+
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
@@ -8,9 +11,6 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
-
-#include "common/error.h"
 
 namespace portoser::log {
 namespace {
@@ -98,10 +98,10 @@ std::string as_text(std::string_view room, std::string_view message, Fields fiel
     line += field.name;
     line += '=';
     const bool quote =
-        !field.is_number && (field.value.empty() ||
-                             field.value.find_first_of(" \"=\n\t") != std::string::npos);
-    line += quote ? nlohmann::json(field.value).dump(
-                        -1, ' ', false, nlohmann::json::error_handler_t::replace)
+        !field.is_number &&
+        (field.value.empty() || field.value.find_first_of(" \"=\n\t") != std::string::npos);
+    line += quote ? nlohmann::json(field.value)
+                        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
                   : field.value;
   }
   return line;

@@ -21,8 +21,8 @@ struct Field {
   Field(std::string_view key, const std::string& text) : name(key), value(text) {}
   Field(std::string_view key, bool flag) : name(key), value(flag ? "true" : "false") {}
   template <class Number>
-    requires((std::integral<Number> || std::floating_point<Number>) && !std::same_as<Number, bool>)
-  Field(std::string_view key, Number number)
+  requires((std::integral<Number> || std::floating_point<Number>)&&!std::same_as<Number, bool>)
+      Field(std::string_view key, Number number)
       : name(key), value(std::to_string(number)), is_number(true) {}
 };
 

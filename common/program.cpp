@@ -1,11 +1,11 @@
 #include "common/program.h"
 
+#include "common/error.h"
+
 #include <fmt/format.h>
-#include <sysexits.h>
 
 #include <cstdio>
-
-#include "common/error.h"
+#include <sysexits.h>
 
 namespace portoser {
 namespace {
@@ -34,8 +34,11 @@ int run_program(std::string_view name, const std::function<int()>& body) {
   try {
     return body();
   } catch (const Error& error) {
-    fmt::print(stderr, "{}: {}{}{}\n", name,
-               error.where().empty() ? "" : error.where() + ": ", error.message(),
+    fmt::print(stderr,
+               "{}: {}{}{}\n",
+               name,
+               error.where().empty() ? "" : error.where() + ": ",
+               error.message(),
                error.hint().empty() ? "" : " (" + error.hint() + ")");
     for (const auto& detail : error.details()) {
       fmt::print(stderr, "  {}: {}\n", detail.where, detail.message);

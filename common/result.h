@@ -1,10 +1,10 @@
-/// For a failure that is an ordinary answer: parsing input, a command's outcome. Anything else throws
-/// `Error`.
+/// For a failure that is an ordinary answer: parsing input, a command's outcome. Anything else
+/// throws `Error`.
 #pragma once
 
-#include <tl/expected.hpp>
-
 #include "common/error.h"
+
+#include <tl/expected.hpp>
 
 namespace portoser {
 

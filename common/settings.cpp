@@ -1,15 +1,15 @@
 #include "common/settings.h"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <charconv>
-#include <cstdlib>
-
 #include "common/error.h"
 #include "common/file.h"
 #include "common/yaml.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 namespace portoser {
 namespace {
@@ -35,11 +35,23 @@ std::chrono::seconds to_seconds(const std::string& text) {
   std::int64_t unit = 1;
   auto digits = text;
   switch (text.back()) {
-    case 's': digits.pop_back(); break;
-    case 'm': unit = 60; digits.pop_back(); break;
-    case 'h': unit = 3600; digits.pop_back(); break;
-    case 'd': unit = 86400; digits.pop_back(); break;
-    default: break;
+    case 's':
+      digits.pop_back();
+      break;
+    case 'm':
+      unit = 60;
+      digits.pop_back();
+      break;
+    case 'h':
+      unit = 3600;
+      digits.pop_back();
+      break;
+    case 'd':
+      unit = 86400;
+      digits.pop_back();
+      break;
+    default:
+      break;
   }
   return std::chrono::seconds{to_number(digits) * unit};
 }
@@ -87,19 +99,22 @@ SettingTable& SettingTable::add_entry(SettingInfo info,
 
 SettingTable& SettingTable::add(std::string& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target = single(values); },
+      std::move(info),
+      [&](const auto& values) { target = single(values); },
       [&] { return target; });
 }
 
 SettingTable& SettingTable::add(bool& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target = to_bool(single(values)); },
+      std::move(info),
+      [&](const auto& values) { target = to_bool(single(values)); },
       [&] { return std::string{target ? "true" : "false"}; });
 }
 
 SettingTable& SettingTable::add(int& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target = static_cast<int>(to_number(single(values))); },
+      std::move(info),
+      [&](const auto& values) { target = static_cast<int>(to_number(single(values))); },
       [&] { return std::to_string(target); });
 }
 
@@ -113,13 +128,15 @@ SettingTable& SettingTable::add(std::uint16_t& target, SettingInfo info) {
 
 SettingTable& SettingTable::add(std::filesystem::path& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target = single(values); },
+      std::move(info),
+      [&](const auto& values) { target = single(values); },
       [&] { return target.string(); });
 }
 
 SettingTable& SettingTable::add(std::chrono::seconds& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target = to_seconds(single(values)); },
+      std::move(info),
+      [&](const auto& values) { target = to_seconds(single(values)); },
       [&] { return std::to_string(target.count()) + "s"; });
 }
 
@@ -139,17 +156,20 @@ SettingTable& SettingTable::add(std::vector<std::string>& target, SettingInfo in
 
 SettingTable& SettingTable::add(Secret& target, SettingInfo info) {
   return add_entry(
-      std::move(info), [&](const auto& values) { target.value = single(values); },
+      std::move(info),
+      [&](const auto& values) { target.value = single(values); },
       [&] { return std::string{target.value.empty() ? "" : "***"}; });
 }
 
-void SettingTable::assign(Entry& entry, const std::vector<std::string>& values, std::string source) {
+void SettingTable::assign(Entry& entry,
+                          const std::vector<std::string>& values,
+                          std::string source) {
   try {
     if (entry.info.check) entry.info.check(single(values));
     entry.set(values);
   } catch (const Error& error) {
-    throw Error{Code::invalid, fmt::format("{}: {}", entry.info.key, error.message()),
-                std::move(source)}
+    throw Error{
+        Code::invalid, fmt::format("{}: {}", entry.info.key, error.message()), std::move(source)}
         .hint(fmt::format("{}: {}", entry.info.key, entry.info.help));
   }
   entry.source = std::move(source);
@@ -188,8 +208,9 @@ CommandLine SettingTable::load(std::string_view usage,
   if (must_exist || std::filesystem::exists(path)) {
     result.file = path.string();
     for (const auto& line : read_flat_yaml(read_file(path), path.string())) {
-      const auto entry = std::find_if(entries_.begin(), entries_.end(),
-                                      [&](const Entry& one) { return one.info.key == line.key; });
+      const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) {
+        return one.info.key == line.key;
+      });
       const auto where = fmt::format("{}:{}:{}", path.string(), line.line, line.column);
       if (entry == entries_.end()) {
         std::vector<std::string> known;
@@ -223,8 +244,10 @@ std::string SettingTable::describe() const {
 std::string SettingTable::markdown() const {
   std::string out = "| setting | environment | default | meaning |\n|---|---|---|---|\n";
   for (const auto& entry : entries_) {
-    out += fmt::format("| `{}` | {} | `{}` | {} |\n", entry.info.key,
-                       entry.info.env.empty() ? "" : "`" + entry.info.env + "`", entry.standard,
+    out += fmt::format("| `{}` | {} | `{}` | {} |\n",
+                       entry.info.key,
+                       entry.info.env.empty() ? "" : "`" + entry.info.env + "`",
+                       entry.standard,
                        entry.info.help);
   }
   return out;

@@ -36,8 +36,8 @@ struct CommandLine {
   std::string file;                ///< the settings file that was read; empty: none was there
 };
 
-/// Binds settings to the variables that hold them. The variables must outlive the table. Used before
-/// threads start.
+/// Binds settings to the variables that hold them. The variables must outlive the table. Used
+/// before threads start.
 class SettingTable {
  public:
   SettingTable& add(std::string& target, SettingInfo info);
@@ -45,14 +45,16 @@ class SettingTable {
   SettingTable& add(int& target, SettingInfo info);
   SettingTable& add(std::uint16_t& target, SettingInfo info);
   SettingTable& add(std::filesystem::path& target, SettingInfo info);
-  SettingTable& add(std::chrono::seconds& target, SettingInfo info);  ///< "90", "90s", "5m", "2h", "7d"
-  SettingTable& add(std::vector<std::string>& target, SettingInfo info);  ///< a list, or comma-separated
+  SettingTable& add(std::chrono::seconds& target,
+                    SettingInfo info);  ///< "90", "90s", "5m", "2h", "7d"
+  SettingTable& add(std::vector<std::string>& target,
+                    SettingInfo info);  ///< a list, or comma-separated
   SettingTable& add(Secret& target, SettingInfo info);
 
   /// Fills every variable. `arguments` are those after the program's name (and a subcommand).
-  /// `default_file` is read when it exists, another one (`--config FILE`) must exist. `usage` is the
-  /// first line of `--help`, which prints and exits. An unknown key or option and a value that does
-  /// not fit are an `Error{invalid}` that says where and what would be right.
+  /// `default_file` is read when it exists, another one (`--config FILE`) must exist. `usage` is
+  /// the first line of `--help`, which prints and exits. An unknown key or option and a value that
+  /// does not fit are an `Error{invalid}` that says where and what would be right.
   CommandLine load(std::string_view usage,
                    const std::vector<std::string>& arguments,
                    const std::filesystem::path& default_file);

@@ -1,5 +1,7 @@
 #include "common/tasks.h"
 
+#include "common/log.h"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -8,10 +10,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/system/system_error.hpp>
+
 #include <list>
 #include <vector>
-
-#include "common/log.h"
 
 namespace portoser {
 
@@ -33,7 +34,8 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
     auto done = [self = shared_from_this(), task](const std::exception_ptr& failure) {
       self->ended(task, failure);
     };
-    asio::co_spawn(executor, std::move(work),
+    asio::co_spawn(executor,
+                   std::move(work),
                    asio::bind_cancellation_slot(task->cancel.slot(), std::move(done)));
   }
 

@@ -1,6 +1,8 @@
 /// Coroutines started, waited for, ended: the only way in which work begins in the background.
 #pragma once
 
+#include "common/error.h"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -10,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -19,8 +22,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include "common/error.h"
 
 namespace portoser {
 
@@ -92,8 +93,8 @@ asio::awaitable<std::invoke_result_t<Function>> as_awaitable(Function function) 
 
 }  // namespace detail
 
-/// The result of `work`, or `Error{deadline}` that names `what` when it is not there in time; then the
-/// work is cancelled.
+/// The result of `work`, or `Error{deadline}` that names `what` when it is not there in time; then
+/// the work is cancelled.
 template <class T>
 asio::awaitable<T> with_deadline(asio::awaitable<T> work,
                                  std::chrono::steady_clock::duration limit,
@@ -126,8 +127,8 @@ asio::awaitable<std::invoke_result_t<Function>> on_pool(asio::thread_pool& pool,
   co_return co_await asio::co_spawn(pool.get_executor(), std::move(call), detail::uncancellable());
 }
 
-/// Runs `work` on another executor (a room's strand) and resumes on the caller's. Not cancelled with the
-/// caller, for the same reason.
+/// Runs `work` on another executor (a room's strand) and resumes on the caller's. Not cancelled
+/// with the caller, for the same reason.
 template <class T>
 asio::awaitable<T> on_executor(asio::any_io_executor executor, asio::awaitable<T> work) {
   co_return co_await asio::co_spawn(std::move(executor), std::move(work), detail::uncancellable());

@@ -1,17 +1,18 @@
 #include "common/yaml.h"
 
+#include "common/error.h"
+
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include <set>
-
-#include "common/error.h"
+#include <yaml-cpp/yaml.h>
 
 namespace portoser {
 namespace {
 
 Error at(std::string_view file, const YAML::Mark& mark, std::string_view message) {
-  return Error{Code::invalid, fmt::format("{}", message),
+  return Error{Code::invalid,
+               fmt::format("{}", message),
                fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1)};
 }
 

@@ -1,5 +1,5 @@
-/// A thin reader for our own YAML files (controller.yml, agent.yml): nested maps of scalars and lists
-/// of scalars, flattened to dotted keys.
+/// A thin reader for our own YAML files (controller.yml, agent.yml): nested maps of scalars and
+/// lists of scalars, flattened to dotted keys.
 #pragma once
 
 #include <string>

@@ -5,7 +5,8 @@
 namespace portoser {
 
 void AuditLog::record(const http::AuditEntry& entry) {
-  log::info("audit", "request",
+  log::info("audit",
+            "request",
             {{"user", entry.user_name},
              {"method", http::to_string(entry.method)},
              {"path", entry.path},

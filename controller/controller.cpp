@@ -1,15 +1,5 @@
 #include "controller/controller.h"
 
-#include <systemd/sd-daemon.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/strand.hpp>
-#include <list>
-#include <optional>
-#include <thread>
-
 #include "common/file.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -33,13 +23,24 @@
 #include "controller/storage/database.h"
 #include "controller/telemetry/live.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/strand.hpp>
+#include <systemd/sd-daemon.h>
+
+#include <list>
+#include <optional>
+#include <thread>
+
 namespace portoser {
 namespace {
 
 using IoContext = asio::io_context;
 using WorkGuard = asio::executor_work_guard<IoContext::executor_type>;
 
-/// Contexts of one thread each, for connections: no lock and no strand between a request and its answer.
+/// Contexts of one thread each, for connections: no lock and no strand between a request and its
+/// answer.
 class ConnectionThreads {
  public:
   explicit ConnectionThreads(int count) {
@@ -81,7 +82,9 @@ struct StopAtEnd {
   ~StopAtEnd() { threads.stop(); }
 };
 
-http::ListenerSettings listener(const std::string& address, std::uint16_t port, std::string setting) {
+http::ListenerSettings listener(const std::string& address,
+                                std::uint16_t port,
+                                std::string setting) {
   http::ListenerSettings settings;
   settings.address = address;
   settings.port = port;
@@ -131,7 +134,8 @@ struct Rooms {
     live.add_listener(uptime_socket);
     live.add_listener(deployment_socket);
     live.add_listener(metrics_socket);
-    live.on_late_result_call([this](const storage::EventRecord& result) { jobs.late_result(result); });
+    live.on_late_result_call(
+        [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
@@ -172,7 +176,9 @@ struct Rooms {
   TaskGroup tasks;
 };
 
-asio::awaitable<void> start(Rooms& rooms, http::Server& server, const ControllerSettings& settings) {
+asio::awaitable<void> start(Rooms& rooms,
+                            http::Server& server,
+                            const ControllerSettings& settings) {
   co_await rooms.fleet.start();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
@@ -181,7 +187,8 @@ asio::awaitable<void> start(Rooms& rooms, http::Server& server, const Controller
   const auto web_port = server.listen(std::move(web), rooms.web);
   auto join = listener(settings.join_address, settings.join_port, "join.port (PORTOSER_JOIN_PORT)");
   const auto join_port = server.listen(std::move(join), rooms.joining);
-  log::info("controller", "ready",
+  log::info("controller",
+            "ready",
             {{"version", version},
              {"web", settings.http_address + ":" + std::to_string(web_port)},
              {"wire", rooms.fleet.wire_port()},
@@ -198,7 +205,9 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   co_await rooms.fleet.stop();
 }
 
-asio::awaitable<void> serve(Rooms& rooms, http::Server& server, const ControllerSettings& settings) {
+asio::awaitable<void> serve(Rooms& rooms,
+                            http::Server& server,
+                            const ControllerSettings& settings) {
   asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
   std::exception_ptr failure;
   try {
@@ -231,7 +240,8 @@ int Controller::run_until_signal() {
                       rooms.requests,
                       rooms.clock};
   std::exception_ptr failure;
-  asio::co_spawn(core_context, serve(rooms, server, settings_),
+  asio::co_spawn(core_context,
+                 serve(rooms, server, settings_),
                  [&failure](const std::exception_ptr& ended) { failure = ended; });
   core_context.run();
   if (failure) std::rethrow_exception(failure);

@@ -1,9 +1,9 @@
 #include "controller/controller_key.h"
 
-#include <sys/stat.h>
-
 #include "common/error.h"
 #include "common/file.h"
+
+#include <sys/stat.h>
 
 namespace portoser {
 

@@ -1,9 +1,9 @@
 /// The controller's CURVE key pair: made at the first start, kept in the data folder.
 #pragma once
 
-#include <filesystem>
-
 #include "protocol/curve.h"
+
+#include <filesystem>
 
 namespace portoser {
 

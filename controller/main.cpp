@@ -1,14 +1,14 @@
-#include <fmt/format.h>
-
-#include <string>
-#include <vector>
-
 #include "common/error.h"
 #include "common/program.h"
 #include "common/version.h"
 #include "controller/controller.h"
 #include "controller/settings.h"
 #include "controller/token_command.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
 
 int main(int argc, char** argv) {
   return portoser::run_program("portoser-controller", [&] {

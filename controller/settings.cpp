@@ -1,14 +1,14 @@
 #include "controller/settings.h"
 
+#include "common/error.h"
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 
 #include <array>
+#include <ifaddrs.h>
 #include <memory>
-
-#include "common/error.h"
 
 namespace portoser {
 namespace {
@@ -24,33 +24,38 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
   ControllerSettings settings;
   SettingTable table;
   table
-      .add(settings.http_address, {.key = "http.address",
-                                   .env = "BIND_HOST",
-                                   .help = "address of the web surface"})
+      .add(settings.http_address,
+           {.key = "http.address", .env = "BIND_HOST", .help = "address of the web surface"})
       .add(settings.http_port,
            {.key = "http.port", .env = "BACKEND_PORT", .help = "TCP port of the web surface"})
-      .add(settings.wire_address, {.key = "wire.address",
-                                   .env = "PORTOSER_WIRE_ADDRESS",
-                                   .help = "address that agents connect to"})
-      .add(settings.wire_port, {.key = "wire.port",
-                                .env = "PORTOSER_WIRE_PORT",
-                                .help = "TCP port that agents connect to"})
-      .add(settings.join_address, {.key = "join.address",
-                                   .env = "PORTOSER_JOIN_ADDRESS",
-                                   .help = "address that new hosts register at"})
-      .add(settings.join_port, {.key = "join.port",
-                                .env = "PORTOSER_JOIN_PORT",
-                                .help = "TCP port that new hosts register at"})
+      .add(settings.wire_address,
+           {.key = "wire.address",
+            .env = "PORTOSER_WIRE_ADDRESS",
+            .help = "address that agents connect to"})
+      .add(settings.wire_port,
+           {.key = "wire.port",
+            .env = "PORTOSER_WIRE_PORT",
+            .help = "TCP port that agents connect to"})
+      .add(settings.join_address,
+           {.key = "join.address",
+            .env = "PORTOSER_JOIN_ADDRESS",
+            .help = "address that new hosts register at"})
+      .add(settings.join_port,
+           {.key = "join.port",
+            .env = "PORTOSER_JOIN_PORT",
+            .help = "TCP port that new hosts register at"})
       .add(settings.advertise_address,
            {.key = "advertise.address",
             .env = "PORTOSER_ADVERTISE_ADDRESS",
             .help = "address of this machine as hosts reach it; empty: its first one"})
-      .add(settings.registry_path, {.key = "registry.path",
-                                    .env = "CADDY_REGISTRY_PATH",
-                                    .help = "registry.yml: hosts and services"})
-      .add(settings.data, {.key = "data",
-                           .env = "PORTOSER_DATA",
-                           .help = "folder of the database and of the controller's key"})
+      .add(settings.registry_path,
+           {.key = "registry.path",
+            .env = "CADDY_REGISTRY_PATH",
+            .help = "registry.yml: hosts and services"})
+      .add(settings.data,
+           {.key = "data",
+            .env = "PORTOSER_DATA",
+            .help = "folder of the database and of the controller's key"})
       .add(settings.allowed_origins,
            {.key = "http.allowed_origins",
             .env = "CORS_ALLOWED_ORIGINS",
@@ -59,24 +64,29 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
            {.key = "http.insecure_no_auth",
             .env = "PORTOSER_INSECURE_NO_AUTH",
             .help = "allow a web surface beyond loopback although nobody has to sign in"})
-      .add(settings.environment, {.key = "environment",
-                                  .env = "ENVIRONMENT",
-                                  .help = "production or development: development allows the UI's "
-                                          "own development servers as origins",
-                                  .check = one_of({"production", "development", "test"})})
-      .add(settings.threads, {.key = "http.threads",
-                              .env = "PORTOSER_HTTP_THREADS",
-                              .help = "threads that serve requests",
-                              .check = between(1, 64)})
-      .add(settings.log_level, {.key = "log.level",
-                                .env = "LOG_LEVEL",
-                                .help = "debug, info, warn or error",
-                                .check = one_of({"debug", "info", "warn", "warning", "error",
-                                                 "DEBUG", "INFO", "WARNING", "ERROR"})})
-      .add(settings.log_format, {.key = "log.format",
-                                 .env = "PORTOSER_LOG_FORMAT",
-                                 .help = "text or json",
-                                 .check = one_of({"text", "json"})});
+      .add(settings.environment,
+           {.key = "environment",
+            .env = "ENVIRONMENT",
+            .help = "production or development: development allows the UI's "
+                    "own development servers as origins",
+            .check = one_of({"production", "development", "test"})})
+      .add(settings.threads,
+           {.key = "http.threads",
+            .env = "PORTOSER_HTTP_THREADS",
+            .help = "threads that serve requests",
+            .check = between(1, 64)})
+      .add(
+          settings.log_level,
+          {.key = "log.level",
+           .env = "LOG_LEVEL",
+           .help = "debug, info, warn or error",
+           .check = one_of(
+               {"debug", "info", "warn", "warning", "error", "DEBUG", "INFO", "WARNING", "ERROR"})})
+      .add(settings.log_format,
+           {.key = "log.format",
+            .env = "PORTOSER_LOG_FORMAT",
+            .help = "text or json",
+            .check = one_of({"text", "json"})});
   const auto line = table.load(usage, arguments, "/etc/portoser/controller.yml");
   settings.check_config = line.check_config;
   settings.words = line.words;
@@ -87,8 +97,9 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
                 fmt::format("the web surface would listen on {}, and nobody has to sign in",
                             settings.http_address),
                 "http.address"}
-        .hint("use 127.0.0.1 behind a proxy that asks for a password, or set "
-              "http.insecure_no_auth (--http-insecure-no-auth true)");
+        .hint(
+            "use 127.0.0.1 behind a proxy that asks for a password, or set "
+            "http.insecure_no_auth (--http-insecure-no-auth true)");
   }
   if (settings.environment != "production") {
     for (const auto* origin :

@@ -1,13 +1,13 @@
 /// The settings of the controller, declared once. See docs/operations.md for what they mean.
 #pragma once
 
+#include "common/settings.h"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include "common/settings.h"
 
 namespace portoser {
 

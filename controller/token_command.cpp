@@ -1,7 +1,5 @@
 #include "controller/token_command.h"
 
-#include <fmt/format.h>
-
 #include "common/crypto.h"
 #include "common/error.h"
 #include "common/file.h"
@@ -11,11 +9,14 @@
 #include "controller/storage/token_store.h"
 #include "protocol/join.h"
 
+#include <fmt/format.h>
+
 namespace portoser {
 namespace {
 
 constexpr std::string_view usage =
-    "Join tokens: `token create` prints a token, `token list` shows them, `token revoke ID` ends one.";
+    "Join tokens: `token create` prints a token, `token list` shows them, `token revoke ID` ends "
+    "one.";
 
 /// What the token commands take beside the controller's own settings, taken out of `arguments`.
 struct TokenOptions {
@@ -44,8 +45,8 @@ std::chrono::hours hours_of(const std::string& text) {
   if (text.empty()) throw Error{Code::invalid, "a time such as 24h or 7d is needed", "--expires"};
   const auto unit = text.back();
   if (unit != 'h' && unit != 'd') {
-    throw Error{Code::invalid, fmt::format("\"{}\" is not a time such as 24h or 7d", text),
-                "--expires"};
+    throw Error{
+        Code::invalid, fmt::format("\"{}\" is not a time such as 24h or 7d", text), "--expires"};
   }
   const auto number = positive("--expires", text.substr(0, text.size() - 1));
   return std::chrono::hours{unit == 'd' ? number * 24 : number};
@@ -80,7 +81,8 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
 
 int create(const ControllerSettings& settings, const TokenOptions& options, const Clock& clock) {
   if (options.allow_key_change && options.host.empty()) {
-    throw Error{Code::invalid, "--replace-key needs --host: it lets that one host join with a new key",
+    throw Error{Code::invalid,
+                "--replace-key needs --host: it lets that one host join with a new key",
                 "--replace-key"};
   }
   storage::TokenFile tokens{settings.data / "portoser.db", clock};
@@ -116,12 +118,21 @@ std::string state_of(const storage::TokenRecord& token, Time now) {
 
 int list(const ControllerSettings& settings, const Clock& clock) {
   storage::TokenFile tokens{settings.data / "portoser.db", clock};
-  fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n", "ID", "STATE", "USES", "HOST", "EXPIRES",
+  fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n",
+             "ID",
+             "STATE",
+             "USES",
+             "HOST",
+             "EXPIRES",
              "DESCRIPTION");
   for (const auto& token : tokens.list()) {
-    fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n", token.id, state_of(token, clock.now()),
-               fmt::format("{}/{}", token.uses, token.max_uses), token.host.value_or("any"),
-               token.expires_at ? to_rfc3339(*token.expires_at) : "never", token.description);
+    fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n",
+               token.id,
+               state_of(token, clock.now()),
+               fmt::format("{}/{}", token.uses, token.max_uses),
+               token.host.value_or("any"),
+               token.expires_at ? to_rfc3339(*token.expires_at) : "never",
+               token.description);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-/// `portoser-controller token create|list|revoke`: join tokens from the command line, whether or not the
-/// controller runs.
+/// `portoser-controller token create|list|revoke`: join tokens from the command line, whether or
+/// not the controller runs.
 #pragma once
 
 #include <string>

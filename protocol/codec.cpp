@@ -7,7 +7,9 @@ namespace portoser::protocol {
 namespace {
 
 /// What one frame may make us allocate: depth and counts far above any real message.
-msgpack::unpack_limit limits() { return {65536, 65536, message_limit, message_limit, 0, 32}; }
+msgpack::unpack_limit limits() {
+  return {65536, 65536, message_limit, message_limit, 0, 32};
+}
 
 msgpack::object_handle parse(std::string_view bytes) {
   try {

@@ -2,13 +2,13 @@
 /// thread.
 #pragma once
 
+#include "protocol/commands.h"
+#include "protocol/messages.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include "protocol/commands.h"
-#include "protocol/messages.h"
 
 namespace portoser::protocol {
 

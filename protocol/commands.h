@@ -1,11 +1,11 @@
 /// Every command, declared once: its name and its arguments. What it does is in agent/actions.
 #pragma once
 
+#include "common/describe.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "common/describe.h"
 
 namespace portoser::protocol {
 

@@ -1,9 +1,9 @@
 #include "protocol/curve.h"
 
-#include <zmq.hpp>
-
 #include "common/error.h"
 #include "protocol/codec.h"
+
+#include <zmq.hpp>
 
 namespace portoser::protocol {
 namespace {

@@ -6,14 +6,14 @@
 /// what the receiver stores is its own time, computed from both (design: "Clocks").
 #pragma once
 
+#include "common/describe.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "common/describe.h"
 
 namespace portoser::protocol {
 
@@ -32,23 +32,36 @@ struct HostFacts {
   std::string os;          ///< "linux"
   std::string os_version;  ///< PRETTY_NAME of /etc/os-release
   std::string kernel;
-  std::string arch;        ///< as uname says: "x86_64", "aarch64"
+  std::string arch;  ///< as uname says: "x86_64", "aarch64"
   std::int64_t cpu_cores = 0;
   std::int64_t cpu_threads = 0;
   std::int64_t memory_bytes = 0;
-  std::int64_t disk_bytes = 0;     ///< size of the root file system
-  std::string engine_version;      ///< empty: no engine answers
+  std::int64_t disk_bytes = 0;  ///< size of the root file system
+  std::string engine_version;   ///< empty: no engine answers
   std::string engine_api_version;
-  std::string compose_version;     ///< empty: no compose tool was found
-  std::string ssh_user;            ///< the user that the registration names; may be empty
+  std::string compose_version;  ///< empty: no compose tool was found
+  std::string ssh_user;         ///< the user that the registration names; may be empty
   std::vector<std::string> addresses;
   bool has_systemd = false;
   bool operator==(const HostFacts&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(HostFacts, (),
-                      (hostname, os, os_version, kernel, arch, cpu_cores, cpu_threads, memory_bytes,
-                       disk_bytes, engine_version, engine_api_version, compose_version, ssh_user,
-                       addresses, has_systemd))
+BOOST_DESCRIBE_STRUCT(HostFacts,
+                      (),
+                      (hostname,
+                       os,
+                       os_version,
+                       kernel,
+                       arch,
+                       cpu_cores,
+                       cpu_threads,
+                       memory_bytes,
+                       disk_bytes,
+                       engine_version,
+                       engine_api_version,
+                       compose_version,
+                       ssh_user,
+                       addresses,
+                       has_systemd))
 
 /// First message of a connection.
 struct Hello {
@@ -56,39 +69,45 @@ struct Hello {
   std::string agent_version;
   std::int64_t protocol_low = 0;  ///< oldest protocol version that this agent speaks
   std::int64_t protocol_high = 0;
-  std::string spool_epoch;        ///< random; a new one means that the sequence began anew
+  std::string spool_epoch;         ///< random; a new one means that the sequence began anew
   std::int64_t last_sequence = 0;  ///< newest durable message that was ever written
   Moment now;
   HostFacts facts;
   bool operator==(const Hello&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Hello, (),
-                      (agent_version, protocol_low, protocol_high, spool_epoch, last_sequence, now,
-                       facts))
+BOOST_DESCRIBE_STRUCT(
+    Hello, (), (agent_version, protocol_low, protocol_high, spool_epoch, last_sequence, now, facts))
 
 struct Welcome {
   static constexpr std::string_view type = "welcome";
   std::string controller_version;
   std::string device_id;
-  std::string name;                  ///< the host's name in registry.yml
-  std::int64_t acked_sequence = 0;   ///< of the agent's epoch: what need not be sent again
+  std::string name;                 ///< the host's name in registry.yml
+  std::int64_t acked_sequence = 0;  ///< of the agent's epoch: what need not be sent again
   std::int64_t sample_interval_ms = 5000;
   /// The newest sample that the controller has of this boot; later ones are sent again.
   std::string sample_boot_id;
   std::int64_t sample_uptime_ns = 0;
   bool operator==(const Welcome&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Welcome, (),
-                      (controller_version, device_id, name, acked_sequence, sample_interval_ms,
-                       sample_boot_id, sample_uptime_ns))
+BOOST_DESCRIBE_STRUCT(Welcome,
+                      (),
+                      (controller_version,
+                       device_id,
+                       name,
+                       acked_sequence,
+                       sample_interval_ms,
+                       sample_boot_id,
+                       sample_uptime_ns))
 
 /// A service that runs on this host, as far as the agent needs it.
 struct AssignedService {
   std::string name;
-  std::string kind;                ///< "docker", "native" or "local"
-  std::vector<std::string> files;  ///< candidates for the compose file; the first that exists counts
-  std::string project;             ///< `-p`; empty: compose's own choice
-  std::string compose_service;     ///< key in the compose file; empty: the whole project
+  std::string kind;  ///< "docker", "native" or "local"
+  std::vector<std::string>
+      files;                    ///< candidates for the compose file; the first that exists counts
+  std::string project;          ///< `-p`; empty: compose's own choice
+  std::string compose_service;  ///< key in the compose file; empty: the whole project
   bool operator==(const AssignedService&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(AssignedService, (), (name, kind, files, project, compose_service))
@@ -106,11 +125,11 @@ struct Container {
   std::string id;  ///< full, 64 hexadecimal digits
   std::string name;
   std::string image;
-  std::string state;       ///< the engine's word: running, exited, created, restarting, paused, dead
-  std::string health;      ///< healthy, unhealthy, starting; empty: no check is defined
+  std::string state;   ///< the engine's word: running, exited, created, restarting, paused, dead
+  std::string health;  ///< healthy, unhealthy, starting; empty: no check is defined
   std::int64_t exit_code = 0;
   bool oom_killed = false;
-  std::string restart_policy;  ///< no, always, unless-stopped, on-failure
+  std::string restart_policy;    ///< no, always, unless-stopped, on-failure
   std::int64_t started_us = 0;   ///< wall clock; 0: never
   std::int64_t finished_us = 0;  ///< wall clock; 0: never
   std::string project;           ///< label com.docker.compose.project
@@ -120,9 +139,22 @@ struct Container {
   bool one_off = false;          ///< label com.docker.compose.oneoff
   bool operator==(const Container&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Container, (),
-                      (id, name, image, state, health, exit_code, oom_killed, restart_policy,
-                       started_us, finished_us, project, compose_service, working_dir, config_files,
+BOOST_DESCRIBE_STRUCT(Container,
+                      (),
+                      (id,
+                       name,
+                       image,
+                       state,
+                       health,
+                       exit_code,
+                       oom_killed,
+                       restart_policy,
+                       started_us,
+                       finished_us,
+                       project,
+                       compose_service,
+                       working_dir,
+                       config_files,
                        one_off))
 
 /// How one assigned service stands, as its own host judges it.
@@ -148,8 +180,8 @@ struct State {
   std::vector<ServiceState> services;
   bool operator==(const State&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(State, (),
-                      (when, engine_available, engine_problem, engine_version, containers, services))
+BOOST_DESCRIBE_STRUCT(
+    State, (), (when, engine_available, engine_problem, engine_version, containers, services))
 
 struct CpuSample {
   std::optional<double> percent;  ///< of the whole machine, since the sample before; 0 to 100
@@ -168,7 +200,8 @@ struct MemorySample {
   std::int64_t swap_used_bytes = 0;
   bool operator==(const MemorySample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(MemorySample, (),
+BOOST_DESCRIBE_STRUCT(MemorySample,
+                      (),
                       (total_bytes, available_bytes, swap_total_bytes, swap_used_bytes))
 
 struct DiskSample {
@@ -182,9 +215,16 @@ struct DiskSample {
   std::optional<double> write_bytes_per_second;
   bool operator==(const DiskSample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DiskSample, (),
-                      (mount, device, file_system, total_bytes, used_bytes, available_bytes,
-                       read_bytes_per_second, write_bytes_per_second))
+BOOST_DESCRIBE_STRUCT(DiskSample,
+                      (),
+                      (mount,
+                       device,
+                       file_system,
+                       total_bytes,
+                       used_bytes,
+                       available_bytes,
+                       read_bytes_per_second,
+                       write_bytes_per_second))
 
 struct NetworkSample {
   std::string interface;
@@ -194,24 +234,34 @@ struct NetworkSample {
   std::optional<double> transmit_bytes_per_second;
   bool operator==(const NetworkSample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(NetworkSample, (),
-                      (interface, receive_bytes, transmit_bytes, receive_bytes_per_second,
-                       transmit_bytes_per_second))
+BOOST_DESCRIBE_STRUCT(
+    NetworkSample,
+    (),
+    (interface, receive_bytes, transmit_bytes, receive_bytes_per_second, transmit_bytes_per_second))
 
 struct ContainerSample {
   std::string id;
   std::optional<double> cpu_percent;  ///< of the whole machine, since the sample before
-  std::optional<std::int64_t> memory_bytes;  ///< as `docker stats` counts: without inactive page cache
+  std::optional<std::int64_t>
+      memory_bytes;  ///< as `docker stats` counts: without inactive page cache
   std::optional<std::int64_t> memory_limit_bytes;  ///< empty: none is set
-  std::optional<std::int64_t> receive_bytes;   ///< all interfaces of its own network, since its start
+  std::optional<std::int64_t>
+      receive_bytes;  ///< all interfaces of its own network, since its start
   std::optional<std::int64_t> transmit_bytes;
   std::optional<std::int64_t> block_read_bytes;
   std::optional<std::int64_t> block_write_bytes;
   bool operator==(const ContainerSample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ContainerSample, (),
-                      (id, cpu_percent, memory_bytes, memory_limit_bytes, receive_bytes,
-                       transmit_bytes, block_read_bytes, block_write_bytes))
+BOOST_DESCRIBE_STRUCT(ContainerSample,
+                      (),
+                      (id,
+                       cpu_percent,
+                       memory_bytes,
+                       memory_limit_bytes,
+                       receive_bytes,
+                       transmit_bytes,
+                       block_read_bytes,
+                       block_write_bytes))
 
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {
@@ -233,7 +283,8 @@ struct Sample {
   std::vector<CollectProblem> problems;
   bool operator==(const Sample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Sample, (),
+BOOST_DESCRIBE_STRUCT(Sample,
+                      (),
                       (when, boot_time_us, cpu, memory, disks, networks, containers, problems))
 
 /// Something that happened to a service or a container. Durable: kept until it is acknowledged.
@@ -246,14 +297,23 @@ struct Event {
   std::string service;     ///< empty for scope "container"
   std::string container;   ///< name
   std::string container_id;
-  std::string details;     ///< "exit 137", for people
+  std::string details;  ///< "exit 137", for people
   std::optional<std::int64_t> exit_code;
   std::string command_id;  ///< the command of ours that caused it; empty: somebody else
   bool operator==(const Event&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Event, (),
-                      (sequence, when, scope, event_type, service, container, container_id, details,
-                       exit_code, command_id))
+BOOST_DESCRIBE_STRUCT(Event,
+                      (),
+                      (sequence,
+                       when,
+                       scope,
+                       event_type,
+                       service,
+                       container,
+                       container_id,
+                       details,
+                       exit_code,
+                       command_id))
 
 /// Everything up to this sequence is in the controller's database.
 struct Ack {
@@ -267,10 +327,11 @@ BOOST_DESCRIBE_STRUCT(Ack, (), (spool_epoch, sequence))
 /// Something to do. The journal of the agent makes a repeat return the first result.
 struct Command {
   static constexpr std::string_view type = "command";
-  std::string id;    ///< ULID
-  std::string name;  ///< of commands.h
+  std::string id;                ///< ULID
+  std::string name;              ///< of commands.h
   std::int64_t duration_ms = 0;  ///< how long it may take, on the agent's own clock
-  /// Ask only: an id that the journal does not know ends with reason COMMAND_UNKNOWN and does nothing.
+  /// Ask only: an id that the journal does not know ends with reason COMMAND_UNKNOWN and does
+  /// nothing.
   bool adopt_only = false;
   Bytes arguments;  ///< the command's struct as msgpack
   bool operator==(const Command&) const = default;
@@ -310,9 +371,10 @@ struct CommandResult {
   Moment when;
   bool operator==(const CommandResult&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(CommandResult, (),
-                      (sequence, command_id, succeeded, code, reason, message, hint, exit_code,
-                       last_lines, when))
+BOOST_DESCRIBE_STRUCT(
+    CommandResult,
+    (),
+    (sequence, command_id, succeeded, code, reason, message, hint, exit_code, last_lines, when))
 
 struct Goodbye {
   static constexpr std::string_view type = "goodbye";
@@ -324,7 +386,17 @@ BOOST_DESCRIBE_STRUCT(Goodbye, (), (reason, message))
 
 /// Every message, for the codec, for tests and for docs/protocol.md.
 template <template <class...> class List>
-using Messages = List<Hello, Welcome, Assign, State, Sample, Event, Ack, Command, Cancel, Progress,
-                      CommandResult, Goodbye>;
+using Messages = List<Hello,
+                      Welcome,
+                      Assign,
+                      State,
+                      Sample,
+                      Event,
+                      Ack,
+                      Command,
+                      Cancel,
+                      Progress,
+                      CommandResult,
+                      Goodbye>;
 
 }  // namespace portoser::protocol

@@ -1,11 +1,11 @@
 #include "controller/api/deployment_socket.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-
 #include "controller/api/client_message.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 
 namespace portoser::api {
 namespace {
@@ -41,14 +41,14 @@ struct DeploymentSocket::Client {
 
 void DeploymentSocket::add_to(http::Router& router) {
   router.add_socket(
-      {.path = "/ws", .summary = "Jobs as they run, events of services, liveness of hosts"}, *this,
+      {.path = "/ws", .summary = "Jobs as they run, events of services, liveness of hosts"},
+      *this,
       &DeploymentSocket::run);
 }
 
 asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> socket) {
   using namespace asio::experimental::awaitable_operators;
-  auto client =
-      std::make_shared<Client>(co_await asio::this_coro::executor, std::move(socket));
+  auto client = std::make_shared<Client>(co_await asio::this_coro::executor, std::move(socket));
   {
     const std::lock_guard lock{mutex_};
     clients_.insert(client);
@@ -183,8 +183,8 @@ void DeploymentSocket::liveness_changed(const std::string& host,
               {{"hostname", host},
                {"old_status", enum_name(before)},
                {"new_status", enum_name(after)},
-               {"reason", after == fleet::Liveness::online ? "heartbeat_recovered"
-                                                           : "heartbeat_timeout"}}}};
+               {"reason",
+                after == fleet::Liveness::online ? "heartbeat_recovered" : "heartbeat_timeout"}}}};
   broadcast(FrameKind::other, dump(frame));
 }
 

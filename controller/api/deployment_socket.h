@@ -1,18 +1,18 @@
-/// `WS /ws`: jobs as deployment frames, and what happens to services and hosts, spaced as the existing
-/// UI needs it.
+/// `WS /ws`: jobs as deployment frames, and what happens to services and hosts, spaced as the
+/// existing UI needs it.
 #pragma once
-
-#include <map>
-#include <memory>
-#include <mutex>
-#include <set>
-#include <string>
 
 #include "common/clock.h"
 #include "controller/api/paced_frames.h"
 #include "controller/http/websocket.h"
 #include "controller/jobs/listener.h"
 #include "controller/telemetry/live.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
 
 namespace portoser::http {
 class Router;

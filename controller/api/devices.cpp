@@ -1,9 +1,9 @@
 #include "controller/api/devices.h"
 
-#include <algorithm>
-
 #include "controller/http/router.h"
 #include "controller/telemetry/service_view.h"
+
+#include <algorithm>
 
 namespace portoser::api {
 namespace {
@@ -133,7 +133,8 @@ void DevicesApi::add_to(http::Router& router) {
                         {"page_size", "1 to 100", "integer"},
                         {"status", "online, warning, offline or unknown"},
                         {"role", "only devices with this role in registry.yml"}}},
-             *this, &DevicesApi::list);
+             *this,
+             &DevicesApi::list);
   add_registration_to(router);
 }
 
@@ -146,7 +147,8 @@ void DevicesApi::add_registration_to(http::Router& router) {
                 .errors = {Code::unauthenticated, Code::forbidden, Code::conflict, Code::invalid},
                 .success_status = 201,
                 .body_limit = 64U << 10U},
-               *this, &DevicesApi::register_device);
+               *this,
+               &DevicesApi::register_device);
   }
 }
 
@@ -177,13 +179,15 @@ http::Response DevicesApi::list(http::Call<void> call) {
     for (const auto& service : registry->services()) {
       if (service.current_host != name) continue;
       const auto usage = live ? telemetry::usage_of(service.name, *live) : std::nullopt;
-      row.services.push_back({service.name, usage ? usage->cpu_percent : std::nullopt,
+      row.services.push_back({service.name,
+                              usage ? usage->cpu_percent : std::nullopt,
                               services_.row(*registry, service).status});
     }
     row.service_count = static_cast<std::int64_t>(row.services.size());
     if (wanted_status && row.status != *wanted_status) continue;
-    if (wanted_role && std::find(row.assigned_roles.begin(), row.assigned_roles.end(),
-                                 *wanted_role) == row.assigned_roles.end()) {
+    if (wanted_role &&
+        std::find(row.assigned_roles.begin(), row.assigned_roles.end(), *wanted_role) ==
+            row.assigned_roles.end()) {
       continue;
     }
     rows.push_back(std::move(row));

@@ -87,7 +87,8 @@ Json lines_of(const std::vector<storage::JobLogLine>& lines) {
 Json steps_of(const std::vector<storage::JobLogLine>& lines) {
   Json steps = Json::array();
   for (const auto& line : lines) {
-    if (line.step == jobs::own_step || (!steps.empty() && steps.back()["name"] == line.step)) continue;
+    if (line.step == jobs::own_step || (!steps.empty() && steps.back()["name"] == line.step))
+      continue;
     steps.push_back({{"name", line.step}, {"started_at", to_rfc3339(line.time)}});
   }
   return steps;
@@ -105,24 +106,28 @@ void JobsApi::add_to(http::Router& router) {
                         {"machine", "only jobs on this host"},
                         {"before", "only jobs older than the one with this id"},
                         {"limit", "1 to 1000", "integer"}}},
-             *this, &JobsApi::list);
+             *this,
+             &JobsApi::list);
   router.add({.path = "/api/jobs/{id}",
               .summary = "One job, with the beginning of its log",
               .errors = {Code::not_found}},
-             *this, &JobsApi::detail);
+             *this,
+             &JobsApi::detail);
   router.add({.path = "/api/jobs/{id}/log",
               .summary = "The log of a job, from a line on",
               .errors = {Code::not_found},
               .query = {{"offset", "number of the first line", "integer"},
                         {"limit", "1 to 1000 lines", "integer"}}},
-             *this, &JobsApi::log);
+             *this,
+             &JobsApi::log);
   router.add({.method = http::Method::post,
               .path = "/api/jobs/{id}/cancel",
               .summary = "End a job; it is over when its host says so",
               .role = http::Role::operator_,
               .errors = {Code::not_found, Code::conflict},
               .success_status = 202},
-             *this, &JobsApi::cancel);
+             *this,
+             &JobsApi::cancel);
 }
 
 asio::awaitable<http::Response> JobsApi::list(http::Call<void> call) {

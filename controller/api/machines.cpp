@@ -1,11 +1,11 @@
 #include "controller/api/machines.h"
 
+#include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 namespace portoser::api {
 namespace {
@@ -95,7 +95,8 @@ MachineRow row_of(const registry::Registry& registry,
   row.description = host.description;
   row.config_errors = host.config_errors;
   row.services_count = std::count_if(
-      registry.services().begin(), registry.services().end(),
+      registry.services().begin(),
+      registry.services().end(),
       [&](const registry::Service& service) { return service.current_host == host.name; });
   const auto found = devices.find(host.name);
   const auto* device = found == devices.end() ? nullptr : &found->second;
@@ -121,11 +122,13 @@ MachineRow row_of(const registry::Registry& registry,
 
 void MachinesApi::add_to(http::Router& router) {
   router.add({.path = "/api/machines", .summary = "All hosts of the registry, with their state"},
-             *this, &MachinesApi::list);
+             *this,
+             &MachinesApi::list);
   router.add({.path = "/api/machines/{machine}",
               .summary = "One host, with its services",
               .errors = {Code::not_found}},
-             *this, &MachinesApi::detail);
+             *this,
+             &MachinesApi::detail);
 }
 
 http::Response MachinesApi::list(http::Call<void>) {
@@ -145,7 +148,8 @@ http::Response MachinesApi::detail(http::Call<void> call) {
   const auto& name = call.param("machine");
   const auto* host = registry->find_host(name);
   if (host == nullptr) {
-    throw Error{Code::not_found, fmt::format("there is no host \"{}\" in registry.yml", name),
+    throw Error{Code::not_found,
+                fmt::format("there is no host \"{}\" in registry.yml", name),
                 "path.machine"}
         .reason("MACHINE_UNKNOWN");
   }
@@ -154,7 +158,8 @@ http::Response MachinesApi::detail(http::Call<void> call) {
   auto answer = to_json(row_of(*registry, *host, *devices, live.get()));
   Json services = Json::array();
   for (const auto& service : registry->services()) {
-    if (service.current_host == name) services.push_back(to_json(services_.row(*registry, service)));
+    if (service.current_host == name)
+      services.push_back(to_json(services_.row(*registry, service)));
   }
   answer["services"] = std::move(services);
   return http::json_response(dump(answer));

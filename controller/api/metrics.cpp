@@ -1,13 +1,13 @@
 #include "controller/api/metrics.h"
 
+#include "common/version.h"
+#include "controller/http/router.h"
+#include "controller/telemetry/fleet_families.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-
-#include "common/version.h"
-#include "controller/http/router.h"
-#include "controller/telemetry/fleet_families.h"
 
 namespace portoser::api {
 namespace {
@@ -23,7 +23,8 @@ http::Response cached(http::Response response, int seconds) {
 
 void require_machine(const registry::Registry& registry, const std::string& name) {
   if (registry.find_host(name) == nullptr) {
-    throw Error{Code::not_found, fmt::format("there is no host \"{}\" in registry.yml", name),
+    throw Error{Code::not_found,
+                fmt::format("there is no host \"{}\" in registry.yml", name),
                 "path.machine"}
         .reason("MACHINE_UNKNOWN");
   }
@@ -36,28 +37,33 @@ void MetricsApi::add_to(http::Router& router) {
               .summary = "The same as /api/metrics/all, or the Prometheus page",
               .errors = {Code::bad_request},
               .query = {{"format", "json or prometheus"}}},
-             *this, &MetricsApi::summary);
+             *this,
+             &MetricsApi::summary);
   router.add({.path = "/metrics", .summary = "Prometheus page"}, *this, &MetricsApi::prometheus);
   router.add({.path = "/api/metrics/all",
               .summary = "Present values of every host and its services",
               .query = {{"view", "services: a row for each service instead"}}},
-             *this, &MetricsApi::all);
+             *this,
+             &MetricsApi::all);
   router.add({.path = "/api/metrics/machine/{machine}",
               .summary = "Present values of one host",
               .errors = {Code::not_found}},
-             *this, &MetricsApi::machine);
+             *this,
+             &MetricsApi::machine);
   router.add({.path = "/api/metrics/{service}/{machine}",
               .summary = "Present values of a service on a host",
               .errors = {Code::not_found, Code::bad_request},
               .query = {{"timeRange", "1h, 6h, 24h, 7d or 30d"}}},
-             *this, &MetricsApi::service);
+             *this,
+             &MetricsApi::service);
 }
 
 http::Response MetricsApi::summary(http::Call<void> call) {
   const auto format = call.query("format").value_or("json");
   if (format == "prometheus") return prometheus(std::move(call));
   if (format == "json") return all(std::move(call));
-  throw Error{Code::bad_request, fmt::format("\"{}\" is no format: use json or prometheus", format),
+  throw Error{Code::bad_request,
+              fmt::format("\"{}\" is no format: use json or prometheus", format),
               "query.format"};
 }
 
@@ -66,8 +72,7 @@ http::Response MetricsApi::all(http::Call<void> call) {
     const auto registry = registry_.snapshot()->registry;
     Json rows = Json::array();
     for (const auto& host : registry->hosts()) {
-      for (const auto& row :
-           machine_metrics(*registry, host.name, live_, clock_.now()).services) {
+      for (const auto& row : machine_metrics(*registry, host.name, live_, clock_.now()).services) {
         rows.push_back(to_json(row));
       }
     }
@@ -101,15 +106,17 @@ http::Response MetricsApi::machine(http::Call<void> call) {
   const auto& name = call.param("machine");
   require_machine(*registry, name);
   return cached(
-      http::json_response(dump(to_json(machine_metrics(*registry, name, live_, clock_.now())))), 10);
+      http::json_response(dump(to_json(machine_metrics(*registry, name, live_, clock_.now())))),
+      10);
 }
 
 http::Response MetricsApi::service(http::Call<void> call) {
   auto range = call.query("timeRange").value_or("1h");
   if (std::find(time_ranges.begin(), time_ranges.end(), range) == time_ranges.end()) {
-    throw Error{Code::bad_request,
-                fmt::format("Invalid timeRange value: {}. Valid values: 1h, 6h, 24h, 7d, 30d", range),
-                "query.timeRange"};
+    throw Error{
+        Code::bad_request,
+        fmt::format("Invalid timeRange value: {}. Valid values: 1h, 6h, 24h, 7d, 30d", range),
+        "query.timeRange"};
   }
   const auto registry = registry_.snapshot()->registry;
   const auto& machine = call.param("machine");
@@ -164,7 +171,8 @@ std::string MetricsApi::exposition() const {
   out.sample({{"reason", "unknown_type"}}, static_cast<double>(wire.dropped_unknown_type));
   out.sample({{"reason", "not_admitted"}}, static_cast<double>(wire.dropped_not_admitted));
   out.sample({{"reason", "unroutable"}}, static_cast<double>(wire.dropped_unroutable));
-  out.family("portoser_wire_handshakes_refused_total", "counter",
+  out.family("portoser_wire_handshakes_refused_total",
+             "counter",
              "Connections whose key belongs to no device");
   out.sample({}, static_cast<double>(wire.handshakes_refused));
 

@@ -1,10 +1,6 @@
 /// /api/metrics (present values) and the Prometheus page.
 #pragma once
 
-#include <atomic>
-#include <memory>
-#include <mutex>
-
 #include "controller/api/metrics_rows.h"
 #include "controller/api/request_counters.h"
 #include "controller/fleet/fleet.h"
@@ -13,6 +9,10 @@
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
 
 namespace portoser::http {
 class Router;

@@ -8,7 +8,9 @@ namespace {
 constexpr double mebibyte = 1 << 20;
 constexpr double gibibyte = 1 << 30;
 
-double in(double unit, std::int64_t bytes) { return static_cast<double>(bytes) / unit; }
+double in(double unit, std::int64_t bytes) {
+  return static_cast<double>(bytes) / unit;
+}
 
 std::optional<double> percent(std::optional<std::int64_t> part, std::optional<std::int64_t> whole) {
   if (!part || !whole || *whole <= 0) return std::nullopt;

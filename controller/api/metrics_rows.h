@@ -1,15 +1,15 @@
-/// The shapes of /api/metrics: what the old backend sent, and what the UI reads beside it. An unknown
-/// number is null. Any thread.
+/// The shapes of /api/metrics: what the old backend sent, and what the UI reads beside it. An
+/// unknown number is null. Any thread.
 #pragma once
-
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "common/clock.h"
 #include "common/describe.h"
 #include "controller/registry/model.h"
 #include "controller/telemetry/live.h"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace portoser::api {
 

@@ -35,7 +35,8 @@ std::vector<std::string> devices_of(const Json& message) {
 void MetricsSocket::add_to(http::Router& router) {
   for (const auto* path : {"/api/metrics/ws", "/api/ws/metrics"}) {
     router.add_socket({.path = path, .summary = "Samples of hosts and services, by subscription"},
-                      *this, &MetricsSocket::run);
+                      *this,
+                      &MetricsSocket::run);
   }
 }
 

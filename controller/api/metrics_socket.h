@@ -1,17 +1,17 @@
 /// `WS /api/metrics/ws` (and /api/ws/metrics): samples of hosts and services, by subscription.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <mutex>
-#include <set>
-#include <string>
-
 #include "common/clock.h"
 #include "common/describe_json.h"
 #include "controller/http/websocket.h"
 #include "controller/registry/watch.h"
 #include "controller/telemetry/live.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
 
 namespace portoser::http {
 class Router;
@@ -43,7 +43,9 @@ class MetricsSocket : public telemetry::LiveListener {
   void send_current(const SocketPtr& socket, const Json& message) const;
   void list_subscriptions(const SocketPtr& socket);
   void send_known(const SocketPtr& socket, const Subscriptions& wanted) const;
-  void send_host(const SocketPtr& socket, const Subscriptions& wanted, const std::string& host) const;
+  void send_host(const SocketPtr& socket,
+                 const Subscriptions& wanted,
+                 const std::string& host) const;
   void error(const SocketPtr& socket, const std::string& message) const;
   [[nodiscard]] Json stamped(std::string_view type) const;
 

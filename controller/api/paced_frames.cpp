@@ -1,8 +1,8 @@
 #include "controller/api/paced_frames.h"
 
-#include <algorithm>
-
 #include "common/describe_json.h"
+
+#include <algorithm>
 
 namespace portoser::api {
 
@@ -26,8 +26,8 @@ void PacedFrames::push(Frame frame) {
 void PacedFrames::shorten() {
   const auto is_log = [](const Waiting& one) { return one.frame.kind == FrameKind::log; };
   // The marker stands behind the first half of what may wait; lines right behind it go into it.
-  auto marker = std::find_if(waiting_.begin(), waiting_.end(),
-                             [](const Waiting& one) { return one.left_out > 0; });
+  auto marker = std::find_if(
+      waiting_.begin(), waiting_.end(), [](const Waiting& one) { return one.left_out > 0; });
   if (marker == waiting_.end()) {
     std::size_t seen = 0;
     marker = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) {

@@ -1,7 +1,7 @@
-/// The frames that wait for one `/ws` socket. The existing UI keeps only the last frame of a render, so
-/// frames are spaced; and any frame shortly after `deployment_completed` makes it keep a finished plan on
-/// the screen, so there is silence behind that one. A long log is shortened in its middle rather than
-/// delayed. Pure; owned by the socket's executor.
+/// The frames that wait for one `/ws` socket. The existing UI keeps only the last frame of a
+/// render, so frames are spaced; and any frame shortly after `deployment_completed` makes it keep a
+/// finished plan on the screen, so there is silence behind that one. A long log is shortened in its
+/// middle rather than delayed. Pure; owned by the socket's executor.
 #pragma once
 
 #include <chrono>

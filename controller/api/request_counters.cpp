@@ -46,9 +46,8 @@ void RequestCounters::write(telemetry::Exposition& out) const {
   for (const auto& [key, count] : requests_) {
     const auto& [method, route, status] = key;
     const auto status_text = std::to_string(status);
-    out.sample(
-        {{"method", http::to_string(method)}, {"endpoint", route}, {"status", status_text}},
-        static_cast<double>(count));
+    out.sample({{"method", http::to_string(method)}, {"endpoint", route}, {"status", status_text}},
+               static_cast<double>(count));
   }
   out.family("http_request_duration_seconds", "histogram", "Time from request to answer");
   for (const auto& [key, histogram] : durations_) {
@@ -56,13 +55,16 @@ void RequestCounters::write(telemetry::Exposition& out) const {
     for (std::size_t i = 0; i < bounds.size(); ++i) {
       const auto bound = fmt::format("{}", bounds[i]);
       out.sample({{"method", method}, {"endpoint", key.second}, {"le", bound}},
-                 static_cast<double>(histogram.buckets[i]), "_bucket");
+                 static_cast<double>(histogram.buckets[i]),
+                 "_bucket");
     }
     out.sample({{"method", method}, {"endpoint", key.second}, {"le", "+Inf"}},
-               static_cast<double>(histogram.count), "_bucket");
+               static_cast<double>(histogram.count),
+               "_bucket");
     out.sample({{"method", method}, {"endpoint", key.second}}, histogram.sum, "_sum");
     out.sample({{"method", method}, {"endpoint", key.second}},
-               static_cast<double>(histogram.count), "_count");
+               static_cast<double>(histogram.count),
+               "_count");
   }
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {

@@ -1,6 +1,9 @@
 /// Counts requests and sockets for the Prometheus page. Called from every connection at once.
 #pragma once
 
+#include "controller/http/observers.h"
+#include "controller/telemetry/exposition.h"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -9,9 +12,6 @@
 #include <mutex>
 #include <string>
 #include <tuple>
-
-#include "controller/http/observers.h"
-#include "controller/telemetry/exposition.h"
 
 namespace portoser::api {
 

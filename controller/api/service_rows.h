@@ -1,17 +1,17 @@
 /// The rows of GET /api/services, and their text, serialised once for all readers.
 #pragma once
 
+#include "common/describe.h"
+#include "controller/jobs/jobs.h"
+#include "controller/registry/watch.h"
+#include "controller/telemetry/live.h"
+
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "common/describe.h"
-#include "controller/jobs/jobs.h"
-#include "controller/registry/watch.h"
-#include "controller/telemetry/live.h"
 
 namespace portoser::api {
 
@@ -40,9 +40,9 @@ struct ServiceRow {
   std::vector<std::string> dependencies;
   bool tls_enabled = false;
   bool requires_auth = false;
-  std::string status;  ///< running, stopped, unknown
-  std::string health;  ///< healthy, unhealthy, stopped, unknown
-  std::string reason;  ///< why it is unknown or unhealthy
+  std::string status;               ///< running, stopped, unknown
+  std::string health;               ///< healthy, unhealthy, stopped, unknown
+  std::string reason;               ///< why it is unknown or unhealthy
   std::optional<int> health_score;  ///< not known yet
   std::optional<std::string> healthcheck_url;
   std::vector<registry::Finding> config_errors;

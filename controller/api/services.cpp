@@ -1,11 +1,11 @@
 #include "controller/api/services.h"
 
+#include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 namespace portoser::api {
 namespace {
@@ -22,7 +22,8 @@ BOOST_DESCRIBE_STRUCT(ActionAnswer, (), (success, output, error, job_id, state))
 const registry::Service& known(const registry::Registry& registry, const std::string& name) {
   const auto* service = registry.find_service(name);
   if (service == nullptr) {
-    throw Error{Code::not_found, fmt::format("there is no service \"{}\" in registry.yml", name),
+    throw Error{Code::not_found,
+                fmt::format("there is no service \"{}\" in registry.yml", name),
                 "path.service"}
         .reason("SERVICE_UNKNOWN");
   }
@@ -33,31 +34,37 @@ const registry::Service& known(const registry::Registry& registry, const std::st
 
 void ServicesApi::add_to(http::Router& router) {
   router.add({.path = "/api/services", .summary = "All services of the registry, with their state"},
-             *this, &ServicesApi::list);
+             *this,
+             &ServicesApi::list);
   router.add({.path = "/api/services/{service}",
               .summary = "One service, with its entry in registry.yml",
               .errors = {Code::not_found}},
-             *this, &ServicesApi::detail);
+             *this,
+             &ServicesApi::detail);
   const auto action = [](std::string name, std::string summary) {
-    return http::Route{.method = http::Method::post,
-                       .path = "/api/services/{service}/" + name,
-                       .summary = std::move(summary) +
-                                  "; answers when it is done, or at once with "
-                                  "\"Prefer: respond-async\"",
-                       .role = http::Role::operator_,
-                       .errors = {Code::not_found, Code::invalid, Code::conflict, Code::unavailable,
-                                  Code::deadline}};
+    return http::Route{
+        .method = http::Method::post,
+        .path = "/api/services/{service}/" + name,
+        .summary = std::move(summary) +
+                   "; answers when it is done, or at once with "
+                   "\"Prefer: respond-async\"",
+        .role = http::Role::operator_,
+        .errors = {
+            Code::not_found, Code::invalid, Code::conflict, Code::unavailable, Code::deadline}};
   };
   router.add(action("start", "Start a service on its host"), *this, &ServicesApi::start);
-  router.add(action("stop", "Stop a service; its containers and volumes stay"), *this,
-             &ServicesApi::stop);
-  router.add(action("restart", "Recreate the containers of a service"), *this,
-             &ServicesApi::restart);
-  router.add(action("rebuild", "Build or pull the images of a service, then recreate it"), *this,
+  router.add(
+      action("stop", "Stop a service; its containers and volumes stay"), *this, &ServicesApi::stop);
+  router.add(
+      action("restart", "Recreate the containers of a service"), *this, &ServicesApi::restart);
+  router.add(action("rebuild", "Build or pull the images of a service, then recreate it"),
+             *this,
              &ServicesApi::rebuild);
 }
 
-http::Response ServicesApi::list(http::Call<void>) { return http::json_response(rows_.list()); }
+http::Response ServicesApi::list(http::Call<void>) {
+  return http::json_response(rows_.list());
+}
 
 http::Response ServicesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
@@ -67,7 +74,8 @@ http::Response ServicesApi::detail(http::Call<void> call) {
   Json dependents = Json::array();
   for (const auto& other : registry->services()) {
     const auto& all = other.dependencies;
-    if (std::find(all.begin(), all.end(), service.name) != all.end()) dependents.push_back(other.name);
+    if (std::find(all.begin(), all.end(), service.name) != all.end())
+      dependents.push_back(other.name);
   }
   answer["dependents"] = std::move(dependents);
   answer["machine"] = nullptr;
@@ -109,8 +117,8 @@ asio::awaitable<http::Response> ServicesApi::rebuild(http::Call<ActionRequest> c
 
 asio::awaitable<http::Response> ServicesApi::act(deployment::Action action,
                                                  http::Call<ActionRequest> call) {
-  const auto submitted = co_await on_executor(
-      core_, actions_.begin(action, call.param("service"), call.user().name));
+  const auto submitted =
+      co_await on_executor(core_, actions_.begin(action, call.param("service"), call.user().name));
   ActionAnswer answer;
   answer.job_id = submitted.id;
   const auto prefer = call.request().header("Prefer");

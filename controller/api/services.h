@@ -43,8 +43,7 @@ class ServicesApi {
   asio::awaitable<http::Response> stop(http::Call<ActionRequest> call);
   asio::awaitable<http::Response> restart(http::Call<ActionRequest> call);
   asio::awaitable<http::Response> rebuild(http::Call<ActionRequest> call);
-  asio::awaitable<http::Response> act(deployment::Action action,
-                                      http::Call<ActionRequest> call);
+  asio::awaitable<http::Response> act(deployment::Action action, http::Call<ActionRequest> call);
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;

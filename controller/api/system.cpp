@@ -11,10 +11,11 @@ void SystemApi::add_to(http::Router& router) {
         .path = std::move(path), .summary = std::move(summary), .role = http::Role::public_};
   };
   router.add(open("/ping", "Is the controller there?"), *this, &SystemApi::ping);
-  router.add(open("/health", "State of the controller and of registry.yml"), *this,
-             &SystemApi::health);
+  router.add(
+      open("/health", "State of the controller and of registry.yml"), *this, &SystemApi::health);
   router.add(open("/api/health", "The same in short"), *this, &SystemApi::api_health);
-  router.add(open("/api/config", "What a UI must know before anybody signs in"), *this,
+  router.add(open("/api/config", "What a UI must know before anybody signs in"),
+             *this,
              &SystemApi::config);
 }
 
@@ -73,9 +74,12 @@ http::Response SystemApi::api_health(http::Call<void>) {
 }
 
 http::Response SystemApi::config(http::Call<void>) {
-  const Json answer{{"auth_enabled", false},         {"vault_enabled", false},
-                    {"keycloak_url", nullptr},       {"keycloak_realm", nullptr},
-                    {"keycloak_client_id", nullptr}, {"auth_mode", "none"},
+  const Json answer{{"auth_enabled", false},
+                    {"vault_enabled", false},
+                    {"keycloak_url", nullptr},
+                    {"keycloak_realm", nullptr},
+                    {"keycloak_client_id", nullptr},
+                    {"auth_mode", "none"},
                     {"version", version}};
   return http::json_response(dump(answer));
 }

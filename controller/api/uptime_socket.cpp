@@ -37,7 +37,8 @@ bool UptimeSocket::Filter::passes(const storage::EventRecord& event) const {
 }
 
 void UptimeSocket::add_to(http::Router& router) {
-  router.add_socket({.path = "/api/uptime/ws", .summary = "Events of services as they happen"}, *this,
+  router.add_socket({.path = "/api/uptime/ws", .summary = "Events of services as they happen"},
+                    *this,
                     &UptimeSocket::run);
 }
 

@@ -1,17 +1,17 @@
 /// `WS /api/uptime/ws`: events of services as they happen, with a replay for who comes back.
 #pragma once
 
+#include "common/clock.h"
+#include "controller/http/websocket.h"
+#include "controller/storage/event_store.h"
+#include "controller/telemetry/live.h"
+
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-
-#include "common/clock.h"
-#include "controller/http/websocket.h"
-#include "controller/storage/event_store.h"
-#include "controller/telemetry/live.h"
 
 namespace portoser::http {
 class Router;
@@ -24,7 +24,8 @@ std::string uptime_frame(const storage::EventRecord& event);
 
 class UptimeSocket : public telemetry::LiveListener {
  public:
-  UptimeSocket(storage::Database& database, const Clock& clock) : events_(database), clock_(clock) {}
+  UptimeSocket(storage::Database& database, const Clock& clock)
+      : events_(database), clock_(clock) {}
 
   void add_to(http::Router& router);
 

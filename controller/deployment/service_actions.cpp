@@ -1,8 +1,8 @@
 #include "controller/deployment/service_actions.h"
 
-#include <fmt/format.h>
-
 #include "protocol/codec.h"
+
+#include <fmt/format.h>
 
 namespace portoser::deployment {
 namespace {
@@ -51,7 +51,8 @@ NamedArguments command_of(Action action, const protocol::ComposeTarget& target) 
 const registry::Service& usable(const registry::Registry& registry, const std::string& name) {
   const auto* service = registry.find_service(name);
   if (service == nullptr) {
-    throw Error{Code::not_found, fmt::format("there is no service \"{}\" in registry.yml", name),
+    throw Error{Code::not_found,
+                fmt::format("there is no service \"{}\" in registry.yml", name),
                 "path.service"}
         .reason("SERVICE_UNKNOWN");
   }
@@ -61,7 +62,8 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
       details.push_back({fmt::format("{}:{}:{}", registry.file, finding.line, finding.column),
                          finding.message + (finding.hint.empty() ? "" : "; " + finding.hint)});
     }
-    throw Error{Code::invalid, fmt::format("the entry of \"{}\" in registry.yml is broken", name),
+    throw Error{Code::invalid,
+                fmt::format("the entry of \"{}\" in registry.yml is broken", name),
                 "path.service"}
         .reason("SERVICE_MISCONFIGURED")
         .hint("mend the entry; the controller notices within a second")
@@ -74,7 +76,8 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
   }
   if (service->deployment_type != registry::DeploymentType::docker) {
     throw Error{Code::invalid,
-                fmt::format("\"{}\" is a {} service; only docker services can be acted on yet", name,
+                fmt::format("\"{}\" is a {} service; only docker services can be acted on yet",
+                            name,
                             enum_name(service->deployment_type)),
                 "path.service"}
         .reason("KIND_NOT_SUPPORTED");
@@ -120,8 +123,8 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
     target.compose_service = entry.service_name;
   }
   auto command = command_of(action, target);
-  const auto result = co_await run->command(std::move(command.name), std::move(command.arguments),
-                                            limit_of(action));
+  const auto result = co_await run->command(
+      std::move(command.name), std::move(command.arguments), limit_of(action));
   if (!result.succeeded) throw jobs::error_of(result);
 }
 

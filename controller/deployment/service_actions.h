@@ -1,15 +1,15 @@
-/// Start, stop, restart and rebuild of a service on the host where the registry has it: each a job with
-/// one command. On the jobs' executor.
+/// Start, stop, restart and rebuild of a service on the host where the registry has it: each a job
+/// with one command. On the jobs' executor.
 #pragma once
-
-#include <memory>
-#include <string>
 
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "controller/fleet/fleet.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
+
+#include <memory>
+#include <string>
 
 namespace portoser::deployment {
 

@@ -1,8 +1,8 @@
 #include "controller/fleet/admission.h"
 
-#include <zmq.h>
-
 #include "common/log.h"
+
+#include <zmq.h>
 
 namespace portoser::fleet {
 namespace {
@@ -23,9 +23,13 @@ std::string to_z85(const std::string& key) {
 
 Admission::Admission() : keys_(std::make_shared<const KeySet>()) {}
 
-void Admission::allow(std::shared_ptr<const KeySet> keys) { keys_.store(std::move(keys)); }
+void Admission::allow(std::shared_ptr<const KeySet> keys) {
+  keys_.store(std::move(keys));
+}
 
-bool Admission::allows(const std::string& key) const { return keys_.load()->contains(key); }
+bool Admission::allows(const std::string& key) const {
+  return keys_.load()->contains(key);
+}
 
 std::vector<std::string> Admission::answer(const std::vector<std::string>& request) {
   if (request.size() < 2 || request[version] != "1.0") {

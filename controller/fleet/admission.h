@@ -1,5 +1,5 @@
-/// Who may connect: the ZAP side of the gateway (https://rfc.zeromq.org/spec/27). libzmq asks it once
-/// for each handshake; without an answer from here nobody gets in.
+/// Who may connect: the ZAP side of the gateway (https://rfc.zeromq.org/spec/27). libzmq asks it
+/// once for each handshake; without an answer from here nobody gets in.
 #pragma once
 
 #include <atomic>

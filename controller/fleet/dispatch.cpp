@@ -27,7 +27,8 @@ asio::awaitable<protocol::CommandResult> Dispatch::run(std::string host,
     throw boost::system::system_error{outcome};  // cancelled: we are stopping
   }
   throw Error{Code::unavailable,
-              "the agent of \"" + host + "\" has not said how the action ended", "machine"}
+              "the agent of \"" + host + "\" has not said how the action ended",
+              "machine"}
       .reason("AGENT_LOST")
       .hint("the action may still be running there; its outcome is recorded when the host is back");
 }

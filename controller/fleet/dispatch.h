@@ -1,6 +1,9 @@
-/// Commands on their way: who waits for which, what they wrote so far. A command is repeated when its
-/// host comes back; the agent's journal makes that harmless. On the fleet's executor.
+/// Commands on their way: who waits for which, what they wrote so far. A command is repeated when
+/// its host comes back; the agent's journal makes that harmless. On the fleet's executor.
 #pragma once
+
+#include "common/tasks.h"
+#include "protocol/messages.h"
 
 #include <functional>
 #include <map>
@@ -8,9 +11,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "common/tasks.h"
-#include "protocol/messages.h"
 
 namespace portoser::fleet {
 
@@ -25,8 +25,8 @@ class Dispatch {
   Dispatch(Send send, SendCancel send_cancel)
       : send_(std::move(send)), send_cancel_(std::move(send_cancel)) {}
 
-  /// Sends the command and waits for its result, for the command's duration and `grace` more: the agent
-  /// itself ends what takes too long, so silence beyond that means that the host is away:
+  /// Sends the command and waits for its result, for the command's duration and `grace` more: the
+  /// agent itself ends what takes too long, so silence beyond that means that the host is away:
   /// `Error{unavailable, AGENT_LOST}`. `on_output` gets each line once, in order.
   asio::awaitable<protocol::CommandResult> run(std::string host,
                                                protocol::Command command,
@@ -40,7 +40,8 @@ class Dispatch {
   void progress(const std::string& host, const protocol::Progress& progress);
   /// False: nobody waits for it.
   bool result(const std::string& host, const protocol::CommandResult& result);
-  /// The host is back: what it has not answered is sent again. The journal there knows what it began.
+  /// The host is back: what it has not answered is sent again. The journal there knows what it
+  /// began.
   void repeat(const std::string& host);
 
  private:

@@ -1,18 +1,17 @@
 #include "controller/fleet/fleet.h"
 
-#include <fmt/format.h>
-
-#include <boost/asio/dispatch.hpp>
-
 #include "common/describe_json.h"
 #include "common/log.h"
 #include "common/version.h"
 
+#include <boost/asio/dispatch.hpp>
+#include <fmt/format.h>
+
 namespace portoser::fleet {
 namespace {
 
-/// How long after a command's own limit its result may still come: the agent counts from when it got the
-/// command, ends it gently, and then looks whether what it started stays up.
+/// How long after a command's own limit its result may still come: the agent counts from when it
+/// got the command, ends it gently, and then looks whether what it started stays up.
 constexpr std::chrono::seconds result_grace{150};
 
 protocol::HostFacts facts_from(const std::string& text) {
@@ -53,13 +52,15 @@ Fleet::Fleet(FleetSettings settings,
       token_store_(database),
       event_store_(database),
       presence_(settings_.limits, clock.uptime()),
-      recorder_(event_store_,
-                executor_,
-                [this](const std::string& id, protocol::Ack ack) { acknowledge(id, std::move(ack)); }),
+      recorder_(
+          event_store_,
+          executor_,
+          [this](const std::string& id, protocol::Ack ack) { acknowledge(id, std::move(ack)); }),
       dispatch_([this](const std::string& host,
                        const protocol::Command& command) { send_to(host, command); },
-                [this](const std::string& host,
-                       const protocol::Cancel& cancel) { send_to(host, cancel); }),
+                [this](const std::string& host, const protocol::Cancel& cancel) {
+                  send_to(host, cancel);
+                }),
       joining_(token_store_, clock),
       tasks_(executor_),
       devices_(std::make_shared<const Devices>()) {}
@@ -81,18 +82,21 @@ asio::awaitable<void> Fleet::start() {
     key_of_name_[record.name] = record.public_key;
     members_.emplace(record.public_key, std::move(member));
   }
-  // An event is shown before its commit. After a crash such an id must not be given to another event,
-  // or a client that asks for "what came after" would miss it: ids leap at each start.
+  // An event is shown before its commit. After a crash such an id must not be given to another
+  // event, or a client that asks for "what came after" would miss it: ids leap at each start.
   constexpr std::int64_t leap = 10000;
   recorder_.start_at(co_await event_store_.last_id() + leap);
   gateway_ = std::make_unique<Gateway>(
-      settings_.gateway, clock_, executor_,
-      [this](std::vector<Inbound> batch) { receive(std::move(batch)); });
+      settings_.gateway, clock_, executor_, [this](std::vector<Inbound> batch) {
+        receive(std::move(batch));
+      });
   admit_known_keys();
   publish();
   tasks_.spawn("presence", keep_presence());
-  log::info("fleet", "waiting for agents",
-            {{"address", settings_.gateway.address}, {"port", gateway_->port()},
+  log::info("fleet",
+            "waiting for agents",
+            {{"address", settings_.gateway.address},
+             {"port", gateway_->port()},
              {"devices", members_.size()}});
 }
 
@@ -155,7 +159,9 @@ asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
   return dispatch_.run(std::move(host), std::move(command), result_grace, std::move(on_output));
 }
 
-void Fleet::cancel(const std::string& command_id) { dispatch_.cancel(command_id); }
+void Fleet::cancel(const std::string& command_id) {
+  dispatch_.cancel(command_id);
+}
 
 void Fleet::require_online(const std::string& host) const {
   const auto key = key_of_name_.find(host);
@@ -171,7 +177,8 @@ void Fleet::require_online(const std::string& host) const {
     return;
   }
   throw Error{Code::unavailable,
-              fmt::format("the agent of \"{}\" is not connected{}", host,
+              fmt::format("the agent of \"{}\" is not connected{}",
+                          host,
                           member.device.last_seen
                               ? "; it was last heard at " + to_rfc3339(*member.device.last_seen)
                               : ""),
@@ -225,8 +232,8 @@ void Fleet::take(Member& member, Inbound& inbound) {
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
     dispatch_.progress(member.device.name, *progress);
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
-    log::info("fleet", "an agent left",
-              {{"host", member.device.name}, {"reason", goodbye->reason}});
+    log::info(
+        "fleet", "an agent left", {{"host", member.device.name}, {"reason", goodbye->reason}});
     member.welcomed = false;
     member.route.clear();
     if (const auto change = presence_.left(member.device.id)) changed(*change);
@@ -238,11 +245,14 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
     const protocol::Goodbye goodbye{
         "version",
         fmt::format("this controller speaks protocol {} to {}, the agent {} to {}: upgrade the {}",
-                    protocol::version_low, protocol::version_high, hello.protocol_low,
+                    protocol::version_low,
+                    protocol::version_high,
+                    hello.protocol_low,
                     hello.protocol_high,
                     hello.protocol_low > protocol::version_high ? "controller" : "agent")};
     gateway_->send(inbound.route, protocol::encode(goodbye));
-    log::warn("fleet", "an agent speaks another protocol version",
+    log::warn("fleet",
+              "an agent speaks another protocol version",
               {{"host", member.device.name}, {"version", hello.agent_version}});
     return;
   }
@@ -255,7 +265,8 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
     gateway_->send(inbound.route, protocol::encode(goodbye));
     member.device.cloned = true;
     publish();
-    log::error("fleet", "two machines use one key; the newer is kept out",
+    log::error("fleet",
+               "two machines use one key; the newer is kept out",
                {{"host", member.device.name}, {"newcomer", hello.facts.hostname}});
     return;
   }
@@ -284,9 +295,10 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   assign(member);
   dispatch_.repeat(member.device.name);
   publish();
-  tasks_.spawn("facts", update_facts(member.device.id, dump(to_json(hello.facts)),
-                                     hello.agent_version));
-  log::info("fleet", "an agent is connected",
+  tasks_.spawn("facts",
+               update_facts(member.device.id, dump(to_json(hello.facts)), hello.agent_version));
+  log::info("fleet",
+            "an agent is connected",
             {{"host", member.device.name}, {"version", hello.agent_version}});
 }
 
@@ -350,7 +362,8 @@ void Fleet::changed(const LivenessChange& change) {
     if (member.device.id != change.device_id) continue;
     member.device.liveness = change.after;
     if (change.after == Liveness::offline) member.device.connected_since.reset();
-    log::info("fleet", "a host changed its state",
+    log::info("fleet",
+              "a host changed its state",
               {{"host", member.device.name},
                {"before", enum_name(change.before)},
                {"after", enum_name(change.after)}});

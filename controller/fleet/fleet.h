@@ -2,12 +2,6 @@
 /// state lives on one executor (a strand); methods are called there unless they say "any thread".
 #pragma once
 
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/fleet/dispatch.h"
@@ -21,11 +15,17 @@
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
 
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace portoser::fleet {
 
 struct FleetSettings {
   GatewaySettings gateway;
-  std::string public_key;  ///< the controller's own, Z85
+  std::string public_key;          ///< the controller's own, Z85
   std::string advertised_address;  ///< what agents connect to; the port is the gateway's
   std::chrono::milliseconds sample_interval{5000};
   PresenceLimits limits;
@@ -76,8 +76,12 @@ class Fleet {
   /// The registry changed: agents are assigned their services anew.
   void assign_all();
 
-  [[nodiscard]] std::shared_ptr<const Devices> devices() const { return devices_.load(); }  ///< any thread
-  [[nodiscard]] GatewayStats gateway_stats() const { return gateway_->stats(); }  ///< any thread, once started
+  [[nodiscard]] std::shared_ptr<const Devices> devices() const {
+    return devices_.load();
+  }  ///< any thread
+  [[nodiscard]] GatewayStats gateway_stats() const {
+    return gateway_->stats();
+  }  ///< any thread, once started
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
@@ -98,7 +102,9 @@ class Fleet {
   void take(Member& member, Inbound& inbound);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
   /// False: it was taken before.
-  bool on_durable(Member& member, storage::EventRecord& record, const protocol::Moment& when,
+  bool on_durable(Member& member,
+                  storage::EventRecord& record,
+                  const protocol::Moment& when,
                   Time received);
   template <class Message>
   void send(const Member& member, const Message& message);

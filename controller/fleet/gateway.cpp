@@ -1,14 +1,14 @@
 #include "controller/fleet/gateway.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <array>
-#include <boost/asio/post.hpp>
-#include <zmq.hpp>
-
 #include "common/log.h"
 #include "protocol/curve.h"
+
+#include <boost/asio/post.hpp>
+#include <sys/eventfd.h>
+#include <zmq.hpp>
+
+#include <array>
+#include <unistd.h>
 
 namespace portoser::fleet {
 namespace {
@@ -116,8 +116,9 @@ void Gateway::answer_admission() {
   }
   const auto reply = admission_.answer(request);
   for (std::size_t i = 0; i < reply.size(); ++i) {
-    admission_socket_->send(zmq::buffer(reply[i]),
-                            i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    admission_socket_->send(
+        zmq::buffer(reply[i]),
+        i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }
 }
 
@@ -163,8 +164,8 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
       log::warn("fleet", "message of an unknown type dropped", {{"type", unknown->type}});
       return;
     }
-    batch.push_back({std::move(key), route.to_string(), clock_.now(), frame.size(),
-                     std::move(envelope)});
+    batch.push_back(
+        {std::move(key), route.to_string(), clock_.now(), frame.size(), std::move(envelope)});
   } catch (const Error& error) {
     auto& counter = error.code() == Code::too_large ? counters_.too_large : counters_.malformed;
     counter.fetch_add(1, std::memory_order_relaxed);
@@ -180,9 +181,8 @@ void Gateway::send_all() {
   }
   for (const auto& message : batch) {
     try {
-      const auto routed =
-          router_->send(zmq::buffer(message.route),
-                        zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+      const auto routed = router_->send(zmq::buffer(message.route),
+                                        zmq::send_flags::sndmore | zmq::send_flags::dontwait);
       if (routed && router_->send(zmq::buffer(message.frame), zmq::send_flags::dontwait)) {
         counters_.sent.fetch_add(1, std::memory_order_relaxed);
         continue;
@@ -196,9 +196,15 @@ void Gateway::send_all() {
 }
 
 GatewayStats Gateway::stats() const {
-  return {counters_.received,     counters_.received_bytes, counters_.sent,
-          counters_.malformed,    counters_.too_large,      counters_.unknown_type,
-          counters_.not_admitted, counters_.unroutable,     admission_.refused()};
+  return {counters_.received,
+          counters_.received_bytes,
+          counters_.sent,
+          counters_.malformed,
+          counters_.too_large,
+          counters_.unknown_type,
+          counters_.not_admitted,
+          counters_.unroutable,
+          admission_.refused()};
 }
 
 }  // namespace portoser::fleet

@@ -1,6 +1,13 @@
-/// The wire's end in the controller: one ROUTER socket, owned by one thread. What comes in is decoded
-/// there and handed to an executor in batches; what goes out is queued and sent by that thread.
+/// The wire's end in the controller: one ROUTER socket, owned by one thread. What comes in is
+/// decoded there and handed to an executor in batches; what goes out is queued and sent by that
+/// thread.
 #pragma once
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/tasks.h"
+#include "controller/fleet/admission.h"
+#include "protocol/codec.h"
 
 #include <atomic>
 #include <cstdint>
@@ -10,12 +17,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "common/clock.h"
-#include "common/file.h"
-#include "common/tasks.h"
-#include "controller/fleet/admission.h"
-#include "protocol/codec.h"
 
 namespace zmq {
 class context_t;
@@ -33,8 +34,8 @@ struct GatewaySettings {
 
 /// One message of a device.
 struct Inbound {
-  std::string key;      ///< CURVE public key of the sender (Z85), as libzmq checked it
-  std::string route;    ///< routing id of the connection
+  std::string key;    ///< CURVE public key of the sender (Z85), as libzmq checked it
+  std::string route;  ///< routing id of the connection
   Time received;
   std::size_t bytes = 0;
   protocol::Envelope envelope;
@@ -56,8 +57,8 @@ class Gateway {
  public:
   using Receive = std::function<void(std::vector<Inbound>)>;
 
-  /// Binds and starts the thread. The port is taken: `Error{unavailable}` that names it. `receive` is
-  /// called on `executor`.
+  /// Binds and starts the thread. The port is taken: `Error{unavailable}` that names it. `receive`
+  /// is called on `executor`.
   Gateway(const GatewaySettings& settings,
           const Clock& clock,
           asio::any_io_executor executor,

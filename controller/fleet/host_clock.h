@@ -2,11 +2,11 @@
 /// controller's own time. Pure; owned by whoever holds it.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "common/clock.h"
 #include "protocol/messages.h"
+
+#include <optional>
+#include <string>
 
 namespace portoser::fleet {
 
@@ -17,8 +17,8 @@ struct HostTime {
 
 class HostClock {
  public:
-  /// Learns from a message that was sent the moment it names and received at `received`. Delays only
-  /// make a message look younger, so of one boot the smallest difference counts.
+  /// Learns from a message that was sent the moment it names and received at `received`. Delays
+  /// only make a message look younger, so of one boot the smallest difference counts.
   void observe(const protocol::Moment& now, Time received);
 
   /// The controller's time of `moment`, never later than `received`.

@@ -1,7 +1,5 @@
 #include "controller/fleet/joining.h"
 
-#include <fmt/format.h>
-
 #include "common/crypto.h"
 #include "common/describe_json.h"
 #include "common/ids.h"
@@ -9,12 +7,15 @@
 #include "protocol/curve.h"
 #include "protocol/join.h"
 
+#include <fmt/format.h>
+
 namespace portoser::fleet {
 namespace {
 
 void check_fields(const RegistrationRequest& request) {
   if (request.hostname.empty() || request.hostname.size() > 63) {
-    throw Error{Code::invalid, "\"hostname\" must be the host's name in registry.yml, 1 to 63 letters",
+    throw Error{Code::invalid,
+                "\"hostname\" must be the host's name in registry.yml, 1 to 63 letters",
                 "body.hostname"};
   }
   if (!protocol::is_key(request.public_key)) {
@@ -35,8 +36,8 @@ void check_fields(const RegistrationRequest& request) {
 /// What the person should add to registry.yml.
 std::string lines_to_add(const RegistrationRequest& request) {
   const auto& ip = request.ip.empty() ? request.ip_address : request.ip;
-  return fmt::format("hosts:\n  {}:\n    ip: {}\n", request.hostname,
-                     ip.empty() ? "<its address>" : ip);
+  return fmt::format(
+      "hosts:\n  {}:\n    ip: {}\n", request.hostname, ip.empty() ? "<its address>" : ip);
 }
 
 std::string facts_of(const RegistrationRequest& request) {
@@ -81,11 +82,12 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
       request.registration_token.empty()
           ? equal_in_constant_time(
                 request.proof,
-                protocol::join_proof(from_hex(known->secret_hash), request.hostname,
-                                     request.public_key))
+                protocol::join_proof(
+                    from_hex(known->secret_hash), request.hostname, request.public_key))
           : equal_in_constant_time(to_hex(sha256(secret)), known->secret_hash);
   if (!proved) {
-    throw Error{Code::unauthenticated, "the proof does not fit the token, the name and the key",
+    throw Error{Code::unauthenticated,
+                "the proof does not fit the token, the name and the key",
                 "body.proof"}
         .reason("PROOF_WRONG")
         .hint("take the whole token as it was printed; it may have been cut");
@@ -94,8 +96,7 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
 }
 
 asio::awaitable<storage::Registration> Joining::admit(
-    RegistrationRequest request,
-    std::shared_ptr<const registry::Registry> registry) {
+    RegistrationRequest request, std::shared_ptr<const registry::Registry> registry) {
   try {
     check_fields(request);
     const auto token_id = co_await checked_token(request);
@@ -113,11 +114,13 @@ asio::awaitable<storage::Registration> Joining::admit(
     device.registered_at = clock_.now();
     device.facts = facts_of(request);
     auto registration = co_await tokens_.register_device(token_id, clock_.now(), std::move(device));
-    log::info("fleet", "a device joined",
+    log::info("fleet",
+              "a device joined",
               {{"host", registration.device.name}, {"device", registration.device.id}});
     co_return registration;
   } catch (const Error& error) {
-    log::warn("fleet", "a registration was refused",
+    log::warn("fleet",
+              "a registration was refused",
               {{"host", request.hostname}, {"reason", error.reason()}});
     throw;
   }

@@ -1,19 +1,19 @@
 /// How a host becomes a device: the checks of `POST /api/v1/devices`. On the fleet's executor.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "common/clock.h"
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "controller/registry/model.h"
 #include "controller/storage/token_store.h"
 #include "protocol/messages.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace portoser::fleet {
 
@@ -29,8 +29,8 @@ BOOST_DESCRIBE_STRUCT(DeviceResources,
                       (),
                       (cpu_cores, cpu_threads, memory_gb, disk_gb, gpu, mlx_capable))
 
-/// The body of a registration. The agent proves that it holds the token's secret (`token_id`, `proof`);
-/// a script may send the whole token as `registration_token` instead.
+/// The body of a registration. The agent proves that it holds the token's secret (`token_id`,
+/// `proof`); a script may send the whole token as `registration_token` instead.
 struct RegistrationRequest {
   std::string hostname;
   std::string public_key;  ///< CURVE, Z85
@@ -103,12 +103,12 @@ class Joining {
  public:
   Joining(storage::TokenStore& tokens, const Clock& clock) : tokens_(tokens), clock_(clock) {}
 
-  /// Refusals: `Error{invalid}` for a field; `Error{unauthenticated}`: TOKEN_UNKNOWN, TOKEN_EXPIRED,
-  /// TOKEN_REVOKED, TOKEN_USED_UP, PROOF_WRONG; `Error{forbidden}`: TOKEN_FOR_OTHER_HOST;
-  /// `Error{conflict}`: NAME_TAKEN, KEY_TAKEN, HOST_NOT_IN_REGISTRY (with the lines to add).
-  asio::awaitable<storage::Registration> admit(
-      RegistrationRequest request,
-      std::shared_ptr<const registry::Registry> registry);
+  /// Refusals: `Error{invalid}` for a field; `Error{unauthenticated}`: TOKEN_UNKNOWN,
+  /// TOKEN_EXPIRED, TOKEN_REVOKED, TOKEN_USED_UP, PROOF_WRONG; `Error{forbidden}`:
+  /// TOKEN_FOR_OTHER_HOST; `Error{conflict}`: NAME_TAKEN, KEY_TAKEN, HOST_NOT_IN_REGISTRY (with the
+  /// lines to add).
+  asio::awaitable<storage::Registration> admit(RegistrationRequest request,
+                                               std::shared_ptr<const registry::Registry> registry);
 
  private:
   asio::awaitable<std::string> checked_token(const RegistrationRequest& request);

@@ -1,12 +1,13 @@
-/// What the fleet tells the rooms above it. All calls come on the fleet's executor and must not block.
+/// What the fleet tells the rooms above it. All calls come on the fleet's executor and must not
+/// block.
 #pragma once
-
-#include <string>
 
 #include "common/clock.h"
 #include "controller/fleet/presence.h"
 #include "controller/storage/event_store.h"
 #include "protocol/messages.h"
+
+#include <string>
 
 namespace portoser::fleet {
 

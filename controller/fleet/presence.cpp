@@ -4,7 +4,9 @@
 
 namespace portoser::fleet {
 
-void Presence::add(const std::string& device_id) { devices_.try_emplace(device_id); }
+void Presence::add(const std::string& device_id) {
+  devices_.try_emplace(device_id);
+}
 
 std::optional<LivenessChange> Presence::seen(const std::string& device_id, Uptime now) {
   auto& entry = devices_[device_id];

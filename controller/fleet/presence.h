@@ -1,14 +1,14 @@
-/// Who is there: the liveness of every device, from what it sends and when. Pure logic with the time
-/// passed in; owned by `Fleet` and touched on its executor only.
+/// Who is there: the liveness of every device, from what it sends and when. Pure logic with the
+/// time passed in; owned by `Fleet` and touched on its executor only.
 #pragma once
+
+#include "common/clock.h"
+#include "common/describe.h"
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "common/clock.h"
-#include "common/describe.h"
 
 namespace portoser::fleet {
 
@@ -23,7 +23,8 @@ BOOST_DESCRIBE_ENUM(Liveness, unknown, online, stale, offline)
 struct PresenceLimits {
   std::chrono::seconds stale_after{15};
   std::chrono::seconds offline_after{60};
-  /// For so long after its own start a controller declares nobody offline: agents need time to return.
+  /// For so long after its own start a controller declares nobody offline: agents need time to
+  /// return.
   std::chrono::seconds grace{30};
 };
 

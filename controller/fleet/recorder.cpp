@@ -58,8 +58,8 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
     try {
       co_await store_.append(batch);
     } catch (const Error& error) {
-      // Not acknowledged, so the agent keeps it; we keep it too. A record that the database will never
-      // take is given up, or nothing behind it would ever be stored.
+      // Not acknowledged, so the agent keeps it; we keep it too. A record that the database will
+      // never take is given up, or nothing behind it would ever be stored.
       try_again = error.code() == Code::unavailable || batch.size() > 1;
       log::error("fleet", "events could not be stored", {{"reason", error.what()}});
       one_by_one = error.code() != Code::unavailable;
@@ -70,8 +70,8 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
     }
     auto& device = devices_[device_id];
     device.waiting.erase(device.waiting.begin(),
-                         device.waiting.begin() + static_cast<std::ptrdiff_t>(
-                                                      std::min(batch.size(), device.waiting.size())));
+                         device.waiting.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                      batch.size(), device.waiting.size())));
     if (device.epoch == epoch) {
       device.acked = std::max(device.acked, last);
     }

@@ -1,15 +1,15 @@
-/// Puts what agents must not lose (events, results) into the database, in order, and acknowledges it
-/// after the commit. Each is passed on at once, and once. On the fleet's executor.
+/// Puts what agents must not lose (events, results) into the database, in order, and acknowledges
+/// it after the commit. Each is passed on at once, and once. On the fleet's executor.
 #pragma once
+
+#include "common/tasks.h"
+#include "controller/storage/event_store.h"
+#include "protocol/messages.h"
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <string>
-
-#include "common/tasks.h"
-#include "controller/storage/event_store.h"
-#include "protocol/messages.h"
 
 namespace portoser::fleet {
 

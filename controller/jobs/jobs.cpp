@@ -1,13 +1,13 @@
 #include "controller/jobs/jobs.h"
 
-#include <fmt/format.h>
-
-#include <boost/asio/redirect_error.hpp>
-#include <set>
-
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <fmt/format.h>
+
+#include <set>
 
 namespace portoser::jobs {
 namespace {
@@ -18,7 +18,8 @@ constexpr std::chrono::hours kept_for{24 * 90};
 constexpr std::int64_t kept_at_least = 1000;
 
 std::string fingerprint_of(const Request& request) {
-  return fmt::format("{}\n{}\n{}\n{}", request.kind, request.service, request.host, request.details);
+  return fmt::format(
+      "{}\n{}\n{}\n{}", request.kind, request.service, request.host, request.details);
 }
 
 /// Writes how it ended into the record; no error: it succeeded.
@@ -30,8 +31,8 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
     return;
   }
   const auto reason = error->reason();
-  const bool unclear = reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" ||
-                       reason == "ACTION_INTERRUPTED";
+  const bool unclear =
+      reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" || reason == "ACTION_INTERRUPTED";
   record.state = reason == "ACTION_CANCELLED" ? "cancelled" : unclear ? "interrupted" : "failed";
   record.error_code = to_string(error->code());
   record.error_reason = reason;
@@ -142,7 +143,8 @@ asio::awaitable<Submitted> Jobs::join(std::string id) {
 }
 
 asio::awaitable<void> Jobs::wait_for_news(std::string id) {
-  auto timer = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
+  auto timer =
+      std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
   running_.at(id).waiting.push_back(timer);
   boost::system::error_code ignored;
   co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -180,17 +182,19 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
   } catch (const Error& error) {
     failure = error;
   } catch (const boost::system::system_error& error) {
-    if (is_cancellation(std::current_exception())) throw;  // the controller stops: not the job's end
+    if (is_cancellation(std::current_exception()))
+      throw;  // the controller stops: not the job's end
     failure.emplace(Code::internal, error.what());
   } catch (const std::exception& error) {
     failure.emplace(Code::internal, error.what());
   }
   if (failure && run->cancelled() && failure->reason() == "COMMAND_UNKNOWN") {
-    failure = Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
+    failure =
+        Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
   }
   if (failure) run->log(failure->message());
-  // A job is over when its end is in the database and its service is free: until then it is shown as
-  // running.
+  // A job is over when its end is in the database and its service is free: until then it is shown
+  // as running.
   auto ended = record;
   finish(ended, failure ? &*failure : nullptr, clock_.now());
   for (bool stored = false; !stored;) {
@@ -199,13 +203,15 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
       co_await store_.update(ended);
       stored = true;
     } catch (const Error& error) {
-      log::error("jobs", "the end of a job could not be stored",
+      log::error("jobs",
+                 "the end of a job could not be stored",
                  {{"job", record.id}, {"reason", error.what()}});
     }
     if (!stored) co_await pause(std::chrono::seconds{1});
   }
   record = ended;
-  log::info("jobs", "job finished",
+  log::info("jobs",
+            "job finished",
             {{"job", record.id},
              {"kind", record.kind},
              {"service", record.service},
@@ -235,7 +241,8 @@ asio::awaitable<storage::JobRecord> Jobs::cancel(std::string id) {
   const auto found = running_.find(id);
   if (found == running_.end()) {
     const auto record = co_await find(std::move(id));
-    throw Error{Code::conflict, fmt::format("job {} is over: it has {}", record.id, record.state),
+    throw Error{Code::conflict,
+                fmt::format("job {} is over: it has {}", record.id, record.state),
                 "path.id"}
         .reason("JOB_FINISHED");
   }
@@ -251,8 +258,8 @@ asio::awaitable<storage::JobRecord> Jobs::find(std::string id) {
   }
   auto record = co_await store_.find(id);
   if (!record) {
-    throw Error{Code::not_found, fmt::format("there is no job \"{}\"", id), "path.id"}
-        .reason("JOB_UNKNOWN");
+    throw Error{Code::not_found, fmt::format("there is no job \"{}\"", id), "path.id"}.reason(
+        "JOB_UNKNOWN");
   }
   co_return std::move(*record);
 }
@@ -301,14 +308,15 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
         const auto error = error_of(result);
         finish(*job, &error, record.time);
       }
-      log::info("jobs", "the outcome of an interrupted job is known",
+      log::info("jobs",
+                "the outcome of an interrupted job is known",
                 {{"job", id}, {"state", job->state}});
       co_await store_.update(std::move(*job));
       co_return;
     } catch (const Error& error) {
       if (stopping_) throw;
-      log::error("jobs", "the end of a job could not be stored",
-                 {{"job", id}, {"reason", error.what()}});
+      log::error(
+          "jobs", "the end of a job could not be stored", {{"job", id}, {"reason", error.what()}});
     }
     co_await pause(std::chrono::seconds{1});
   }

@@ -1,15 +1,7 @@
-/// Jobs: everything that changes a host. Persisted before they begin, one at a time for each service,
-/// followed live, kept as history. All state lives on one executor (the fleet's strand); methods are
-/// called there unless they say "any thread".
+/// Jobs: everything that changes a host. Persisted before they begin, one at a time for each
+/// service, followed live, kept as history. All state lives on one executor (the fleet's strand);
+/// methods are called there unless they say "any thread".
 #pragma once
-
-#include <atomic>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "common/clock.h"
 #include "common/tasks.h"
@@ -19,13 +11,21 @@
 #include "controller/storage/database.h"
 #include "controller/storage/job_store.h"
 
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace portoser::jobs {
 
 /// Throws to fail the job; `Error{conflict}` with reason ACTION_CANCELLED cancels it.
 using Work = std::function<asio::awaitable<void>(std::shared_ptr<Run>)>;
 
 struct Request {
-  std::string kind;     ///< start, stop, restart, rebuild
+  std::string kind;  ///< start, stop, restart, rebuild
   std::string service;
   std::string host;
   std::string created_by;
@@ -74,8 +74,12 @@ class Jobs {
   /// A result for a job that was given up for lost: what really became of it.
   void late_result(const storage::EventRecord& record);
 
-  [[nodiscard]] std::shared_ptr<const Active> active() const { return active_.load(); }  ///< any thread
-  [[nodiscard]] std::uint64_t version() const { return version_.load(); }  ///< any thread; moves with `active`
+  [[nodiscard]] std::shared_ptr<const Active> active() const {
+    return active_.load();
+  }  ///< any thread
+  [[nodiscard]] std::uint64_t version() const {
+    return version_.load();
+  }  ///< any thread; moves with `active`
 
  private:
   struct Running {

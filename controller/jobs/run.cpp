@@ -22,7 +22,9 @@ void Run::step(const std::string& name) {
   if (on_step_) on_step_();
 }
 
-void Run::log(const std::string& text) { append(std::string{own_step}, text); }
+void Run::log(const std::string& text) {
+  append(std::string{own_step}, text);
+}
 
 void Run::cancel() {
   cancelled_ = true;
@@ -32,9 +34,8 @@ void Run::cancel() {
 void Run::continue_log(const std::vector<storage::JobLogLine>& stored) {
   if (stored.empty()) return;
   next_line_ = stored.back().number + 1;
-  repeated_lines_ = std::count_if(stored.begin(), stored.end(), [](const auto& line) {
-    return line.step != own_step;
-  });
+  repeated_lines_ = std::count_if(
+      stored.begin(), stored.end(), [](const auto& line) { return line.step != own_step; });
 }
 
 void Run::append(std::string step, std::string text) {

@@ -1,16 +1,16 @@
 /// A job while it runs, as its work sees it. On the jobs' executor.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/fleet/fleet.h"
 #include "controller/jobs/listener.h"
 #include "controller/storage/job_store.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace portoser::jobs {
 
@@ -40,16 +40,16 @@ class Run {
   /// Called at each new step.
   void on_step(std::function<void()> call) { on_step_ = std::move(call); }
 
-  /// Runs a command on the job's host; its output goes to the log. The command is persisted before it
-  /// is sent. The job's own id serves as the command's, so that its outcome can be found again.
+  /// Runs a command on the job's host; its output goes to the log. The command is persisted before
+  /// it is sent. The job's own id serves as the command's, so that its outcome can be found again.
   asio::awaitable<protocol::CommandResult> command(std::string name,
                                                    Bytes arguments,
                                                    std::chrono::milliseconds limit);
 
   /// Writes the lines that are not yet in the database.
   asio::awaitable<void> flush();
-  /// After a restart: the log goes on behind what is stored, and the lines of the tools that it has are
-  /// not written again when the agent repeats them.
+  /// After a restart: the log goes on behind what is stored, and the lines of the tools that it has
+  /// are not written again when the agent repeats them.
   void continue_log(const std::vector<storage::JobLogLine>& stored);
 
  private:
@@ -68,7 +68,8 @@ class Run {
   std::function<void()> on_step_;
 };
 
-/// What a command ended with, as the error of its job. The tool's last lines are details ("output").
+/// What a command ended with, as the error of its job. The tool's last lines are details
+/// ("output").
 Error error_of(const protocol::CommandResult& result);
 
 }  // namespace portoser::jobs

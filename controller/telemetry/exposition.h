@@ -14,7 +14,8 @@ using Labels = std::initializer_list<Label>;
 
 class Exposition {
  public:
-  /// Begins a family; its samples follow before the next one begins. `type`: counter, gauge, histogram.
+  /// Begins a family; its samples follow before the next one begins. `type`: counter, gauge,
+  /// histogram.
   void family(std::string_view name, std::string_view type, std::string_view help);
   /// A sample of the family, with `suffix` behind its name ("_bucket").
   void sample(Labels labels, double value, std::string_view suffix = {});

@@ -1,9 +1,9 @@
 #include "controller/telemetry/fleet_families.h"
 
+#include "controller/telemetry/service_view.h"
+
 #include <functional>
 #include <optional>
-
-#include "controller/telemetry/service_view.h"
 
 namespace portoser::telemetry {
 namespace {
@@ -23,34 +23,53 @@ std::optional<double> memory(const protocol::Sample& sample, bool used) {
   return static_cast<double>(used ? total - sample.memory->available_bytes : total);
 }
 
-std::optional<double> disk(const protocol::Sample& sample, std::int64_t protocol::DiskSample::*part) {
+std::optional<double> disk(const protocol::Sample& sample,
+                           std::int64_t protocol::DiskSample::*part) {
   const auto* main = main_disk(sample);
   return main == nullptr ? std::nullopt : std::optional{static_cast<double>(main->*part)};
 }
 
 const std::vector<HostFamily>& host_families() {
   static const std::vector<HostFamily> families{
-      {"portoser_host_cpu_percent", "gauge", "CPU use of the whole machine, 0 to 100",
+      {"portoser_host_cpu_percent",
+       "gauge",
+       "CPU use of the whole machine, 0 to 100",
        [](const auto& sample) { return sample.cpu.percent; }},
-      {"portoser_host_load1", "gauge", "Load average over one minute",
+      {"portoser_host_load1",
+       "gauge",
+       "Load average over one minute",
        [](const auto& sample) { return sample.cpu.load_1; }},
-      {"portoser_host_memory_used_bytes", "gauge", "Memory in use: total less available",
+      {"portoser_host_memory_used_bytes",
+       "gauge",
+       "Memory in use: total less available",
        [](const auto& sample) { return memory(sample, true); }},
-      {"portoser_host_memory_total_bytes", "gauge", "Memory of the machine",
+      {"portoser_host_memory_total_bytes",
+       "gauge",
+       "Memory of the machine",
        [](const auto& sample) { return memory(sample, false); }},
-      {"portoser_host_disk_used_bytes", "gauge", "Use of the root file system",
+      {"portoser_host_disk_used_bytes",
+       "gauge",
+       "Use of the root file system",
        [](const auto& sample) { return disk(sample, &protocol::DiskSample::used_bytes); }},
-      {"portoser_host_disk_total_bytes", "gauge", "Size of the root file system",
+      {"portoser_host_disk_total_bytes",
+       "gauge",
+       "Size of the root file system",
        [](const auto& sample) { return disk(sample, &protocol::DiskSample::total_bytes); }},
-      {"portoser_host_network_receive_bytes_total", "counter", "Received since the host booted",
+      {"portoser_host_network_receive_bytes_total",
+       "counter",
+       "Received since the host booted",
        [](const auto& sample) {
          return std::optional{static_cast<double>(network_of(sample).receive_bytes)};
        }},
-      {"portoser_host_network_transmit_bytes_total", "counter", "Sent since the host booted",
+      {"portoser_host_network_transmit_bytes_total",
+       "counter",
+       "Sent since the host booted",
        [](const auto& sample) {
          return std::optional{static_cast<double>(network_of(sample).transmit_bytes)};
        }},
-      {"portoser_host_boot_time_seconds", "gauge", "When the host booted, in Unix time",
+      {"portoser_host_boot_time_seconds",
+       "gauge",
+       "When the host booted, in Unix time",
        [](const auto& sample) {
          return std::optional{static_cast<double>(sample.boot_time_us) / 1e6};
        }},
@@ -75,8 +94,8 @@ void write_services(Exposition& out, const registry::Registry& registry, const H
     const auto host = hosts.find(*service.current_host);
     const auto* live = host == hosts.end() ? nullptr : host->second.get();
     const bool fresh = live != nullptr && is_fresh(*live);
-    rows.push_back({&service, status_of(service, live),
-                    fresh ? usage_of(service.name, *live) : std::nullopt});
+    rows.push_back(
+        {&service, status_of(service, live), fresh ? usage_of(service.name, *live) : std::nullopt});
   }
   out.family("portoser_service_up", "gauge", "1: the service runs, 0: it is stopped");
   for (const auto& row : rows) {
@@ -90,7 +109,8 @@ void write_services(Exposition& out, const registry::Registry& registry, const H
     out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},
                *row.usage->cpu_percent);
   }
-  out.family("portoser_service_memory_bytes", "gauge", "Memory in use, without inactive page cache");
+  out.family(
+      "portoser_service_memory_bytes", "gauge", "Memory in use, without inactive page cache");
   for (const auto& row : rows) {
     if (!row.usage || !row.usage->memory_bytes) continue;
     out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},

@@ -9,8 +9,8 @@
 
 namespace portoser::telemetry {
 
-/// Hosts and services of the registry. A value that is unknown has no series; `portoser_host_up` and
-/// `portoser_service_up` are there for all that are known about.
+/// Hosts and services of the registry. A value that is unknown has no series; `portoser_host_up`
+/// and `portoser_service_up` are there for all that are known about.
 void write_fleet_families(Exposition& out,
                           const registry::Registry& registry,
                           const Live& live,

@@ -1,6 +1,10 @@
-/// What is known of every host right now: its newest sample, its newest state, its liveness. Written
-/// by the fleet on its executor; read from any thread as immutable values.
+/// What is known of every host right now: its newest sample, its newest state, its liveness.
+/// Written by the fleet on its executor; read from any thread as immutable values.
 #pragma once
+
+#include "common/clock.h"
+#include "controller/fleet/listener.h"
+#include "protocol/messages.h"
 
 #include <array>
 #include <atomic>
@@ -12,16 +16,12 @@
 #include <string>
 #include <vector>
 
-#include "common/clock.h"
-#include "controller/fleet/listener.h"
-#include "protocol/messages.h"
-
 namespace portoser::telemetry {
 
 /// One host. A null sample or state was never received since the controller started.
 struct HostLive {
   std::shared_ptr<const protocol::Sample> sample;
-  Time sample_at;  ///< controller's time of its measurement
+  Time sample_at;                                    ///< controller's time of its measurement
   std::shared_ptr<const protocol::Sample> previous;  ///< the sample before, for rates
   Time previous_at;
   std::shared_ptr<const protocol::State> state;
@@ -58,9 +58,7 @@ class Live : public fleet::Listener {
   void on_state(const std::string& host, Time when, protocol::State state) override;
   void on_event(const storage::EventRecord& event) override;
   void on_late_result(const storage::EventRecord& result) override;
-  void on_liveness(const std::string& host,
-                   fleet::Liveness before,
-                   fleet::Liveness after) override;
+  void on_liveness(const std::string& host, fleet::Liveness before, fleet::Liveness after) override;
 
   /// Any thread. Null: nothing is known of that host.
   [[nodiscard]] std::shared_ptr<const HostLive> host(const std::string& name) const;

@@ -19,7 +19,8 @@ const protocol::ContainerSample* find_container(const protocol::Sample* sample,
                                                 const std::string& id) {
   if (sample == nullptr) return nullptr;
   const auto found =
-      std::find_if(sample->containers.begin(), sample->containers.end(),
+      std::find_if(sample->containers.begin(),
+                   sample->containers.end(),
                    [&](const protocol::ContainerSample& one) { return one.id == id; });
   return found == sample->containers.end() ? nullptr : &*found;
 }
@@ -116,19 +117,24 @@ HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
   const bool is_stale = now - host->sample_at > stale_after;
   if (host->liveness == fleet::Liveness::offline) {
     constexpr double just_gone_seconds = 300;
-    return {age < just_gone_seconds ? "unavailable" : "offline", "the host's agent is not connected",
-            true, age};
+    return {age < just_gone_seconds ? "unavailable" : "offline",
+            "the host's agent is not connected",
+            true,
+            age};
   }
   if (!host->sample->memory || !host->sample->cpu.load_1) {
     const auto& problems = host->sample->problems;
     return {"error",
             problems.empty() ? "the agent could not read the host" : problems.front().message,
-            is_stale, age};
+            is_stale,
+            age};
   }
   return {"ok", "", is_stale, age};
 }
 
-std::string machine_status(fleet::Liveness liveness) { return enum_name(liveness); }
+std::string machine_status(fleet::Liveness liveness) {
+  return enum_name(liveness);
+}
 
 std::string device_status(const HostLive* host) {
   if (host == nullptr) return "unknown";

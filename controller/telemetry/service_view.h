@@ -1,13 +1,13 @@
-/// A service and a host as people are shown them: computed from the registry and what is live. Pure;
-/// any thread.
+/// A service and a host as people are shown them: computed from the registry and what is live.
+/// Pure; any thread.
 #pragma once
+
+#include "controller/registry/model.h"
+#include "controller/telemetry/live.h"
 
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "controller/registry/model.h"
-#include "controller/telemetry/live.h"
 
 namespace portoser::telemetry {
 

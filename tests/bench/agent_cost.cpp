@@ -1,15 +1,15 @@
-// Resident memory and CPU of the agent with 20 containers, beside prometheus-node-exporter, which knows
-// nothing of containers, scraped as often.
-
-#include <fmt/format.h>
-
-#include <thread>
+// Resident memory and CPU of the agent with 20 containers, beside prometheus-node-exporter, which
+// knows nothing of containers, scraped as often.
 
 #include "tests/bench/process_cost.h"
 #include "tests/integration/portoser.h"
 #include "tests/support/await.h"
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
+
+#include <fmt/format.h>
+
+#include <thread>
 
 using namespace portoser::test;
 using namespace portoser::bench;
@@ -39,7 +39,8 @@ int main() {
 
   const auto port = free_port();
   ProcessRequest request;
-  request.argv = {"prometheus-node-exporter", fmt::format("--web.listen-address=127.0.0.1:{}", port)};
+  request.argv = {"prometheus-node-exporter",
+                  fmt::format("--web.listen-address=127.0.0.1:{}", port)};
   const Process exporter{std::move(request)};
   await_until("the exporter answers", std::chrono::seconds{20}, [&] {
     try {
@@ -57,10 +58,14 @@ int main() {
   }
   const auto agent_ms = (cpu_seconds(agent.pid()) - agent_before) * 1000 / samples;
   const auto exporter_ms = (cpu_seconds(exporter.pid()) - exporter_before) * 1000 / samples;
-  fmt::print("agent, {} containers: {:.1f} MiB resident, {:.2f} ms CPU a sample\n", containers,
-             resident_mib(agent.pid()), agent_ms);
+  fmt::print("agent, {} containers: {:.1f} MiB resident, {:.2f} ms CPU a sample\n",
+             containers,
+             resident_mib(agent.pid()),
+             agent_ms);
   fmt::print("prometheus-node-exporter: {:.1f} MiB resident, {:.2f} ms CPU a scrape\n",
-             resident_mib(exporter.pid()), exporter_ms);
+             resident_mib(exporter.pid()),
+             exporter_ms);
   fmt::print("ratio (exporter / agent): memory {:.1f}, CPU {:.1f}\n",
-             resident_mib(exporter.pid()) / resident_mib(agent.pid()), exporter_ms / agent_ms);
+             resident_mib(exporter.pid()) / resident_mib(agent.pid()),
+             exporter_ms / agent_ms);
 }

@@ -1,5 +1,11 @@
-// From a container's event to the frame on /api/uptime/ws, behind the moment at which `docker events` on the
-// same host shows it.
+// From a container's event to the frame on /api/uptime/ws, behind the moment at which `docker
+// events` on the same host shows it.
+
+#include "tests/integration/portoser.h"
+#include "tests/support/await.h"
+#include "tests/support/compose_project.h"
+#include "tests/support/engine.h"
+#include "tests/support/images.h"
 
 #include <fmt/format.h>
 
@@ -8,12 +14,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-
-#include "tests/integration/portoser.h"
-#include "tests/support/await.h"
-#include "tests/support/compose_project.h"
-#include "tests/support/engine.h"
-#include "tests/support/images.h"
 
 using namespace portoser::test;
 using Clock = std::chrono::steady_clock;
@@ -24,7 +24,8 @@ constexpr int rounds = 100;
 
 double quantile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())))];
+  return values[std::min(values.size() - 1,
+                         static_cast<std::size_t>(part * static_cast<double>(values.size())))];
 }
 
 /// The moments at which lines arrive on a stream.
@@ -47,11 +48,14 @@ int main() {
   const TempFolder folder{"bench"};
   PrivateEngine engine;
   load_images(engine);
-  const ComposeProject project{folder / "notes",
-                               {{.name = "web", .image = busybox_image, .command = {"sleep", "100000"}, .restart = ""}}};
+  const ComposeProject project{
+      folder / "notes",
+      {{.name = "web", .image = busybox_image, .command = {"sleep", "100000"}, .restart = ""}}};
   ControllerProcess controller{folder.path()};
-  controller.write_registry("hosts:\n  brick: {ip: 127.0.0.1}\nservices:\n  notes: {current_host: brick, "
-                            "docker_compose: " + project.file().string() + "}\n");
+  controller.write_registry(
+      "hosts:\n  brick: {ip: 127.0.0.1}\nservices:\n  notes: {current_host: brick, "
+      "docker_compose: " +
+      project.file().string() + "}\n");
   controller.start();
   AgentProcess agent{folder.path(), "brick", engine.socket()};
   agent.join(controller.create_token());
@@ -65,12 +69,14 @@ int main() {
   Arrivals socket;
   SocketClient uptime{controller.port(), "/api/uptime/ws"};
   uptime.receive();  // the greeting
-  const auto command = fmt::format(
-      "DOCKER_HOST={} docker events --filter event=die --filter event=start", engine.environment().at("DOCKER_HOST"));
+  const auto command =
+      fmt::format("DOCKER_HOST={} docker events --filter event=die --filter event=start",
+                  engine.environment().at("DOCKER_HOST"));
   std::unique_ptr<FILE, int (*)(FILE*)> events{::popen(command.c_str(), "r"), &::pclose};
   std::thread docker_reader{[&] {
     char line[4096];
-    while (docker.count() < 2 * rounds && std::fgets(line, sizeof line, events.get()) != nullptr) docker.add();
+    while (docker.count() < 2 * rounds && std::fgets(line, sizeof line, events.get()) != nullptr)
+      docker.add();
   }};
   std::thread socket_reader{[&] {
     while (socket.count() < 2 * rounds) {
@@ -84,16 +90,21 @@ int main() {
     for (const auto* action : {"kill", "start"}) {
       const auto before = std::max(docker.count(), socket.count());
       engine.docker({action, id});
-      await_until("both told", std::chrono::seconds{20},
-                  [&] { return docker.count() > before && socket.count() > before; });
+      await_until("both told", std::chrono::seconds{20}, [&] {
+        return docker.count() > before && socket.count() > before;
+      });
     }
   }
   docker_reader.join();
   socket_reader.join();
   std::vector<double> behind;
   for (std::size_t i = 0; i < docker.times.size(); ++i) {
-    behind.push_back(std::chrono::duration<double, std::milli>(socket.times[i] - docker.times[i]).count());
+    behind.push_back(
+        std::chrono::duration<double, std::milli>(socket.times[i] - docker.times[i]).count());
   }
-  fmt::print("{} events, frame on /api/uptime/ws behind `docker events`: p50 {:.2f} ms, p99 {:.2f} ms\n",
-             behind.size(), quantile(behind, 0.5), quantile(behind, 0.99));
+  fmt::print(
+      "{} events, frame on /api/uptime/ws behind `docker events`: p50 {:.2f} ms, p99 {:.2f} ms\n",
+      behind.size(),
+      quantile(behind, 0.5),
+      quantile(behind, 0.99));
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <unistd.h>
 
 namespace portoser::bench {
 
@@ -24,7 +24,6 @@ inline double cpu_seconds(pid_t pid) {
   rest >> user >> system;
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
-
 
 /// Resident memory in MiB.
 inline double resident_mib(pid_t pid) {

@@ -1,14 +1,14 @@
 // What is wrong is refused with a clear text, changes nothing, and the rest goes on.
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "common/file.h"
 #include "tests/integration/portoser.h"
 #include "tests/support/await.h"
 #include "tests/support/compose_project.h"
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace portoser::test {
 namespace {
@@ -24,7 +24,8 @@ class BadInput : public testing::Test {
     controller_ = std::make_unique<ControllerProcess>(folder_->path());
     controller_->write_registry(hosts());
     controller_->start();
-    agent_ = std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
+    agent_ =
+        std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
     agent_->join(controller_->create_token());
     agent_->start();
     controller_->await_machine("brick", "online");
@@ -111,7 +112,8 @@ TEST_F(BadInput, RegistrationWithAWrongProofIsRefusedOnTheJoiningListener) {
                   {"public_key", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"},
                   {"token_id", "nobody"},
                   {"proof", std::string(64, '0')}};
-  const auto answer = client.post("/api/v1/devices", dump(body), {{"Content-Type", "application/json"}});
+  const auto answer =
+      client.post("/api/v1/devices", dump(body), {{"Content-Type", "application/json"}});
   EXPECT_EQ(answer.status, 401U);
   EXPECT_THAT(answer.body, HasSubstr("TOKEN_UNKNOWN"));
   EXPECT_EQ(HttpClient{controller_->join_port()}.get("/api/services").status, 404U)
@@ -143,7 +145,8 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
 
 TEST_F(BadInput, ImageThatIsNotThereFailsThePlainWay) {
   // A registry that cannot be: nothing listens on port 1 of loopback.
-  ComposeProject project{*folder_ / "noimage", {{.name = "web", .image = "127.0.0.1:1/portoser-test/absent"}}};
+  ComposeProject project{*folder_ / "noimage",
+                         {{.name = "web", .image = "127.0.0.1:1/portoser-test/absent"}}};
   place("noimage", project.file());
   expect_failure("/api/services/noimage/start", "IMAGE_MISSING");
 }
@@ -187,23 +190,27 @@ TEST_F(BadInput, EngineThatIsDownIsSaidAndComesBack) {
 }
 
 TEST_F(BadInput, CancelEndsTheJobAndItsProcesses) {
-  ComposeProject project{*folder_ / "slow", {{.name = "app", .image = "portoser-slow/app", .build = "."}}};
+  ComposeProject project{*folder_ / "slow",
+                         {{.name = "app", .image = "portoser-slow/app", .build = "."}}};
   project.write_file("Dockerfile", "FROM portoser-test/busybox\nRUN echo begun && sleep 600\n");
   place("slow", project.file());
   const auto answer =
       controller_->post("/api/services/slow/rebuild", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
   const auto id = answer.body["job_id"].get<std::string>();
-  await_until("the build has begun", 60s,
-              [&] { return controller_->get("/api/jobs/" + id).text.find("begun") != std::string::npos; });
+  await_until("the build has begun", 60s, [&] {
+    return controller_->get("/api/jobs/" + id).text.find("begun") != std::string::npos;
+  });
   const auto busy = controller_->post("/api/services/slow/start");
   EXPECT_EQ(busy.status, 409U);
   EXPECT_EQ(busy.body["code"], "BUSY");
   EXPECT_THAT(busy.text, HasSubstr(id));
   EXPECT_EQ(controller_->post("/api/jobs/" + id + "/cancel").status, 202U);
-  await_until("the job is over", 60s,
-              [&] { return controller_->get("/api/jobs/" + id).body["state"] == "cancelled"; },
-              [&] { return controller_->get("/api/jobs/" + id).text; });
+  await_until(
+      "the job is over",
+      60s,
+      [&] { return controller_->get("/api/jobs/" + id).body["state"] == "cancelled"; },
+      [&] { return controller_->get("/api/jobs/" + id).text; });
   const auto again = controller_->post("/api/jobs/" + id + "/cancel");
   EXPECT_EQ(again.status, 409U);
 }
@@ -211,8 +218,11 @@ TEST_F(BadInput, CancelEndsTheJobAndItsProcesses) {
 // HTTP
 
 TEST_F(BadInput, UnknownNamesAre404WithTheName) {
-  for (const auto* path : {"/api/services/nobody", "/api/machines/nobody", "/api/jobs/nobody",
-                           "/api/metrics/machine/nobody", "/api/metrics/nobody/brick"}) {
+  for (const auto* path : {"/api/services/nobody",
+                           "/api/machines/nobody",
+                           "/api/jobs/nobody",
+                           "/api/metrics/machine/nobody",
+                           "/api/metrics/nobody/brick"}) {
     const auto answer = controller_->get(path);
     EXPECT_EQ(answer.status, 404U) << path;
     EXPECT_THAT(answer.body["message"].get<std::string>(), HasSubstr("nobody")) << path;
@@ -222,7 +232,8 @@ TEST_F(BadInput, UnknownNamesAre404WithTheName) {
 }
 
 TEST_F(BadInput, HostWithoutAnAgentIsRefusedAtOnce) {
-  controller_->write_registry(hosts() + "  bare: {ip: 127.0.0.3}\nservices:\n  idle:\n"
+  controller_->write_registry(hosts() +
+                              "  bare: {ip: 127.0.0.3}\nservices:\n  idle:\n"
                               "    current_host: bare\n    docker_compose: /srv/idle.yml\n");
   controller_->await_machine("bare", "unknown");
   const auto answer = controller_->post("/api/services/idle/start");
@@ -238,14 +249,17 @@ TEST_F(BadInput, WrongQueriesAndBodiesAre4xx) {
                 .post("/api/v1/devices", "{\"hostname\":", {{"Content-Type", "application/json"}})
                 .status,
             400U);
-  EXPECT_EQ(HttpClient{controller_->port()}
-                .post("/api/v1/devices", R"({"hostname":7})", {{"Content-Type", "application/json"}})
-                .status,
-            422U);
-  EXPECT_EQ(HttpClient{controller_->port()}.post("/api/v1/devices", std::string(2 << 20, 'x')).status,
-            413U);
-  EXPECT_EQ(HttpClient{controller_->port()}.get("/ping", {{"X-Long", std::string(20000, 'x')}}).status,
-            431U);
+  EXPECT_EQ(
+      HttpClient{controller_->port()}
+          .post("/api/v1/devices", R"({"hostname":7})", {{"Content-Type", "application/json"}})
+          .status,
+      422U);
+  EXPECT_EQ(
+      HttpClient{controller_->port()}.post("/api/v1/devices", std::string(2 << 20, 'x')).status,
+      413U);
+  EXPECT_EQ(
+      HttpClient{controller_->port()}.get("/ping", {{"X-Long", std::string(20000, 'x')}}).status,
+      431U);
 }
 
 // Registry
@@ -267,12 +281,14 @@ TEST_F(BadInput, BrokenRegistryLeavesTheLastGoodOneInForceAndSaysWhere) {
   });
   EXPECT_FALSE(controller_->row("/api/services", "services", "kept").is_null());
   place("kept", project.file());
-  await_until("all is well again", 30s,
-              [] { return controller_->get("/health").body["status"] == "healthy"; });
+  await_until("all is well again", 30s, [] {
+    return controller_->get("/health").body["status"] == "healthy";
+  });
 }
 
 TEST_F(BadInput, BrokenServiceIsListedWithItsErrorsAndCannotBeActedOn) {
-  controller_->write_registry(hosts() + "services:\n  lost:\n    current_host: atlantis\n"
+  controller_->write_registry(hosts() +
+                              "services:\n  lost:\n    current_host: atlantis\n"
                               "    docker_compose: /srv/x.yml\n");
   await_until("it is listed", 30s, [] {
     return !controller_->row("/api/services", "services", "lost").is_null();

@@ -1,11 +1,5 @@
-// The main job, end to end: join a host, see it and its services, act on them, through restarts of the
-// agent and of the controller. Real processes, a real engine, real sockets.
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <csignal>
+// The main job, end to end: join a host, see it and its services, act on them, through restarts of
+// the agent and of the controller. Real processes, a real engine, real sockets.
 
 #include "common/file.h"
 #include "tests/integration/portoser.h"
@@ -14,13 +8,19 @@
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <unistd.h>
+
 namespace portoser::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// One controller, one joined agent and one compose service for all tests of this file: what they leave
-/// behind is a running service.
+/// One controller, one joined agent and one compose service for all tests of this file: what they
+/// leave behind is a running service.
 class MainJob : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -34,13 +34,15 @@ class MainJob : public testing::Test {
     side.name = "side";
     project_ = std::make_unique<ComposeProject>(*folder_ / "notes", std::vector{web, side});
     controller_ = std::make_unique<ControllerProcess>(folder_->path());
-    controller_->write_registry("domain: attic.test\nhosts:\n  brick:\n    ip: 127.0.0.1\n"
-                                "services:\n  notes:\n    current_host: brick\n"
-                                "    docker_compose: " + project_->file().string() +
-                                "\n    service_name: web\n    port: " + std::to_string(web_port_) +
-                                "\n");
+    controller_->write_registry(
+        "domain: attic.test\nhosts:\n  brick:\n    ip: 127.0.0.1\n"
+        "services:\n  notes:\n    current_host: brick\n"
+        "    docker_compose: " +
+        project_->file().string() +
+        "\n    service_name: web\n    port: " + std::to_string(web_port_) + "\n");
     controller_->start();
-    agent_ = std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
+    agent_ =
+        std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
     agent_->join(controller_->create_token());
     agent_->start();
     controller_->await_machine("brick", "online");
@@ -96,7 +98,9 @@ TEST_F(MainJob, HostIsShownWithItsFacts) {
 
 TEST_F(MainJob, SampleAgreesWithTheMachine) {
   await_until("there is a percentage", 30s, [] {
-    return controller_->get("/api/metrics/machine/brick").body.value("cpu_percent", Json{}).is_number();
+    return controller_->get("/api/metrics/machine/brick")
+        .body.value("cpu_percent", Json{})
+        .is_number();
   });
   const auto row = controller_->get("/api/metrics/machine/brick").body;
   const auto pages = static_cast<double>(::sysconf(_SC_PHYS_PAGES));
@@ -142,9 +146,8 @@ TEST_F(MainJob, RestartReplacesTheServicesContainerAndNoOther) {
   ASSERT_EQ(answer.status, 200U) << answer.text;
   EXPECT_NE(container_of("web"), web);
   EXPECT_EQ(container_of("side"), side);
-  const auto frames = frames_until(uptime, [](const Json& frame) {
-    return frame["type"] == "uptime_event";
-  });
+  const auto frames =
+      frames_until(uptime, [](const Json& frame) { return frame["type"] == "uptime_event"; });
   EXPECT_EQ(frames.back()["event_type"], "restart") << dump(frames.back());
   EXPECT_EQ(frames.back()["event"]["metadata"]["job_id"], answer.body["job_id"]);
 }
@@ -187,7 +190,8 @@ TEST_F(MainJob, ContainerKilledByHandIsAFailureOnTheSocketThenARecovery) {
 }
 
 TEST_F(MainJob, RebuildMakesTheImageAnew) {
-  ComposeProject built{*folder_ / "built", {{.name = "app", .image = "portoser-built/app", .build = "."}}};
+  ComposeProject built{*folder_ / "built",
+                       {{.name = "app", .image = "portoser-built/app", .build = "."}}};
   built.write_file("Dockerfile", "FROM portoser-test/httpd\nRUN echo first > /www/version\n");
   const auto registry = read_file(controller_->registry());
   controller_->write_registry(registry + "  built:\n    current_host: brick\n    docker_compose: " +
@@ -230,8 +234,8 @@ TEST_F(MainJob, RespondAsyncAnswersAtOnceWithTheJob) {
       controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
   const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
-  await_until("the job is over", 60s,
-              [&] { return controller_->get(path).body["state"] == "succeeded"; });
+  await_until(
+      "the job is over", 60s, [&] { return controller_->get(path).body["state"] == "succeeded"; });
 }
 
 TEST_F(MainJob, AgentAndControllerMayRestartInBetween) {
@@ -261,7 +265,8 @@ TEST_F(MainJob, AgentAndControllerMayRestartInBetween) {
              frame["type"] == "subscribed";
     });
     uptime.send("ping");
-    const auto rest = frames_until(uptime, [](const Json& frame) { return frame["type"] == "pong"; });
+    const auto rest =
+        frames_until(uptime, [](const Json& frame) { return frame["type"] == "pong"; });
     bool found = false;
     for (const auto& frame : rest) {
       found = found || (frame["type"] == "uptime_event" && frame["event_type"] == "stop");
@@ -281,7 +286,8 @@ TEST_F(MainJob, ControllerKilledDuringAJobLearnsHowItEnded) {
   controller_->kill();
   controller_->start();
   await_until(
-      "the job has its outcome", 90s,
+      "the job has its outcome",
+      90s,
       [&] { return controller_->get(path).body["state"] == "succeeded"; },
       [&] { return controller_->get(path).text + controller_->log_tail(); });
 }
@@ -292,12 +298,12 @@ TEST_F(MainJob, AgentKilledDuringAJobReportsItsOutcome) {
       controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
   const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
-  await_until("the job writes", 60s,
-              [&] { return !controller_->get(path).body["log"].empty(); });
+  await_until("the job writes", 60s, [&] { return !controller_->get(path).body["log"].empty(); });
   agent_->kill();
   agent_->start();
   await_until(
-      "the job has its outcome", 90s,
+      "the job has its outcome",
+      90s,
       [&] { return controller_->get(path).body["state"] == "succeeded"; },
       [&] { return controller_->get(path).text + agent_->log_tail(); });
 }

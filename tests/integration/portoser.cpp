@@ -11,7 +11,9 @@ constexpr std::chrono::seconds patience{60};
 
 ApiAnswer to_api(const HttpAnswer& answer) {
   auto body = Json::parse(answer.body, nullptr, false);
-  return {answer.status, body.is_discarded() ? Json(nullptr) : std::move(body), answer.body,
+  return {answer.status,
+          body.is_discarded() ? Json(nullptr) : std::move(body),
+          answer.body,
           answer.headers};
 }
 
@@ -22,10 +24,22 @@ ControllerProcess::ControllerProcess(std::filesystem::path folder)
 
 std::vector<std::string> ControllerProcess::options() const {
   const auto port = [&](int offset) { return std::to_string(port_ + offset); };
-  return {"--http-port",         port(0),     "--wire-port",     port(2),
-          "--wire-address",      "127.0.0.1", "--join-port",     port(3),
-          "--join-address",      "127.0.0.1", "--data",          data().string(),
-          "--advertise-address", "127.0.0.1", "--registry-path", registry().string()};
+  return {"--http-port",
+          port(0),
+          "--wire-port",
+          port(2),
+          "--wire-address",
+          "127.0.0.1",
+          "--join-port",
+          port(3),
+          "--join-address",
+          "127.0.0.1",
+          "--data",
+          data().string(),
+          "--advertise-address",
+          "127.0.0.1",
+          "--registry-path",
+          registry().string()};
 }
 
 void ControllerProcess::write_registry(const std::string& text) const {
@@ -39,7 +53,8 @@ void ControllerProcess::start() {
   request.log_file = folder_ / "controller.log";
   process_.emplace(std::move(request));
   await_until(
-      "the controller answers", patience,
+      "the controller answers",
+      patience,
       [&] {
         if (!process_->running()) throw Error{Code::internal, "it ended: " + log_tail()};
         try {
@@ -59,7 +74,9 @@ void ControllerProcess::stop() {
   }
 }
 
-void ControllerProcess::kill() { process_->kill(); }
+void ControllerProcess::kill() {
+  process_->kill();
+}
 
 std::string ControllerProcess::create_token(std::vector<std::string> more) const {
   std::vector<std::string> argv{controller_program().string(), "token", "create"};
@@ -95,7 +112,8 @@ Json ControllerProcess::row(const std::string& path,
 
 void ControllerProcess::await_machine(const std::string& name, const std::string& status) const {
   await_until(
-      "the host is " + status, std::chrono::seconds{120},
+      "the host is " + status,
+      std::chrono::seconds{120},
       [&] {
         const auto machine = row("/api/machines", "machines", name);
         return machine.is_object() && machine["status"] == status;
@@ -105,7 +123,8 @@ void ControllerProcess::await_machine(const std::string& name, const std::string
 
 void ControllerProcess::await_service(const std::string& name, const std::string& status) const {
   await_until(
-      "the service is " + status, patience,
+      "the service is " + status,
+      patience,
       [&] {
         const auto service = row("/api/services", "services", name);
         return service.is_object() && service["status"] == status;
@@ -119,7 +138,12 @@ AgentProcess::AgentProcess(std::filesystem::path folder,
     : folder_(std::move(folder)), name_(std::move(name)), socket_(std::move(socket)) {}
 
 CommandResult AgentProcess::try_join(const std::string& token) const {
-  return run_command({agent_program().string(), "join", token, "--name", name_, "--data",
+  return run_command({agent_program().string(),
+                      "join",
+                      token,
+                      "--name",
+                      name_,
+                      "--data",
                       (folder_ / name_).string()});
 }
 
@@ -131,7 +155,10 @@ std::string AgentProcess::join(const std::string& token) const {
 
 void AgentProcess::start() {
   ProcessRequest request;
-  request.argv = {agent_program().string(), "--data", (folder_ / name_).string(), "--engine-socket",
+  request.argv = {agent_program().string(),
+                  "--data",
+                  (folder_ / name_).string(),
+                  "--engine-socket",
                   socket_.string()};
   request.log_file = folder_ / (name_ + ".log");
   process_.emplace(std::move(request));
@@ -140,13 +167,17 @@ void AgentProcess::start() {
 void AgentProcess::stop() {
   const auto status = process_->terminate(patience);
   if (status != 0) {
-    throw Error{Code::internal, "the agent ended with " + std::to_string(status) + ": " + log_tail()};
+    throw Error{Code::internal,
+                "the agent ended with " + std::to_string(status) + ": " + log_tail()};
   }
 }
 
-void AgentProcess::kill() { process_->kill(); }
+void AgentProcess::kill() {
+  process_->kill();
+}
 
-std::vector<Json> frames_until(SocketClient& socket, const std::function<bool(const Json&)>& wanted) {
+std::vector<Json> frames_until(SocketClient& socket,
+                               const std::function<bool(const Json&)>& wanted) {
   std::vector<Json> frames;
   while (const auto text = socket.receive()) {
     frames.push_back(Json::parse(*text));

@@ -1,17 +1,17 @@
 /// A controller and agents as real processes on loopback, for integration tests.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "common/describe_json.h"
 #include "tests/support/free_port.h"
 #include "tests/support/http_client.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_folder.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace portoser::test {
 
@@ -45,7 +45,9 @@ class ControllerProcess {
                  const std::string& body = "",
                  const Headers& headers = {}) const;
   /// The row of that name in a list such as {"services": [...]}; null when it is not there.
-  [[nodiscard]] Json row(const std::string& path, const std::string& list, const std::string& name) const;
+  [[nodiscard]] Json row(const std::string& path,
+                         const std::string& list,
+                         const std::string& name) const;
   void await_machine(const std::string& name, const std::string& status) const;
   void await_service(const std::string& name, const std::string& status) const;
 
@@ -85,8 +87,9 @@ class AgentProcess {
   std::optional<Process> process_;
 };
 
-/// Frames of a WebSocket until one fulfils `wanted`; all of them, that one last. Throws when the socket
-/// ends first.
-std::vector<Json> frames_until(SocketClient& socket, const std::function<bool(const Json&)>& wanted);
+/// Frames of a WebSocket until one fulfils `wanted`; all of them, that one last. Throws when the
+/// socket ends first.
+std::vector<Json> frames_until(SocketClient& socket,
+                               const std::function<bool(const Json&)>& wanted);
 
 }  // namespace portoser::test

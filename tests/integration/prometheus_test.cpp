@@ -1,14 +1,14 @@
 // Debian's Prometheus scrapes the controller and is asked by PromQL; promtool finds nothing to say.
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "common/file.h"
 #include "tests/integration/portoser.h"
 #include "tests/support/await.h"
 #include "tests/support/compose_project.h"
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace portoser::test {
 namespace {
@@ -19,13 +19,14 @@ class Scrape : public testing::Test {
  protected:
   Scrape() : folder_("scrape"), controller_(folder_.path()) {
     load_images(PrivateEngine::shared());
-    // The folder's name is the project's: each test needs its own, or compose takes over the containers
-    // that the other left in the shared engine.
+    // The folder's name is the project's: each test needs its own, or compose takes over the
+    // containers that the other left in the shared engine.
     const ComposeProject project{folder_ / ("notes" + std::to_string(controller_.port())),
                                  {{.name = "web"}}};
-    controller_.write_registry("domain: attic.test\nhosts:\n  brick: {ip: 127.0.0.1}\n"
-                               "services:\n  notes:\n    current_host: brick\n    docker_compose: " +
-                               project.file().string() + "\n");
+    controller_.write_registry(
+        "domain: attic.test\nhosts:\n  brick: {ip: 127.0.0.1}\n"
+        "services:\n  notes:\n    current_host: brick\n    docker_compose: " +
+        project.file().string() + "\n");
     controller_.start();
     agent_.emplace(folder_.path(), "brick", PrivateEngine::shared().socket());
     agent_->join(controller_.create_token());
@@ -79,14 +80,17 @@ TEST_F(Scrape, PrometheusAnswersQuestionsAboutHostsAndServices) {
     }
   };
   const auto explain = [&] { return prometheus.log_tail(); };
-  await_until("the host is up", 60s, [&] { return ask("portoser_host_up") == "1"; }, explain);
+  await_until(
+      "the host is up", 60s, [&] { return ask("portoser_host_up") == "1"; }, explain);
   EXPECT_EQ(ask("portoser_service_up"), "1");
   EXPECT_GT(std::stod(ask("portoser_host_memory_total_bytes")), 0);
   EXPECT_GT(std::stod(ask("portoser_service_memory_bytes")), 0);
   EXPECT_EQ(ask("portoser_build_info"), "1");
   await_until(
-      "the counters move", 60s,
-      [&] { return ask("sum(increase(http_requests_total[30s]))%3E0") != ""; }, explain);
+      "the counters move",
+      60s,
+      [&] { return ask("sum(increase(http_requests_total[30s]))%3E0") != ""; },
+      explain);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Time morning = Time{std::chrono::sys_days{std::chrono::year{2026} / 3 / 4}} + 8h + 15min +
-                     42s + 123ms;
+const Time morning =
+    Time{std::chrono::sys_days{std::chrono::year{2026} / 3 / 4}} + 8h + 15min + 42s + 123ms;
 
 TEST(Rfc3339, IsWrittenInUtcWithMilliseconds) {
   EXPECT_EQ(to_rfc3339(morning), "2026-03-04T08:15:42.123Z");
@@ -28,7 +28,8 @@ TEST_P(AcceptedTime, MeansTheSameMoment) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Rfc3339, AcceptedTime,
+    Rfc3339,
+    AcceptedTime,
     testing::Values(Spelling{"zulu", "2026-03-04T08:15:42.123Z"},
                     Spelling{"offset", "2026-03-04T10:15:42.123+02:00"},
                     Spelling{"negative_offset", "2026-03-04T03:15:42.123-05:00"},
@@ -38,10 +39,14 @@ INSTANTIATE_TEST_SUITE_P(
 
 class RefusedTime : public testing::TestWithParam<Spelling> {};
 
-TEST_P(RefusedTime, IsNoTime) { EXPECT_FALSE(time_from_rfc3339(GetParam().text)); }
+TEST_P(RefusedTime, IsNoTime) {
+  EXPECT_FALSE(time_from_rfc3339(GetParam().text));
+}
 
-INSTANTIATE_TEST_SUITE_P(Rfc3339, RefusedTime,
-                         testing::Values(Spelling{"empty", ""}, Spelling{"word", "yesterday"},
+INSTANTIATE_TEST_SUITE_P(Rfc3339,
+                         RefusedTime,
+                         testing::Values(Spelling{"empty", ""},
+                                         Spelling{"word", "yesterday"},
                                          Spelling{"no_such_day", "2026-02-30T00:00:00Z"},
                                          Spelling{"no_such_hour", "2026-02-03T25:00:00Z"},
                                          Spelling{"double_zone", "2026-03-04T08:15:42+00:00Z"},

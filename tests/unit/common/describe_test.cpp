@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include "common/describe_json.h"
 #include "common/describe_schema.h"
+
+#include <gtest/gtest.h>
 
 namespace portoser {
 namespace {
@@ -66,7 +66,8 @@ TEST_P(WrongJson, IsRefusedWithThePlace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    DescribedJson, WrongJson,
+    DescribedJson,
+    WrongJson,
     testing::Values(Refusal{"number_for_string", R"({"place":1})", "body.place"},
                     Refusal{"negative_for_unsigned", R"({"watts":-1})", "body.watts"},
                     Refusal{"too_large", R"({"watts":65536})", "body.watts"},
@@ -78,7 +79,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DescribedJson, ReplacesInvalidUtf8InsteadOfFailing) {
   Lamp lamp;
-  lamp.place = "h\xff" "ll";
+  lamp.place =
+      "h\xff"
+      "ll";
   EXPECT_NO_THROW(dump(to_json(lamp)));
 }
 

@@ -1,12 +1,12 @@
 #include "common/file.h"
 
+#include "common/error.h"
+#include "common/ids.h"
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <filesystem>
-
-#include "common/error.h"
-#include "common/ids.h"
 
 namespace portoser {
 namespace {

@@ -1,11 +1,11 @@
 #include "common/ids.h"
 
+#include "common/crypto.h"
+#include "common/error.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
-
-#include "common/crypto.h"
-#include "common/error.h"
 
 namespace portoser {
 namespace {

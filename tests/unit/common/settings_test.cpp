@@ -1,20 +1,21 @@
 #include "common/settings.h"
 
+#include "common/error.h"
+#include "common/file.h"
+#include "common/ids.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
-
-#include "common/error.h"
-#include "common/file.h"
-#include "common/ids.h"
 
 namespace portoser {
 namespace {
 
 class Settings : public testing::Test {
  protected:
-  Settings() : file_(std::filesystem::temp_directory_path() / ("portoser-" + random_hex(6) + ".yml")) {
+  Settings()
+      : file_(std::filesystem::temp_directory_path() / ("portoser-" + random_hex(6) + ".yml")) {
     table_.add(port_, {.key = "http.port", .env = "PORTOSER_TEST_PORT", .help = "TCP port"})
         .add(secret_, {.key = "secret", .env = "", .help = "a secret"})
         .add(names_, {.key = "names", .env = "", .help = "names"})

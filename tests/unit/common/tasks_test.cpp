@@ -1,10 +1,9 @@
 #include "common/tasks.h"
 
-#include <gtest/gtest.h>
+#include "common/child.h"
 
 #include <boost/asio/io_context.hpp>
-
-#include "common/child.h"
+#include <gtest/gtest.h>
 
 namespace portoser {
 namespace {

@@ -1,8 +1,8 @@
 #include "common/yaml.h"
 
-#include <gtest/gtest.h>
-
 #include "common/error.h"
+
+#include <gtest/gtest.h>
 
 namespace portoser {
 namespace {
@@ -17,7 +17,9 @@ TEST(FlatYaml, JoinsNestedKeysAndKeepsPlaces) {
   EXPECT_TRUE(entries[2].values.empty());
 }
 
-TEST(FlatYaml, OfAnEmptyFileIsEmpty) { EXPECT_TRUE(read_flat_yaml("", "c.yml").empty()); }
+TEST(FlatYaml, OfAnEmptyFileIsEmpty) {
+  EXPECT_TRUE(read_flat_yaml("", "c.yml").empty());
+}
 
 struct Broken {
   const char* name;
@@ -36,7 +38,8 @@ TEST_P(BrokenYaml, IsRefusedWithLineAndColumn) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(FlatYaml, BrokenYaml,
+INSTANTIATE_TEST_SUITE_P(FlatYaml,
+                         BrokenYaml,
                          testing::Values(Broken{"duplicate", "a: 1\nb: 2\na: 3\n", "c.yml:3:1"},
                                          Broken{"a_word", "hello\n", "c.yml:1:1"},
                                          Broken{"list_of_maps", "a:\n  - b: 1\n", "c.yml:2:5"},

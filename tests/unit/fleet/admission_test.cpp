@@ -1,9 +1,10 @@
 #include "controller/fleet/admission.h"
 
-#include <gtest/gtest.h>
-#include <zmq.h>
-
 #include "protocol/curve.h"
+
+#include <gtest/gtest.h>
+
+#include <zmq.h>
 
 namespace portoser::fleet {
 namespace {

@@ -1,8 +1,7 @@
 #include "controller/fleet/dispatch.h"
 
-#include <gtest/gtest.h>
-
 #include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
 namespace portoser::fleet {
 namespace {
@@ -19,7 +18,8 @@ class DispatchTest : public testing::Test {
       for (const auto& line : lines) output_.push_back(step + ":" + line);
       if (lines.empty()) output_.push_back(step);
     };
-    asio::co_spawn(context_, dispatch_.run("brick", command, 0ms, on_output),
+    asio::co_spawn(context_,
+                   dispatch_.run("brick", command, 0ms, on_output),
                    [this](const std::exception_ptr& failure, protocol::CommandResult result) {
                      failure_ = failure;
                      result_ = std::move(result);
@@ -35,12 +35,13 @@ class DispatchTest : public testing::Test {
 
   asio::io_context context_;
   std::vector<std::string> sent_;
-  Dispatch dispatch_{[this](const std::string& host, const protocol::Command& command) {
-    sent_.push_back(host + " " + command.id + (command.adopt_only ? " adopt" : ""));
-  },
-                     [this](const std::string& host, const protocol::Cancel& cancel) {
-                       sent_.push_back(host + " cancel " + cancel.id);
-                     }};
+  Dispatch dispatch_{
+      [this](const std::string& host, const protocol::Command& command) {
+        sent_.push_back(host + " " + command.id + (command.adopt_only ? " adopt" : ""));
+      },
+      [this](const std::string& host, const protocol::Cancel& cancel) {
+        sent_.push_back(host + " cancel " + cancel.id);
+      }};
   std::vector<std::string> output_;
   std::exception_ptr failure_;
   std::optional<protocol::CommandResult> result_;

@@ -1,18 +1,18 @@
 /// The fleet on a real socket and a real database, with devices played by the test.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
-#include <zmq.hpp>
-
 #include "common/crypto.h"
 #include "common/file.h"
 #include "common/ids.h"
 #include "controller/fleet/fleet.h"
 #include "protocol/curve.h"
 #include "protocol/join.h"
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+#include <zmq.hpp>
+
+#include <filesystem>
 
 namespace portoser::fleet {
 
@@ -22,10 +22,14 @@ inline constexpr auto patience = 20s;
 /// What the fleet told.
 class Told : public Listener {
  public:
-  void on_sample(const std::string& host, Time, protocol::Sample) override { samples.push_back(host); }
+  void on_sample(const std::string& host, Time, protocol::Sample) override {
+    samples.push_back(host);
+  }
   void on_state(const std::string& host, Time, protocol::State) override { states.push_back(host); }
   void on_event(const storage::EventRecord& event) override { events.push_back(event); }
-  void on_late_result(const storage::EventRecord& result) override { late_results.push_back(result); }
+  void on_late_result(const storage::EventRecord& result) override {
+    late_results.push_back(result);
+  }
   void on_liveness(const std::string& host, Liveness, Liveness after) override {
     liveness.push_back(host + " " + enum_name(after));
   }
@@ -81,16 +85,16 @@ class FleetTest : public testing::Test {
 
   void open() {
     database_ = std::make_unique<storage::Database>(folder_ / "portoser.db", clock_);
-    registry_ = std::make_unique<registry::RegistryWatch>(context_.get_executor(),
-                                                          folder_ / "registry.yml", clock_);
+    registry_ = std::make_unique<registry::RegistryWatch>(
+        context_.get_executor(), folder_ / "registry.yml", clock_);
     FleetSettings settings;
     settings.gateway.address = "127.0.0.1";
     settings.gateway.port = 0;
     settings.gateway.secret_key = keys_.secret_key;
     settings.public_key = keys_.public_key;
     settings.advertised_address = "127.0.0.1";
-    fleet_ = std::make_unique<Fleet>(settings, *database_, *registry_, clock_,
-                                     context_.get_executor(), told_);
+    fleet_ = std::make_unique<Fleet>(
+        settings, *database_, *registry_, clock_, context_.get_executor(), told_);
     run(fleet_->start());
   }
   void close() {

@@ -101,14 +101,14 @@ TEST_F(FleetTest, CommandReachesTheHostAndItsResultComesBack) {
   command.duration_ms = 60000;
   std::vector<std::string> output;
   std::optional<protocol::CommandResult> result;
-  asio::co_spawn(context_,
-                 fleet_->run("brick", command,
-                             [&](const std::string&, const std::vector<std::string>& lines) {
-                               output.insert(output.end(), lines.begin(), lines.end());
-                             }),
-                 [&](const std::exception_ptr&, protocol::CommandResult ended) {
-                   result = std::move(ended);
-                 });
+  asio::co_spawn(
+      context_,
+      fleet_->run("brick",
+                  command,
+                  [&](const std::string&, const std::vector<std::string>& lines) {
+                    output.insert(output.end(), lines.begin(), lines.end());
+                  }),
+      [&](const std::exception_ptr&, protocol::CommandResult ended) { result = std::move(ended); });
   EXPECT_EQ(await<protocol::Command>(device).id, "c1");
   device.send(protocol::Progress{"c1", "up", 0, {"Creating"}});
   protocol::CommandResult done;

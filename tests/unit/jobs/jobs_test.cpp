@@ -2,9 +2,9 @@
 
 #include "controller/jobs/jobs.h"
 
-#include <gmock/gmock.h>
-
 #include "tests/unit/fleet/fleet_fixture.h"
+
+#include <gmock/gmock.h>
 
 namespace portoser::jobs {
 namespace {
@@ -22,7 +22,8 @@ class JobsTest : public fleet::FleetTest {
   void start_jobs() {
     jobs_ = std::make_unique<Jobs>(*database_, *fleet_, clock_, context_.get_executor());
     for (const auto* kind : {"restart", "stop"}) {
-      jobs_->add_kind(kind, [](std::shared_ptr<jobs::Run> job) { return one_command(std::move(job)); });
+      jobs_->add_kind(kind,
+                      [](std::shared_ptr<jobs::Run> job) { return one_command(std::move(job)); });
     }
     run(jobs_->start());
   }
@@ -54,7 +55,9 @@ class JobsTest : public fleet::FleetTest {
     made.created_by = "ada";
     return made;
   }
-  static protocol::CommandResult result_of(const std::string& id, bool succeeded, std::int64_t sequence) {
+  static protocol::CommandResult result_of(const std::string& id,
+                                           bool succeeded,
+                                           std::int64_t sequence) {
     protocol::CommandResult result;
     result.sequence = sequence;
     result.command_id = id;
@@ -176,7 +179,9 @@ TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
   step_until([&] { return state_of(id) == "succeeded"; });
 }
 
-TEST_F(JobsTest, UnknownJobIsNotFound) { EXPECT_THROW(run(jobs_->find("nobody")), Error); }
+TEST_F(JobsTest, UnknownJobIsNotFound) {
+  EXPECT_THROW(run(jobs_->find("nobody")), Error);
+}
 
 }  // namespace
 }  // namespace portoser::jobs

@@ -1,16 +1,16 @@
 #include "protocol/codec.h"
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <functional>
-#include <msgpack.hpp>
-
 #include "common/error.h"
 #include "common/file.h"
 #include "common/ids.h"
 #include "tests/unit/protocol/samples.h"
+
+#include <gtest/gtest.h>
+#include <msgpack.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
 
 namespace portoser::protocol {
 namespace {

@@ -1,8 +1,8 @@
 #include "protocol/curve.h"
 
-#include <gtest/gtest.h>
-
 #include "common/error.h"
+
+#include <gtest/gtest.h>
 
 namespace portoser::protocol {
 namespace {

@@ -5,7 +5,9 @@
 
 namespace portoser::protocol {
 
-inline Moment some_moment() { return {"8f14e45f-ceea-467f-a0e6-1d3b2c4d5e6f", 3600123456789, 1772612142123456}; }
+inline Moment some_moment() {
+  return {"8f14e45f-ceea-467f-a0e6-1d3b2c4d5e6f", 3600123456789, 1772612142123456};
+}
 
 template <class Message>
 Message filled();
@@ -38,7 +40,13 @@ inline Hello filled() {
 
 template <>
 inline Welcome filled() {
-  return {"0.1.0", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "brick", 40, 5000, some_moment().boot_id, 3600000000000};
+  return {"0.1.0",
+          "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+          "brick",
+          40,
+          5000,
+          some_moment().boot_id,
+          3600000000000};
 }
 
 template <>
@@ -71,7 +79,11 @@ inline State filled() {
   container.working_dir = "/srv/notes";
   container.config_files = "/srv/notes/compose.yml";
   message.containers = {container};
-  message.services = {{"notes", "stopped", "unknown", "exit 137", "/srv/notes/compose.yml",
+  message.services = {{"notes",
+                       "stopped",
+                       "unknown",
+                       "exit 137",
+                       "/srv/notes/compose.yml",
                        {std::string(64, 'a')}}};
   return message;
 }
@@ -112,7 +124,8 @@ inline Ack filled() {
 
 template <>
 inline Command filled() {
-  return {"01ARZ3NDEKTSV4RRFFQ69G5FAV", "compose.up", 120000, false, {std::string("\x81\xa1x\x01", 4)}};
+  return {
+      "01ARZ3NDEKTSV4RRFFQ69G5FAV", "compose.up", 120000, false, {std::string("\x81\xa1x\x01", 4)}};
 }
 
 template <>

@@ -16,7 +16,9 @@ protocol::Sample sample(double load, std::int64_t uptime_ns = 1) {
   return made;
 }
 
-TEST(Live, KnowsNothingOfAHostThatNeverSpoke) { EXPECT_EQ(Live{}.host("brick"), nullptr); }
+TEST(Live, KnowsNothingOfAHostThatNeverSpoke) {
+  EXPECT_EQ(Live{}.host("brick"), nullptr);
+}
 
 TEST(Live, KeepsTheNewestSampleAndTheOneBefore) {
   Live live;

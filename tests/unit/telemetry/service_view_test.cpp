@@ -21,11 +21,13 @@ class ServiceView : public testing::Test {
   void report(std::string status, std::string health, std::vector<std::string> containers = {"c"}) {
     protocol::State state;
     state.engine_available = true;
-    state.services = {{"notes", std::move(status), std::move(health), "", "/f", std::move(containers)}};
+    state.services = {
+        {"notes", std::move(status), std::move(health), "", "/f", std::move(containers)}};
     host_.state = std::make_shared<const protocol::State>(std::move(state));
     host_.liveness = fleet::Liveness::online;
   }
-  static std::shared_ptr<const protocol::Sample> sample(std::vector<protocol::ContainerSample> all) {
+  static std::shared_ptr<const protocol::Sample> sample(
+      std::vector<protocol::ContainerSample> all) {
     auto made = std::make_shared<protocol::Sample>();
     made->memory = protocol::MemorySample{1000, 600, 0, 0};
     made->cpu.load_1 = 0;
@@ -66,7 +68,8 @@ TEST_F(ServiceView, UseIsTheSumOfItsContainersAndNoOthers) {
   report("running", "healthy", {"a", "b"});
   host_.previous = sample({{"a", 1.0, 10, 100, 0, 0, 0, 0}});
   host_.previous_at = noon;
-  host_.sample = sample({{"a", 1.5, 20, 100, 500, 50, 0, 0}, {"b", 2.5, 30, 200, 7, 7, 0, 0},
+  host_.sample = sample({{"a", 1.5, 20, 100, 500, 50, 0, 0},
+                         {"b", 2.5, 30, 200, 7, 7, 0, 0},
                          {"other", 9, 900, 900, 9, 9, 9, 9}});
   host_.sample_at = noon + 5s;
   const auto usage = usage_of("notes", host_);

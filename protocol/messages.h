@@ -352,9 +352,10 @@ struct Progress {
   std::string step;  ///< "build", "up"
   std::int64_t first_line = 0;
   std::vector<std::string> lines;
+  std::vector<std::string> steps;  ///< all of the command's, in order; only where a step begins
   bool operator==(const Progress&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Progress, (), (command_id, step, first_line, lines))
+BOOST_DESCRIBE_STRUCT(Progress, (), (command_id, step, first_line, lines, steps))
 
 /// How a command ended. Durable like an event, in the same sequence.
 struct CommandResult {
@@ -369,12 +370,22 @@ struct CommandResult {
   std::optional<std::int64_t> exit_code;
   std::vector<std::string> last_lines;  ///< of the tool's own output
   Moment when;
+  std::string failed_step;  ///< empty: it succeeded, or failed outside its steps
   bool operator==(const CommandResult&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(
-    CommandResult,
-    (),
-    (sequence, command_id, succeeded, code, reason, message, hint, exit_code, last_lines, when))
+BOOST_DESCRIBE_STRUCT(CommandResult,
+                      (),
+                      (sequence,
+                       command_id,
+                       succeeded,
+                       code,
+                       reason,
+                       message,
+                       hint,
+                       exit_code,
+                       last_lines,
+                       when,
+                       failed_step))
 
 struct Goodbye {
   static constexpr std::string_view type = "goodbye";

@@ -196,6 +196,7 @@ asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
     fail(result, Error{Code::internal, error.what()});
   }
   if (run->outcome) {
+    result.failed_step = run->outcome->failed_step;
     result.when.boot_id = run->outcome->boot_id;
     result.when.uptime_ns = run->outcome->uptime_ns;
     result.when.wall_us = run->outcome->wall_us;
@@ -240,9 +241,15 @@ asio::awaitable<void> Actions::go_on(RunPointer run) {
 /// Until the runner is gone, with its output on the way.
 asio::awaitable<void> Actions::supervise(RunPointer run) {
   using namespace asio::experimental::awaitable_operators;
+  std::vector<std::string> steps;
+  for (const auto& step : run->spec.steps) steps.push_back(step.name);
+  OutputFollower::Sink sink = [this, steps](protocol::Progress progress) {
+    // Beside a step that begins: those that will follow.
+    if (progress.lines.empty()) progress.steps = steps;
+    callbacks_.on_progress(std::move(progress));
+  };
   try {
-    run->output.emplace(
-        executor_, journal_.folder_of(run->id()), run->id(), callbacks_.on_progress);
+    run->output.emplace(executor_, journal_.folder_of(run->id()), run->id(), std::move(sink));
   } catch (const std::exception& error) {
     // No more watches on this host: the command goes on, without progress until its end.
     log::warn("actions", "output cannot be followed", {{"reason", error.what()}});

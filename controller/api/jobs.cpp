@@ -1,5 +1,6 @@
 #include "controller/api/jobs.h"
 
+#include "controller/api/service_rows.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -12,6 +13,15 @@ struct JobError {
   std::string hint;
 };
 BOOST_DESCRIBE_STRUCT(JobError, (), (code, reason, message, hint))
+
+struct StepView {
+  std::string name;
+  std::string state;  ///< pending, running, succeeded, failed, skipped
+  std::optional<Time> started_at;
+  std::optional<Time> finished_at;
+  std::optional<std::string> message;  ///< why it failed
+};
+BOOST_DESCRIBE_STRUCT(StepView, (), (name, state, started_at, finished_at, message))
 
 struct JobView {
   std::string id;
@@ -83,15 +93,18 @@ Json lines_of(const std::vector<storage::JobLogLine>& lines) {
   return array;
 }
 
-/// The steps that the log tells of, in their order, with the moment of their first line.
-Json steps_of(const std::vector<storage::JobLogLine>& lines) {
-  Json steps = Json::array();
-  for (const auto& line : lines) {
-    if (line.step == jobs::own_step || (!steps.empty() && steps.back()["name"] == line.step))
-      continue;
-    steps.push_back({{"name", line.step}, {"started_at", to_rfc3339(line.time)}});
+Json steps_of(const std::vector<storage::JobStep>& steps) {
+  Json array = Json::array();
+  for (const auto& step : steps) {
+    StepView view;
+    view.name = step.name;
+    view.state = step.state;
+    view.started_at = step.started_at;
+    view.finished_at = step.finished_at;
+    view.message = unless_empty(step.message);
+    array.push_back(to_json(view));
   }
-  return steps;
+  return array;
 }
 
 constexpr std::int64_t page_limit = 1000;
@@ -109,7 +122,7 @@ void JobsApi::add_to(http::Router& router) {
              *this,
              &JobsApi::list);
   router.add({.path = "/api/jobs/{id}",
-              .summary = "One job, with the beginning of its log",
+              .summary = "One job, with its steps and the beginning of its log",
               .errors = {Code::not_found}},
              *this,
              &JobsApi::detail);
@@ -149,7 +162,7 @@ asio::awaitable<http::Response> JobsApi::detail(http::Call<void> call) {
   const auto job = co_await on_executor(core_, jobs_.find(id));
   const auto lines = co_await on_executor(core_, jobs_.log(id, 0, page_limit));
   auto answer = to_json(view_of(job));
-  answer["steps"] = steps_of(lines);
+  answer["steps"] = steps_of(job.steps);
   answer["log"] = lines_of(lines);
   co_return http::json_response(dump(answer));
 }

@@ -46,17 +46,18 @@ void Dispatch::progress(const std::string& host, const protocol::Progress& progr
     return;
   }
   auto& entry = *found->second;
-  std::vector<std::string> fresh;
+  auto news = progress;
+  news.lines.clear();
   for (std::size_t i = 0; i < progress.lines.size(); ++i) {
     const auto number = progress.first_line + static_cast<std::int64_t>(i);
     if (number >= entry.next_line) {
-      fresh.push_back(progress.lines[i]);
+      news.lines.push_back(progress.lines[i]);
       entry.next_line = number + 1;
     }
   }
   const bool step_begins = progress.lines.empty() && progress.first_line >= entry.next_line;
-  if (!fresh.empty() || step_begins) {
-    entry.on_output(progress.step, fresh);
+  if (!news.lines.empty() || step_begins) {
+    entry.on_output(news);
   }
 }
 

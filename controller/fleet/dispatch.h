@@ -18,9 +18,9 @@ class Dispatch {
  public:
   using Send = std::function<void(const std::string& host, const protocol::Command&)>;
   using SendCancel = std::function<void(const std::string& host, const protocol::Cancel&)>;
-  /// New lines of a step; none of them when the step has only begun.
-  using OnOutput =
-      std::function<void(const std::string& step, const std::vector<std::string>& lines)>;
+  /// What is new: lines of a step; none of them when the step has only begun. A step's beginning
+  /// may come again, lines never.
+  using OnOutput = std::function<void(const protocol::Progress& news)>;
 
   Dispatch(Send send, SendCancel send_cancel)
       : send_(std::move(send)), send_cancel_(std::move(send_cancel)) {}

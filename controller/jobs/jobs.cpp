@@ -3,11 +3,10 @@
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
+#include "controller/jobs/steps.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
-
-#include <set>
 
 namespace portoser::jobs {
 namespace {
@@ -28,6 +27,7 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
   if (error == nullptr) {
     record.state = "succeeded";
     record.step = "done";
+    complete_steps(record.steps, now);
     return;
   }
   const auto reason = error->reason();
@@ -39,10 +39,13 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
   record.error_message = error->message();
   record.error_hint = error->hint();
   std::string output;
+  std::string failed_step;
   for (const auto& detail : error->details()) {
     if (detail.where == "output") output += detail.message + "\n";
+    if (detail.where == "step") failed_step = detail.message;
   }
   record.last_output = output;
+  fail_steps(record.steps, failed_step, record.error_message, now);
 }
 
 }  // namespace
@@ -60,10 +63,8 @@ Jobs::Jobs(storage::Database& database,
 
 asio::awaitable<void> Jobs::start() {
   for (auto& record : co_await store_.unfinished()) {
-    const auto lines = co_await store_.log(record.id, 0, 10000);
     auto run = std::make_shared<Run>(std::move(record), store_, fleet_, clock_, listeners_);
     run->resumed = true;
-    run->continue_log(lines);
     run->log("the controller was restarted; asking the host what became of this job");
     begin(std::move(run));
   }

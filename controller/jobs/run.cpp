@@ -1,9 +1,11 @@
 #include "controller/jobs/run.h"
 
-#include <algorithm>
-#include <string_view>
+#include "controller/jobs/steps.h"
+
+#include <utility>
 
 namespace portoser::jobs {
+
 Run::Run(storage::JobRecord record,
          storage::JobStore& store,
          fleet::Fleet& fleet,
@@ -13,10 +15,16 @@ Run::Run(storage::JobRecord record,
       store_(store),
       fleet_(fleet),
       clock_(clock),
-      listeners_(std::move(listeners)) {}
+      listeners_(std::move(listeners)),
+      repeated_lines_(record_.output_lines) {}
+
+void Run::plan(const std::vector<std::string>& names) {
+  if (plan_steps(record_.steps, names)) steps_changed_ = true;
+}
 
 void Run::step(const std::string& name) {
-  if (record_.step == name) return;
+  if (!begin_step(record_.steps, name, clock_.now())) return;
+  steps_changed_ = true;
   record_.step = name;
   for (auto* listener : listeners_) listener->job_step(record_);
   if (on_step_) on_step_();
@@ -31,26 +39,21 @@ void Run::cancel() {
   fleet_.cancel(record_.command_id);
 }
 
-void Run::continue_log(const std::vector<storage::JobLogLine>& stored) {
-  if (stored.empty()) return;
-  next_line_ = stored.back().number + 1;
-  repeated_lines_ = std::count_if(
-      stored.begin(), stored.end(), [](const auto& line) { return line.step != own_step; });
-}
-
 void Run::append(std::string step, std::string text) {
-  storage::JobLogLine line{next_line_++, clock_.now(), std::move(step), std::move(text)};
+  storage::JobLogLine line{record_.next_line++, clock_.now(), std::move(step), std::move(text)};
   for (auto* listener : listeners_) listener->job_log(record_, line);
   unwritten_.push_back(std::move(line));
 }
 
-void Run::output(const std::string& step_name, const std::vector<std::string>& lines) {
-  step(step_name);
-  for (const auto& line : lines) {
+void Run::output(const protocol::Progress& news) {
+  plan(news.steps);
+  step(news.step);
+  for (const auto& line : news.lines) {
     if (repeated_lines_ > 0) {
       --repeated_lines_;
     } else {
-      append(step_name, line);
+      ++record_.output_lines;
+      append(news.step, line);
     }
   }
 }
@@ -71,32 +74,31 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
   if (cancelled_) {
     throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");
   }
-  fleet::Dispatch::OnOutput on_output = [this](const std::string& step_name,
-                                               const std::vector<std::string>& lines) {
-    output(step_name, lines);
-  };
+  fleet::Dispatch::OnOutput on_output = [this](const protocol::Progress& news) { output(news); };
   co_return co_await fleet_.run(record_.host, std::move(command), std::move(on_output));
 }
 
 asio::awaitable<void> Run::flush() {
-  if (unwritten_.empty()) co_return;
-  std::vector<storage::JobLogLine> lines;
-  lines.swap(unwritten_);
+  if (unwritten_.empty() && !steps_changed_) co_return;
+  auto lines = std::exchange(unwritten_, {});
+  steps_changed_ = false;
   try {
-    co_await store_.append_log(record_.id, lines);
+    co_await store_.advance(record_, lines);
   } catch (...) {
     unwritten_.insert(unwritten_.begin(), lines.begin(), lines.end());
+    steps_changed_ = true;
     throw;
   }
 }
 
 Error error_of(const protocol::CommandResult& result) {
-  std::vector<ErrorDetail> output;
-  for (const auto& line : result.last_lines) output.push_back({"output", line});
+  std::vector<ErrorDetail> details;
+  if (!result.failed_step.empty()) details.push_back({"step", result.failed_step});
+  for (const auto& line : result.last_lines) details.push_back({"output", line});
   return Error{code_from_string(result.code), result.message}
       .reason(result.reason)
       .hint(result.hint)
-      .details(std::move(output));
+      .details(std::move(details));
 }
 
 }  // namespace portoser::jobs

@@ -30,6 +30,9 @@ class Run {
   /// True when the controller was restarted in the middle: ask what became of it, begin nothing.
   bool resumed = false;
 
+  /// The steps that will follow, in order, once they are known; their names are unique in the job.
+  void plan(const std::vector<std::string>& names);
+  /// A step begins; the one before it has succeeded. One that had begun already is no news.
   void step(const std::string& name);
   /// A line of our own; those of the tools come by `command`.
   void log(const std::string& text);
@@ -46,14 +49,11 @@ class Run {
                                                    Bytes arguments,
                                                    std::chrono::milliseconds limit);
 
-  /// Writes the lines that are not yet in the database.
+  /// Writes the lines and steps that are not yet in the database.
   asio::awaitable<void> flush();
-  /// After a restart: the log goes on behind what is stored, and the lines of the tools that it has
-  /// are not written again when the agent repeats them.
-  void continue_log(const std::vector<storage::JobLogLine>& stored);
 
  private:
-  void output(const std::string& step_name, const std::vector<std::string>& lines);
+  void output(const protocol::Progress& news);
   void append(std::string step, std::string text);
 
   storage::JobRecord record_;
@@ -62,14 +62,14 @@ class Run {
   const Clock& clock_;
   std::vector<Listener*> listeners_;
   std::vector<storage::JobLogLine> unwritten_;
-  std::int64_t next_line_ = 0;
-  std::int64_t repeated_lines_ = 0;
+  bool steps_changed_ = false;
+  std::int64_t repeated_lines_ = 0;  // the agent tells again what the log has
   bool cancelled_ = false;
   std::function<void()> on_step_;
 };
 
-/// What a command ended with, as the error of its job. The tool's last lines are details
-/// ("output").
+/// What a command ended with, as the error of its job. The tool's last lines ("output") and the
+/// step that failed ("step") are details.
 Error error_of(const protocol::CommandResult& result);
 
 }  // namespace portoser::jobs

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace portoser::storage {
@@ -16,31 +18,70 @@ constexpr std::int64_t most_jobs = 1000;
 /// Deleted in one transaction: each may have 10,000 lines.
 constexpr std::int64_t jobs_deleted_at_once = 20;
 
-const std::string select_jobs =
-    "SELECT id, kind, service, host, state, step, created_by, created_at, started_at, finished_at, "
-    "error_code, error_reason, error_message, error_hint, command_id, request, fingerprint, "
-    "last_output FROM jobs ";
+enum class Change { never, by_update };
+
+template <class Member>
+struct Column {
+  std::string_view name;
+  Member JobRecord::*member;
+  Change change;
+};
+
+/// Every column of `jobs`, once.
+constexpr std::tuple job_columns{
+    Column{"id", &JobRecord::id, Change::never},
+    Column{"kind", &JobRecord::kind, Change::never},
+    Column{"service", &JobRecord::service, Change::by_update},
+    Column{"host", &JobRecord::host, Change::by_update},
+    Column{"state", &JobRecord::state, Change::by_update},
+    Column{"step", &JobRecord::step, Change::by_update},
+    Column{"created_by", &JobRecord::created_by, Change::never},
+    Column{"created_at", &JobRecord::created_at, Change::never},
+    Column{"started_at", &JobRecord::started_at, Change::by_update},
+    Column{"finished_at", &JobRecord::finished_at, Change::by_update},
+    Column{"error_code", &JobRecord::error_code, Change::by_update},
+    Column{"error_reason", &JobRecord::error_reason, Change::by_update},
+    Column{"error_message", &JobRecord::error_message, Change::by_update},
+    Column{"error_hint", &JobRecord::error_hint, Change::by_update},
+    Column{"command_id", &JobRecord::command_id, Change::by_update},
+    Column{"request", &JobRecord::request, Change::never},
+    Column{"fingerprint", &JobRecord::fingerprint, Change::never},
+    Column{"last_output", &JobRecord::last_output, Change::by_update},
+    Column{"next_line", &JobRecord::next_line, Change::by_update},
+    Column{"output_lines", &JobRecord::output_lines, Change::by_update},
+};
+
+template <class Call>
+void for_each_column(Call call) {
+  std::apply([&](const auto&... column) { (call(column), ...); }, job_columns);
+}
+
+/// The names of the columns, each followed by `after`, separated by commas.
+std::string names(std::string_view after, bool changing_only) {
+  std::string text;
+  for_each_column([&](const auto& column) {
+    if (changing_only && column.change == Change::never) return;
+    text += text.empty() ? "" : ", ";
+    text += column.name;
+    text += after;
+  });
+  return text;
+}
+
+std::string question_marks() {
+  std::string text;
+  for_each_column([&](const auto&) { text += text.empty() ? "?" : ", ?"; });
+  return text;
+}
+
+const std::string select_jobs = "SELECT " + names("", false) + " FROM jobs ";
+const std::string insert_into_jobs = "INSERT INTO jobs (" + names("", false) + ") VALUES (" +
+                                     question_marks() + ") ON CONFLICT (id) DO NOTHING";
+const std::string update_jobs = "UPDATE jobs SET " + names(" = ?", true) + " WHERE id = ?";
 
 JobRecord read_job(Query& row) {
   JobRecord job;
-  row.read(job.id,
-           job.kind,
-           job.service,
-           job.host,
-           job.state,
-           job.step,
-           job.created_by,
-           job.created_at,
-           job.started_at,
-           job.finished_at,
-           job.error_code,
-           job.error_reason,
-           job.error_message,
-           job.error_hint,
-           job.command_id,
-           job.request,
-           job.fingerprint,
-           job.last_output);
+  std::apply([&](const auto&... column) { row.read(job.*column.member...); }, job_columns);
   return job;
 }
 
@@ -52,33 +93,44 @@ std::vector<JobRecord> read_jobs(Query& rows) {
   return jobs;
 }
 
+void read_steps(Connection& connection, JobRecord& job) {
+  auto rows = connection.query(
+      "SELECT name, state, started_at, finished_at, message FROM job_steps WHERE job_id = ? "
+      "ORDER BY position");
+  rows.bind(job.id);
+  while (rows.next()) {
+    auto& step = job.steps.emplace_back();
+    rows.read(step.name, step.state, step.started_at, step.finished_at, step.message);
+  }
+}
+
+/// There are a handful of them.
+void replace_steps(Connection& connection, const JobRecord& job) {
+  connection.query("DELETE FROM job_steps WHERE job_id = ?").bind(job.id).run();
+  std::int64_t position = 0;
+  for (const auto& step : job.steps) {
+    connection
+        .query(
+            "INSERT INTO job_steps (job_id, position, name, state, started_at, finished_at, "
+            "message) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(job.id,
+              position++,
+              step.name,
+              step.state,
+              step.started_at,
+              step.finished_at,
+              step.message)
+        .run();
+  }
+}
+
 void insert_job(Connection& connection, const JobRecord& job) {
-  auto insert = connection.query(
-      "INSERT INTO jobs (id, kind, service, host, state, step, created_by, created_at, started_at, "
-      "finished_at, error_code, error_reason, error_message, error_hint, command_id, request, "
-      "fingerprint, last_output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT (id) DO NOTHING");
-  insert.bind(job.id,
-              job.kind,
-              job.service,
-              job.host,
-              job.state,
-              job.step,
-              job.created_by,
-              job.created_at,
-              job.started_at,
-              job.finished_at,
-              job.error_code,
-              job.error_reason,
-              job.error_message,
-              job.error_hint,
-              job.command_id,
-              job.request,
-              job.fingerprint,
-              job.last_output);
+  auto insert = connection.query(insert_into_jobs);
+  for_each_column([&](const auto& column) { insert.bind(job.*column.member); });
   if (insert.run() == 0) {
     throw Error{Code::conflict, fmt::format("there is a job with the id {}", job.id), "job_id"};
   }
+  replace_steps(connection, job);
 }
 
 Error no_job(const std::string& id) {
@@ -87,35 +139,30 @@ Error no_job(const std::string& id) {
 }
 
 void update_job(Connection& connection, const JobRecord& job) {
-  auto update = connection.query(
-      "UPDATE jobs SET service = ?, host = ?, state = ?, step = ?, started_at = ?, finished_at = "
-      "?, "
-      "error_code = ?, error_reason = ?, error_message = ?, error_hint = ?, command_id = ?, "
-      "last_output = ? WHERE id = ?");
-  update.bind(job.service,
-              job.host,
-              job.state,
-              job.step,
-              job.started_at,
-              job.finished_at,
-              job.error_code,
-              job.error_reason,
-              job.error_message,
-              job.error_hint,
-              job.command_id,
-              job.last_output,
-              job.id);
+  auto update = connection.query(update_jobs);
+  for_each_column([&](const auto& column) {
+    if (column.change == Change::by_update) update.bind(job.*column.member);
+  });
+  update.bind(job.id);
   if (update.run() == 0) {
     throw no_job(job.id);
   }
+  replace_steps(connection, job);
+}
+
+void advance_job(Connection& connection, const JobRecord& job) {
+  auto update =
+      connection.query("UPDATE jobs SET step = ?, next_line = ?, output_lines = ? WHERE id = ?");
+  update.bind(job.step, job.next_line, job.output_lines, job.id);
+  if (update.run() == 0) {
+    throw no_job(job.id);
+  }
+  replace_steps(connection, job);
 }
 
 void append_lines(Connection& connection,
                   const std::string& job_id,
                   const std::vector<JobLogLine>& lines) {
-  if (!connection.query("SELECT 1 FROM jobs WHERE id = ?").bind(job_id).next()) {
-    throw no_job(job_id);
-  }
   for (const auto& line : lines) {
     connection
         .query(
@@ -196,9 +243,12 @@ asio::awaitable<void> JobStore::update(JobRecord record) {
       [record = std::move(record)](Connection& connection) { update_job(connection, record); });
 }
 
-asio::awaitable<void> JobStore::append_log(std::string job_id, std::vector<JobLogLine> lines) {
-  return database_.write([id = std::move(job_id), lines = std::move(lines)](
-                             Connection& connection) { append_lines(connection, id, lines); });
+asio::awaitable<void> JobStore::advance(JobRecord record, std::vector<JobLogLine> lines) {
+  return database_.write(
+      [record = std::move(record), lines = std::move(lines)](Connection& connection) {
+        advance_job(connection, record);
+        append_lines(connection, record.id, lines);
+      });
 }
 
 asio::awaitable<std::optional<JobRecord>> JobStore::find(std::string id) {
@@ -208,7 +258,9 @@ asio::awaitable<std::optional<JobRecord>> JobStore::find(std::string id) {
     if (!rows.next()) {
       return std::nullopt;
     }
-    return read_job(rows);
+    auto job = read_job(rows);
+    read_steps(connection, job);
+    return job;
   });
 }
 
@@ -229,7 +281,9 @@ asio::awaitable<std::vector<JobLogLine>> JobStore::log(std::string job_id,
 asio::awaitable<std::vector<JobRecord>> JobStore::unfinished() {
   return database_.read([](Connection& connection) {
     auto rows = connection.query(select_jobs + "WHERE state IN ('queued', 'running') ORDER BY id");
-    return read_jobs(rows);
+    auto jobs = read_jobs(rows);
+    for (auto& job : jobs) read_steps(connection, job);
+    return jobs;
   });
 }
 

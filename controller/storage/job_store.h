@@ -14,6 +14,15 @@ namespace portoser::storage {
 
 class Database;
 
+struct JobStep {
+  std::string name;
+  std::string state;                ///< "pending"; "running"; "succeeded", "failed", "skipped"
+  std::optional<Time> started_at;   ///< none: not yet, or nobody was told
+  std::optional<Time> finished_at;  ///< likewise
+  std::string message;              ///< why it failed; empty otherwise
+  bool operator==(const JobStep&) const = default;
+};
+
 struct JobRecord {
   std::string id;  ///< a ULID: jobs sort by the time they were made
   std::string kind;
@@ -33,6 +42,9 @@ struct JobRecord {
   std::string request = "{}";  ///< JSON text
   std::string fingerprint;     ///< equal for identical requests
   std::string last_output;
+  std::int64_t next_line = 0;     ///< number of the line that comes next in the log
+  std::int64_t output_lines = 0;  ///< lines of the tools that went into the log, dropped ones too
+  std::vector<JobStep> steps;     ///< in their order; `list` leaves it empty
 };
 
 struct JobLogLine {
@@ -64,8 +76,10 @@ class JobStore {
   /// Replaces everything but id, kind, created_by, created_at, request and fingerprint.
   /// `Error{not_found}`, JOB_UNKNOWN.
   asio::awaitable<void> update(JobRecord record);
-  /// A number that is there is ignored. `Error{not_found}`, JOB_UNKNOWN.
-  asio::awaitable<void> append_log(std::string job_id, std::vector<JobLogLine> lines);
+  /// Appends to the log and, in the same transaction, replaces `step`, `steps`, `next_line` and
+  /// `output_lines`. The number of a line that is there is ignored. `Error{not_found}`,
+  /// JOB_UNKNOWN.
+  asio::awaitable<void> advance(JobRecord record, std::vector<JobLogLine> lines);
 
   asio::awaitable<std::optional<JobRecord>> find(std::string id);
   /// Newest first.

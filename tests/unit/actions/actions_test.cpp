@@ -47,6 +47,7 @@ TEST_F(ActionsTest, ProgressIsNumberedWithinTheCommandAndNamesItsStep) {
   EXPECT_EQ(lines().front(), "checked");
   EXPECT_EQ(lines().back(), "last");
   EXPECT_EQ(progress.front().step, "config");
+  EXPECT_THAT(progress.front().steps, ElementsAre("config", "up")) << "what will follow";
   EXPECT_EQ(progress.back().step, "up");
 }
 
@@ -96,6 +97,7 @@ TEST_F(ActionsTest, AFailedStepEndsTheCommandWithTheToolsWords) {
   EXPECT_EQ(results[0].exit_code, 1);
   EXPECT_THAT(results[0].message, HasSubstr("services.web: unsupported option"));
   EXPECT_THAT(results[0].last_lines, ElementsAre("services.web: unsupported option"));
+  EXPECT_EQ(results[0].failed_step, "config");
   EXPECT_THAT(calls(), ElementsAre("config -q"));
   EXPECT_THAT(windows, ElementsAre("begin notes compose.restart", "end notes failed"));
 }

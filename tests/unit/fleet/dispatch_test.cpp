@@ -14,9 +14,9 @@ class DispatchTest : public testing::Test {
     protocol::Command command;
     command.id = "c1";
     command.duration_ms = limit.count();
-    auto on_output = [this](const std::string& step, const std::vector<std::string>& lines) {
-      for (const auto& line : lines) output_.push_back(step + ":" + line);
-      if (lines.empty()) output_.push_back(step);
+    auto on_output = [this](const protocol::Progress& news) {
+      for (const auto& line : news.lines) output_.push_back(news.step + ":" + line);
+      if (news.lines.empty()) output_.push_back(news.step);
     };
     asio::co_spawn(context_,
                    dispatch_.run("brick", command, 0ms, on_output),
@@ -58,9 +58,9 @@ TEST_F(DispatchTest, GivesTheResultToWhoeverAsked) {
 
 TEST_F(DispatchTest, PassesEachLineOnceAlsoWhenTheAgentRepeats) {
   begin();
-  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b"}});
-  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b", "c"}});
-  dispatch_.progress("brick", {"another", "up", 0, {"x"}});
+  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b"}, {}});
+  dispatch_.progress("brick", {"c1", "up", 0, {"a", "b", "c"}, {}});
+  dispatch_.progress("brick", {"another", "up", 0, {"x"}, {}});
   EXPECT_EQ(output_, (std::vector<std::string>{"up:a", "up:b", "up:c"}));
 }
 
@@ -76,13 +76,13 @@ TEST_F(DispatchTest, SendsAgainWhenTheHostIsBackUntilItAnswered) {
 
 TEST_F(DispatchTest, StepThatHasOnlyBegunIsNews) {
   begin();
-  dispatch_.progress("brick", {"c1", "build", 0, {}});
+  dispatch_.progress("brick", {"c1", "build", 0, {}, {}});
   EXPECT_EQ(output_, std::vector<std::string>{"build"});
 }
 
 TEST_F(DispatchTest, AnotherHostMaySayNothingOfIt) {
   begin();
-  dispatch_.progress("pebble", {"c1", "up", 0, {"a"}});
+  dispatch_.progress("pebble", {"c1", "up", 0, {"a"}, {}});
   EXPECT_FALSE(dispatch_.result("pebble", success()));
   EXPECT_TRUE(output_.empty());
 }

@@ -105,12 +105,12 @@ TEST_F(FleetTest, CommandReachesTheHostAndItsResultComesBack) {
       context_,
       fleet_->run("brick",
                   command,
-                  [&](const std::string&, const std::vector<std::string>& lines) {
-                    output.insert(output.end(), lines.begin(), lines.end());
+                  [&](const protocol::Progress& news) {
+                    output.insert(output.end(), news.lines.begin(), news.lines.end());
                   }),
       [&](const std::exception_ptr&, protocol::CommandResult ended) { result = std::move(ended); });
   EXPECT_EQ(await<protocol::Command>(device).id, "c1");
-  device.send(protocol::Progress{"c1", "up", 0, {"Creating"}});
+  device.send(protocol::Progress{"c1", "up", 0, {"Creating"}, {}});
   protocol::CommandResult done;
   done.sequence = 1;
   done.command_id = "c1";

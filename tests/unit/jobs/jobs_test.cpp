@@ -2,6 +2,7 @@
 
 #include "controller/jobs/jobs.h"
 
+#include "controller/jobs/steps.h"
 #include "tests/unit/fleet/fleet_fixture.h"
 
 #include <gmock/gmock.h>
@@ -44,7 +45,7 @@ class JobsTest : public fleet::FleetTest {
     const auto result =
         co_await job->command("compose.restart", std::move(arguments), std::chrono::minutes{1});
     if (!result.succeeded) {
-      throw Error{code_from_string(result.code), result.message}.reason(result.reason);
+      throw error_of(result);
     }
   }
   static Request request(const std::string& kind = "restart") {
@@ -69,6 +70,13 @@ class JobsTest : public fleet::FleetTest {
     }
     return result;
   }
+  static std::string words(const Steps& steps) {
+    std::string text;
+    for (const auto& step : steps) {
+      text += (text.empty() ? "" : ", ") + step.name + " " + step.state;
+    }
+    return text;
+  }
   std::string state_of(const std::string& id) { return run(jobs_->find(id)).state; }
 
   std::unique_ptr<Jobs> jobs_;
@@ -78,7 +86,7 @@ TEST_F(JobsTest, SucceedsWithItsLogKept) {
   auto device = welcomed();
   const auto id = run(jobs_->submit(request())).id;
   EXPECT_EQ(await<protocol::Command>(device).id, id) << "the command has the job's id";
-  device.send(protocol::Progress{id, "up", 0, {"Recreating", "done"}});
+  device.send(protocol::Progress{id, "up", 0, {"Recreating", "done"}, {}});
   device.send(result_of(id, true, 1));
   const auto job = run(jobs_->wait(id));
   EXPECT_EQ(job.state, "succeeded");
@@ -86,6 +94,35 @@ TEST_F(JobsTest, SucceedsWithItsLogKept) {
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[1].text, "done");
   EXPECT_TRUE(jobs_->active()->empty());
+}
+
+TEST_F(JobsTest, StepsAreStoredWhenTheyChange) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  device.send(protocol::Progress{id, "config", 0, {}, {"config", "up"}});
+  storage::JobStore store{*database_};
+  step_until([&] { return words(run(store.find(id))->steps) == "config running, up pending"; });
+  device.send(protocol::Progress{id, "up", 0, {}, {"config", "up"}});
+  step_until([&] { return words(run(store.find(id))->steps) == "config succeeded, up running"; });
+  device.send(result_of(id, true, 1));
+  const auto steps = run(jobs_->wait(id)).steps;
+  EXPECT_EQ(words(steps), "config succeeded, up succeeded");
+  EXPECT_TRUE(steps[1].started_at && steps[1].finished_at);
+  EXPECT_EQ(run(store.find(id))->steps, steps);
+}
+
+TEST_F(JobsTest, TheStepThatFailedSaysWhy) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  device.send(protocol::Progress{id, "config", 0, {}, {"config", "build", "up"}});
+  auto failed = result_of(id, false, 1);
+  failed.failed_step = "build";
+  device.send(failed);
+  const auto steps = run(jobs_->wait(id)).steps;
+  EXPECT_EQ(words(steps), "config succeeded, build failed, up skipped");
+  EXPECT_EQ(steps[1].message, "port 8090 is taken");
 }
 
 TEST_F(JobsTest, FailureCarriesTheHostsReason) {
@@ -149,6 +186,38 @@ TEST_F(JobsTest, AfterARestartTheHostIsAskedAndItsOutcomeCounts) {
   EXPECT_EQ(run(jobs_->wait(id)).state, "succeeded");
 }
 
+TEST_F(JobsTest, AnAdoptedJobGoesOnWithItsStepsAndItsLog) {
+  std::string id;
+  {
+    auto device = welcomed();
+    id = run(jobs_->submit(request())).id;
+    await<protocol::Command>(device);
+    device.send(protocol::Progress{id, "config", 0, {}, {"config", "up"}});
+    device.send(protocol::Progress{id, "up", 0, {"one", "two"}, {}});
+    storage::JobStore store{*database_};
+    step_until([&] { return run(store.find(id))->output_lines == 2; });
+  }
+  restart_controller();
+  const auto before = run(jobs_->find(id)).steps;
+  EXPECT_EQ(words(before), "config succeeded, up running");
+  auto device = welcomed();
+  await<protocol::Command>(device);
+  // A host tells everything from the beginning when it is asked again.
+  device.send(protocol::Progress{id, "config", 0, {}, {"config", "up"}});
+  device.send(protocol::Progress{id, "up", 0, {}, {"config", "up"}});
+  device.send(protocol::Progress{id, "up", 0, {"one", "two", "three"}, {}});
+  device.send(result_of(id, true, 1));
+  const auto job = run(jobs_->wait(id));
+  EXPECT_EQ(words(job.steps), "config succeeded, up succeeded");
+  EXPECT_EQ(job.steps[0], before[0]);
+  EXPECT_EQ(job.steps[1].started_at, before[1].started_at);
+  std::vector<std::string> told;
+  for (const auto& line : run(jobs_->log(id, 0, 100))) {
+    if (line.step != own_step) told.push_back(line.text);
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"one", "two", "three"}));
+}
+
 TEST_F(JobsTest, WhatTheHostDoesNotKnowEndsInterrupted) {
   std::string id;
   {
@@ -168,6 +237,7 @@ TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
   auto device = welcomed();
   const auto id = run(jobs_->submit(request())).id;
   await<protocol::Command>(device);
+  device.send(protocol::Progress{id, "up", 0, {}, {"up"}});
   auto lost = result_of(id, false, 1);
   lost.reason = "AGENT_LOST";
   device.send(lost);
@@ -177,6 +247,7 @@ TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
   late.machine = "brick";
   jobs_->late_result(late);
   step_until([&] { return state_of(id) == "succeeded"; });
+  EXPECT_EQ(words(run(jobs_->find(id)).steps), "up succeeded");
 }
 
 TEST_F(JobsTest, UnknownJobIsNotFound) {

@@ -135,7 +135,8 @@ inline Cancel filled() {
 
 template <>
 inline Progress filled() {
-  return {"01ARZ3NDEKTSV4RRFFQ69G5FAV", "up", 3, {"Creating notes_web_1", "done"}};
+  return {
+      "01ARZ3NDEKTSV4RRFFQ69G5FAV", "up", 3, {"Creating notes_web_1", "done"}, {"config", "up"}};
 }
 
 template <>
@@ -150,6 +151,7 @@ inline CommandResult filled() {
   message.exit_code = 1;
   message.last_lines = {"Bind for 0.0.0.0:8090 failed: port is already allocated"};
   message.when = some_moment();
+  message.failed_step = "up";
   return message;
 }
 

@@ -67,6 +67,11 @@ TEST_F(JobStoreTest, KeepsEveryField) {
   record.error_hint = "start it";
   record.command_id = "c";
   record.last_output = "pulling";
+  record.next_line = 7;
+  record.output_lines = 5;
+  record.steps = {{"config", "succeeded", from_unix_us(11), from_unix_us(12), ""},
+                  {"up", "failed", from_unix_us(12), from_unix_us(13), "a port is taken"},
+                  {"check", "skipped", std::nullopt, std::nullopt, ""}};
   run(jobs_.update(record));
   const auto back = run(jobs_.find(record.id)).value();
   EXPECT_EQ(back.kind, "restart");
@@ -86,13 +91,34 @@ TEST_F(JobStoreTest, KeepsEveryField) {
   EXPECT_EQ(back.request, "{\"timeout\":5}");
   EXPECT_EQ(back.fingerprint, "f");
   EXPECT_EQ(back.last_output, "pulling");
+  EXPECT_EQ(back.next_line, 7);
+  EXPECT_EQ(back.output_lines, 5);
+  EXPECT_EQ(back.steps, record.steps);
+}
+
+TEST_F(JobStoreTest, AdvancingChangesStepsAndLogAndNothingElse) {
+  auto record = job(1);
+  run(jobs_.insert(record));
+  record.state = "succeeded";
+  record.step = "up";
+  record.steps = {{"config", "succeeded", from_unix_us(1), from_unix_us(2), ""},
+                  {"up", "running", from_unix_us(2), std::nullopt, ""}};
+  record.next_line = 3;
+  run(jobs_.advance(record, lines(0, 3)));
+  record.steps.pop_back();
+  run(jobs_.advance(record, {}));
+  const auto back = run(jobs_.unfinished()).at(0);
+  EXPECT_EQ(back.state, "queued") << "its end is stored by update alone";
+  EXPECT_EQ(back.step, "up");
+  EXPECT_EQ(back.next_line, 3);
+  EXPECT_EQ(back.steps, record.steps) << "steps are replaced, not added to";
+  EXPECT_EQ(log().size(), 3U);
 }
 
 TEST_F(JobStoreTest, SaysThatAJobIsNotThereOrThereTwice) {
   EXPECT_FALSE(run(jobs_.find("nothing")).has_value());
   EXPECT_EQ(error_of([&] { run(jobs_.update(job(1))); }).reason(), "JOB_UNKNOWN");
-  EXPECT_EQ(error_of([&] { run(jobs_.append_log("nothing", lines(0, 1))); }).reason(),
-            "JOB_UNKNOWN");
+  EXPECT_EQ(error_of([&] { run(jobs_.advance(job(1), lines(0, 1))); }).reason(), "JOB_UNKNOWN");
   run(jobs_.insert(job(1)));
   EXPECT_EQ(error_of([&] { run(jobs_.insert(job(1))); }).code(), Code::conflict);
 }
@@ -140,10 +166,10 @@ TEST_F(JobStoreTest, NamesWhatIsUnfinishedOldestFirst) {
 
 TEST_F(JobStoreTest, GivesTheLogFromAnOffsetAndIgnoresRepeats) {
   run(jobs_.insert(job(1)));
-  run(jobs_.append_log(job(1).id, lines(0, 5)));
+  run(jobs_.advance(job(1), lines(0, 5)));
   auto repeated = lines(3, 4);
   repeated[0].text = "changed";
-  run(jobs_.append_log(job(1).id, repeated));
+  run(jobs_.advance(job(1), repeated));
   const auto part = log(3, 3);
   ASSERT_EQ(part.size(), 3U);
   EXPECT_EQ(part[0].number, 3);
@@ -156,9 +182,9 @@ TEST_F(JobStoreTest, GivesTheLogFromAnOffsetAndIgnoresRepeats) {
 
 TEST_F(JobStoreTest, ALongLogKeepsItsBeginningAndItsEnd) {
   run(jobs_.insert(job(1)));
-  run(jobs_.append_log(job(1).id, lines(0, 9000)));
-  run(jobs_.append_log(job(1).id, lines(9000, 3000)));
-  run(jobs_.append_log(job(1).id, lines(5500, 10)));  // a late repeat of what was dropped
+  run(jobs_.advance(job(1), lines(0, 9000)));
+  run(jobs_.advance(job(1), lines(9000, 3000)));
+  run(jobs_.advance(job(1), lines(5500, 10)));  // a late repeat of what was dropped
   const auto all = log();
   ASSERT_EQ(all.size(), 10'000U);
   EXPECT_EQ(all[4999].number, 4999);
@@ -171,7 +197,7 @@ TEST_F(JobStoreTest, DeletesTheOldestFinishedJobsWithTheirLogs) {
     run(jobs_.insert(finished_job(number)));
   }
   run(jobs_.insert(job(70)));
-  run(jobs_.append_log(job(1).id, lines(0, 3)));
+  run(jobs_.advance(job(1), lines(0, 3)));
   EXPECT_EQ(run(jobs_.delete_finished_before(from_unix_us(46), 5)), 45);
   JobFilter filter;
   const auto left = ids(run(jobs_.list(filter)));

@@ -1,3 +1,4 @@
+#include "controller/storage/job_store.h"
 #include "controller/storage/schema.h"
 #include "tests/unit/storage/storage_test.h"
 
@@ -43,6 +44,27 @@ TEST_F(MigrationTest, BringsTheFirstVersionForwardWithItsRows) {
   EXPECT_EQ(run(devices.all())[0].acked_sequence, 8);
   close();
   EXPECT_EQ(version(), static_cast<int>(embedded_migrations().size()));
+}
+
+TEST_F(MigrationTest, TheLogOfAJobUnderWayGoesOnBehindWhatItHas) {
+  {
+    Connection connection{path(), Connection::Mode::write};
+    migrate(connection, embedded_migrations().first(4), clock_);
+    connection.run(
+        "INSERT INTO jobs (id, kind, service, host, state, step, created_by, created_at, "
+        "error_code, error_reason, error_message, error_hint, command_id, request, fingerprint, "
+        "last_output) VALUES ('j', 'restart', 'web', 'h', 'running', 'up', 'ada', 1, '', '', '', "
+        "'', '', '{}', 'f', '')");
+    connection.run(
+        "INSERT INTO job_log (job_id, number, time, step, text) VALUES ('j', 0, 1, 'up', 'a'), "
+        "('j', 1, 1, 'controller', 'b'), ('j', 2, 1, 'up', 'c')");
+  }
+  open();
+  JobStore jobs{*database_};
+  const auto job = run(jobs.unfinished()).at(0);
+  EXPECT_EQ(job.next_line, 3);
+  EXPECT_EQ(job.output_lines, 2) << "the controller's own lines are not the agent's";
+  EXPECT_TRUE(job.steps.empty());
 }
 
 TEST_F(MigrationTest, RemembersNumberNameChecksumAndTime) {

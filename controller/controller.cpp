@@ -21,6 +21,7 @@
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
+#include "controller/storage/retention.h"
 #include "controller/telemetry/live.h"
 
 #include <boost/asio/io_context.hpp>
@@ -111,12 +112,22 @@ fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
   return fleet;
 }
 
+storage::RetentionSettings retention_settings(const ControllerSettings& settings) {
+  constexpr std::chrono::hours day{24};
+  storage::RetentionSettings retention;
+  retention.jobs = settings.retention_jobs_days * day;
+  retention.jobs_at_least = settings.retention_jobs_at_least;
+  retention.events = settings.retention_events_days * day;
+  return retention;
+}
+
 /// Every room, in the order of construction. Destroyed in reverse, after all threads ended.
 struct Rooms {
   Rooms(const ControllerSettings& settings, IoContext& core_context)
       : core(core_context.get_executor()),
         keys(load_controller_key(settings.data)),
         database(settings.data / "portoser.db", clock),
+        retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
         fleet(fleet_settings(settings, keys), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
@@ -154,6 +165,7 @@ struct Rooms {
   asio::any_io_executor core;
   protocol::KeyPair keys;
   storage::Database database;
+  storage::Retention retention;
   registry::RegistryWatch registry;
   telemetry::Live live;
   fleet::Fleet fleet;
@@ -182,6 +194,7 @@ asio::awaitable<void> start(Rooms& rooms,
   co_await rooms.fleet.start();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
+  rooms.tasks.spawn("retention", rooms.retention.run());
   auto web = listener(settings.http_address, settings.http_port, "http.port (BACKEND_PORT)");
   web.openapi_title = "Portoser";
   const auto web_port = server.listen(std::move(web), rooms.web);

@@ -13,6 +13,8 @@
 namespace portoser {
 namespace {
 
+constexpr int most_days = 36'500;
+
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1" || address == "localhost";
 }
@@ -75,6 +77,21 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_HTTP_THREADS",
             .help = "threads that serve requests",
             .check = between(1, 64)})
+      .add(settings.retention_jobs_days,
+           {.key = "retention.jobs_days",
+            .env = "PORTOSER_RETENTION_JOBS_DAYS",
+            .help = "days that finished jobs and their logs are kept",
+            .check = between(1, most_days)})
+      .add(settings.retention_jobs_at_least,
+           {.key = "retention.jobs_at_least",
+            .env = "PORTOSER_RETENTION_JOBS_AT_LEAST",
+            .help = "finished jobs that are kept whatever their age, the newest",
+            .check = between(0, 1'000'000)})
+      .add(settings.retention_events_days,
+           {.key = "retention.events_days",
+            .env = "PORTOSER_RETENTION_EVENTS_DAYS",
+            .help = "days that events of services, containers and hosts are kept",
+            .check = between(1, most_days)})
       .add(
           settings.log_level,
           {.key = "log.level",

@@ -27,6 +27,9 @@ struct ControllerSettings {
   std::string log_level = "info";
   std::string log_format = "text";
   int threads = 2;
+  int retention_jobs_days = 90;
+  int retention_jobs_at_least = 1000;
+  int retention_events_days = 400;
 
   bool check_config = false;
   std::string described;           ///< what `--check-config` prints

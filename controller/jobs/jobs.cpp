@@ -12,9 +12,6 @@ namespace portoser::jobs {
 namespace {
 
 constexpr std::chrono::milliseconds flush_interval{200};
-constexpr std::chrono::hours prune_interval{1};
-constexpr std::chrono::hours kept_for{24 * 90};
-constexpr std::int64_t kept_at_least = 1000;
 
 std::string fingerprint_of(const Request& request) {
   return fmt::format(
@@ -69,7 +66,6 @@ asio::awaitable<void> Jobs::start() {
     begin(std::move(run));
   }
   tasks_.spawn("job log", keep_flushing());
-  tasks_.spawn("old jobs", prune());
 }
 
 asio::awaitable<void> Jobs::stop() {
@@ -335,19 +331,6 @@ asio::awaitable<void> Jobs::keep_flushing() {
         log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
       }
     }
-  }
-}
-
-asio::awaitable<void> Jobs::prune() {
-  for (;;) {
-    try {
-      const auto removed =
-          co_await store_.delete_finished_before(clock_.now() - kept_for, kept_at_least);
-      if (removed > 0) log::info("jobs", "old jobs removed", {{"jobs", removed}});
-    } catch (const Error& error) {
-      log::warn("jobs", "old jobs are not removed now", {{"reason", error.what()}});
-    }
-    co_await pause(prune_interval);
   }
 }
 

@@ -92,7 +92,6 @@ class Jobs {
   asio::awaitable<void> carry_out(std::shared_ptr<Run> run);
   asio::awaitable<void> keep_flushing();
   asio::awaitable<void> correct(std::string id, storage::EventRecord record);
-  asio::awaitable<void> prune();
   asio::awaitable<Submitted> join(std::string id);
   asio::awaitable<void> wait_for_news(std::string id);
   void wake(const std::string& id);

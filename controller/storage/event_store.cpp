@@ -10,6 +10,8 @@ namespace portoser::storage {
 namespace {
 
 constexpr std::int64_t most_events = 100'000;
+/// Looked at, and deleted, in one transaction.
+constexpr std::int64_t events_at_once = 500;
 
 /// 0: it was there.
 std::int64_t insert_event(Connection& connection, const EventRecord& event) {
@@ -109,6 +111,35 @@ std::vector<EventRecord> list_events(Connection& connection, const EventFilter& 
   return events;
 }
 
+struct Swept {
+  std::int64_t last_id = 0;  ///< of those that were looked at; 0: there are no more
+  std::int64_t old = 0;      ///< those of them from before the moment
+  std::int64_t deleted = 0;
+};
+
+/// Events come almost in the order of their times, so the old ones are found along the ids, without
+/// an index that every new event would have to pay for.
+Swept delete_some(Connection& connection, Time moment, std::int64_t after_id) {
+  Swept swept;
+  {
+    auto row = connection.query(
+        "SELECT coalesce(max(id), 0), coalesce(sum(time < ?), 0) FROM "
+        "(SELECT id, time FROM events WHERE id > ? ORDER BY id LIMIT ?)");
+    row.bind(moment, after_id, events_at_once);
+    row.next();
+    row.read(swept.last_id, swept.old);
+  }
+  swept.deleted = connection
+                      .query(
+                          "DELETE FROM events AS event WHERE id > ? AND id <= ? AND time < ? AND "
+                          "(service = '' OR EXISTS (SELECT 1 FROM events AS newer WHERE "
+                          "newer.service = event.service AND newer.id > event.id "
+                          "AND newer.machine = event.machine))")
+                      .bind(after_id, swept.last_id, moment)
+                      .run();
+  return swept;
+}
+
 }  // namespace
 
 asio::awaitable<std::vector<std::int64_t>> EventStore::append(std::vector<EventRecord> events) {
@@ -129,6 +160,19 @@ asio::awaitable<std::vector<EventRecord>> EventStore::list(EventFilter filter) {
   return database_.read([filter = std::move(filter)](Connection& connection) {
     return list_events(connection, filter);
   });
+}
+
+asio::awaitable<std::int64_t> EventStore::delete_before(Time moment) {
+  std::int64_t deleted = 0;
+  Swept swept;
+  do {
+    auto sweep = [moment, after_id = swept.last_id](Connection& connection) {
+      return delete_some(connection, moment, after_id);
+    };
+    swept = co_await database_.write(std::move(sweep));
+    deleted += swept.deleted;
+  } while (swept.old > 0);
+  co_return deleted;
 }
 
 asio::awaitable<std::int64_t> EventStore::last_id() {

@@ -53,6 +53,10 @@ class EventStore {
   /// send one twice.
   asio::awaitable<std::vector<std::int64_t>> append(std::vector<EventRecord> events);
   asio::awaitable<std::vector<EventRecord>> list(EventFilter filter);
+  /// Deletes events from before that moment in small transactions, so that others write meanwhile.
+  /// The newest event of a service on a machine stays: it says in which state that service is.
+  /// Returns how many it deleted.
+  asio::awaitable<std::int64_t> delete_before(Time moment);
   /// 0: there are none.
   asio::awaitable<std::int64_t> last_id();
 

@@ -15,8 +15,8 @@ namespace portoser::storage {
 namespace {
 
 constexpr std::int64_t most_jobs = 1000;
-/// Deleted in one transaction: each may have 10,000 lines.
-constexpr std::int64_t jobs_deleted_at_once = 20;
+/// Deleted in one transaction, of lines and jobs together: a job may have 10,000 lines.
+constexpr std::int64_t rows_deleted_at_once = 1000;
 
 enum class Change { never, by_update };
 
@@ -222,13 +222,45 @@ std::int64_t count_finished(Connection& connection) {
   return count;
 }
 
-std::int64_t delete_oldest(Connection& connection, Time moment, std::int64_t limit) {
+std::int64_t delete_lines(Connection& connection, const std::string& job_id, std::int64_t limit) {
   return connection
       .query(
-          "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE finished_at < ? "
-          "ORDER BY finished_at, id LIMIT ?)")
-      .bind(moment, limit)
+          "DELETE FROM job_log WHERE job_id = ? AND number IN "
+          "(SELECT number FROM job_log WHERE job_id = ? ORDER BY number LIMIT ?)")
+      .bind(job_id, job_id, limit)
       .run();
+}
+
+std::optional<std::string> oldest_finished(Connection& connection, Time before) {
+  auto row = connection.query(
+      "SELECT id FROM jobs WHERE finished_at < ? ORDER BY finished_at, id LIMIT 1");
+  row.bind(before);
+  if (!row.next()) return std::nullopt;
+  std::string id;
+  row.read(id);
+  return id;
+}
+
+struct Deleted {
+  std::int64_t jobs = 0;
+  bool all = false;  ///< nothing is left to delete
+};
+
+Deleted delete_oldest(Connection& connection, Time before, std::int64_t most) {
+  Deleted deleted;
+  for (std::int64_t rows = 0; rows < rows_deleted_at_once;) {
+    const auto id = deleted.jobs < most ? oldest_finished(connection, before) : std::nullopt;
+    if (!id) {
+      deleted.all = true;
+      break;
+    }
+    rows += delete_lines(connection, *id, rows_deleted_at_once - rows);
+    if (rows == rows_deleted_at_once) break;  // its log may have more
+    connection.query("DELETE FROM jobs WHERE id = ?").bind(*id).run();
+    ++rows;
+    ++deleted.jobs;
+  }
+  return deleted;
 }
 
 }  // namespace
@@ -288,20 +320,17 @@ asio::awaitable<std::vector<JobRecord>> JobStore::unfinished() {
 }
 
 asio::awaitable<std::int64_t> JobStore::delete_finished_before(Time moment, std::int64_t keep) {
-  const auto finished = co_await database_.read(count_finished);
-  std::int64_t deleted = 0;
-  while (deleted < finished - keep) {
-    const auto limit = std::min(jobs_deleted_at_once, finished - keep - deleted);
-    auto delete_some = [moment, limit](Connection& connection) {
-      return delete_oldest(connection, moment, limit);
+  const auto most = co_await database_.read(count_finished) - keep;
+  std::int64_t jobs = 0;
+  for (bool all = false; !all;) {
+    auto delete_some = [moment, left = most - jobs](Connection& connection) {
+      return delete_oldest(connection, moment, left);
     };
-    const auto now_deleted = co_await database_.write(std::move(delete_some));
-    deleted += now_deleted;
-    if (now_deleted < limit) {
-      break;
-    }
+    const auto deleted = co_await database_.write(std::move(delete_some));
+    jobs += deleted.jobs;
+    all = deleted.all;
   }
-  co_return deleted;
+  co_return jobs;
 }
 
 }  // namespace portoser::storage

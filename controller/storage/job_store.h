@@ -92,8 +92,8 @@ class JobStore {
   asio::awaitable<std::vector<JobRecord>> unfinished();
 
   /// Deletes jobs that finished before that moment, the oldest first, with their logs, and leaves
-  /// at least `keep` finished ones. In small transactions, so that others write meanwhile. Returns
-  /// how many it deleted.
+  /// at least `keep` finished ones. In small transactions, so that others write meanwhile: a long
+  /// log goes piece by piece. Returns how many jobs it deleted.
   asio::awaitable<std::int64_t> delete_finished_before(Time moment, std::int64_t keep);
 
  private:

@@ -207,6 +207,17 @@ TEST_F(JobStoreTest, DeletesTheOldestFinishedJobsWithTheirLogs) {
   EXPECT_TRUE(log().empty());
 }
 
+TEST_F(JobStoreTest, ALongLogGoesPieceByPieceSoThatOthersWriteMeanwhile) {
+  run(jobs_.insert(finished_job(1)));
+  run(jobs_.insert(finished_job(2)));
+  run(jobs_.advance(job(1), lines(0, 5000)));
+  const auto commits = database_->stats().commits;
+  EXPECT_EQ(run(jobs_.delete_finished_before(from_unix_us(2), 0)), 1);
+  EXPECT_GE(database_->stats().commits - commits, 5U);
+  EXPECT_TRUE(log().empty());
+  EXPECT_TRUE(run(jobs_.find(job(2).id)));
+}
+
 TEST_F(JobStoreTest, LeavesTheNewestJobsHoweverOldTheyAre) {
   for (int number = 1; number <= 30; ++number) {
     run(jobs_.insert(finished_job(number)));

@@ -1,0 +1,34 @@
+#include "controller/storage/retention.h"
+
+#include "common/error.h"
+#include "common/log.h"
+
+namespace portoser::storage {
+namespace {
+
+constexpr std::chrono::hours interval{1};
+
+}  // namespace
+
+asio::awaitable<void> Retention::run() {
+  for (;;) {
+    try {
+      co_await delete_old();
+    } catch (const Error& error) {
+      log::warn("storage", "old rows are not deleted now", {{"reason", error.what()}});
+    }
+    co_await pause(interval);
+  }
+}
+
+asio::awaitable<void> Retention::delete_old() {
+  const auto now = clock_.now();
+  const auto jobs =
+      co_await jobs_.delete_finished_before(now - settings_.jobs, settings_.jobs_at_least);
+  const auto events = co_await events_.delete_before(now - settings_.events);
+  if (jobs > 0 || events > 0) {
+    log::info("storage", "old rows deleted", {{"jobs", jobs}, {"events", events}});
+  }
+}
+
+}  // namespace portoser::storage

@@ -1,0 +1,40 @@
+/// What is too old leaves the database, in transactions small enough that others write meanwhile.
+/// On the executor of whoever runs it.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "controller/storage/event_store.h"
+#include "controller/storage/job_store.h"
+
+#include <chrono>
+#include <cstdint>
+
+namespace portoser::storage {
+
+class Database;
+
+struct RetentionSettings {
+  std::chrono::hours jobs{24 * 90};   ///< after their end
+  std::int64_t jobs_at_least = 1000;  ///< finished ones that stay, whatever their age
+  std::chrono::hours events{24 * 400};
+};
+
+class Retention {
+ public:
+  Retention(Database& database, const Clock& clock, RetentionSettings settings)
+      : jobs_(database), events_(database), clock_(clock), settings_(settings) {}
+
+  /// Once an hour, until it is cancelled. A database that takes nothing is asked again an hour
+  /// later.
+  asio::awaitable<void> run();
+  asio::awaitable<void> delete_old();
+
+ private:
+  JobStore jobs_;
+  EventStore events_;
+  const Clock& clock_;
+  RetentionSettings settings_;
+};
+
+}  // namespace portoser::storage

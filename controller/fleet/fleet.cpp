@@ -204,7 +204,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
   }
   // Only the connection that was welcomed counts; an older one of the same key is not listened to.
   if (inbound.route != member.route || !member.welcomed) return;
-  member.device.last_seen = inbound.received;
+  member.device.last_seen = inbound.received.wall;
   if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
@@ -219,7 +219,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
     member.clock.observe(state->when, inbound.received);
     // An engine that was installed or upgraded since the hello.
     if (!state->engine_version.empty()) member.device.facts.engine_version = state->engine_version;
-    listener_.on_state(member.device.name, inbound.received, std::move(*state));
+    listener_.on_state(member.device.name, inbound.received.wall, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
     auto record = to_record(*event);
     if (on_durable(member, record, event->when, inbound.received)) listener_.on_event(record);
@@ -279,8 +279,8 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.device.cloned = false;
   member.device.agent_version = hello.agent_version;
   member.device.facts = hello.facts;
-  member.device.last_seen = inbound.received;
-  member.device.connected_since = inbound.received;
+  member.device.last_seen = inbound.received.wall;
+  member.device.connected_since = inbound.received.wall;
 
   protocol::Welcome welcome;
   welcome.controller_version = version;
@@ -305,7 +305,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
 bool Fleet::on_durable(Member& member,
                        storage::EventRecord& record,
                        const protocol::Moment& when,
-                       Time received) {
+                       const Receipt& received) {
   const auto time = member.clock.time_of(when, received);
   record.device_id = member.device.id;
   record.spool_epoch = member.spool_epoch;

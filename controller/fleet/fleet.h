@@ -105,7 +105,7 @@ class Fleet {
   bool on_durable(Member& member,
                   storage::EventRecord& record,
                   const protocol::Moment& when,
-                  Time received);
+                  const Receipt& received);
   template <class Message>
   void send(const Member& member, const Message& message);
   void assign(Member& member);

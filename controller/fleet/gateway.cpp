@@ -164,8 +164,11 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
       log::warn("fleet", "message of an unknown type dropped", {{"type", unknown->type}});
       return;
     }
-    batch.push_back(
-        {std::move(key), route.to_string(), clock_.now(), frame.size(), std::move(envelope)});
+    batch.push_back({std::move(key),
+                     route.to_string(),
+                     {clock_.now(), clock_.uptime()},
+                     frame.size(),
+                     std::move(envelope)});
   } catch (const Error& error) {
     auto& counter = error.code() == Code::too_large ? counters_.too_large : counters_.malformed;
     counter.fetch_add(1, std::memory_order_relaxed);

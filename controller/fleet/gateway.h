@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "common/tasks.h"
 #include "controller/fleet/admission.h"
+#include "controller/fleet/host_clock.h"
 #include "protocol/codec.h"
 
 #include <atomic>
@@ -36,7 +37,7 @@ struct GatewaySettings {
 struct Inbound {
   std::string key;    ///< CURVE public key of the sender (Z85), as libzmq checked it
   std::string route;  ///< routing id of the connection
-  Time received;
+  Receipt received;
   std::size_t bytes = 0;
   protocol::Envelope envelope;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace portoser::fleet {
 namespace {
 
@@ -13,47 +15,85 @@ protocol::Moment moment(std::string boot, std::chrono::nanoseconds uptime, Time 
   return {std::move(boot), uptime.count(), to_unix_us(wall)};
 }
 
-TEST(HostClock, AnEventLiesAsFarInThePastAsTheHostsUptimeSays) {
-  HostClock clock;
-  clock.observe(moment("a", 100s), noon);
-  const auto event = clock.time_of(moment("a", 70s), noon + 1s);
+/// The controller's clocks start at noon; `host_` hears at once.
+class HostClockTest : public testing::Test {
+ protected:
+  [[nodiscard]] Receipt now() const { return {clock_.now(), clock_.uptime()}; }
+
+  ManualClock clock_{noon};
+  HostClock host_;
+};
+
+TEST_F(HostClockTest, AnEventLiesAsFarInThePastAsTheHostsUptimeSays) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(1s);
+  const auto event = host_.time_of(moment("a", 70s), now());
   EXPECT_EQ(event.time, noon - 30s);
   EXPECT_FALSE(event.estimated);
 }
 
-TEST(HostClock, AWrongWallClockDoesNotMatterWithinABoot) {
-  HostClock clock;
-  clock.observe(moment("a", 100s, noon + 1h), noon);
-  EXPECT_EQ(clock.time_of(moment("a", 90s, noon - 5h), noon + 1s).time, noon - 10s);
+TEST_F(HostClockTest, AWrongWallClockOfTheHostDoesNotMatterWithinABoot) {
+  host_.observe(moment("a", 100s, noon + 1h), now());
+  clock_.advance(1s);
+  EXPECT_EQ(host_.time_of(moment("a", 90s, noon - 5h), now()).time, noon - 10s);
 }
 
-TEST(HostClock, ADelayedMessageDoesNotMoveIt) {
-  HostClock clock;
-  clock.observe(moment("a", 100s), noon);
-  clock.observe(moment("a", 110s), noon + 14s);
-  EXPECT_EQ(clock.time_of(moment("a", 110s), noon + 15s).time, noon + 10s);
+TEST_F(HostClockTest, ADelayedMessageDoesNotMoveIt) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(14s);
+  host_.observe(moment("a", 110s), now());
+  clock_.advance(1s);
+  EXPECT_EQ(host_.time_of(moment("a", 110s), now()).time, noon + 10s);
 }
 
-TEST(HostClock, FollowsAClockThatWasSet) {
-  HostClock clock;
-  clock.observe(moment("a", 100s), noon);
-  clock.observe(moment("a", 110s), noon + 1h);
-  EXPECT_EQ(clock.time_of(moment("a", 110s), noon + 1h).time, noon + 1h);
+TEST_F(HostClockTest, FollowsAHostWhoseUptimeStoodStill) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(1h);
+  host_.observe(moment("a", 110s), now());
+  EXPECT_EQ(host_.time_of(moment("a", 110s), now()).time, noon + 1h);
 }
 
-TEST(HostClock, AnEarlierBootIsEstimatedByTheCorrectedWallClock) {
-  HostClock clock;
-  clock.observe(moment("b", 20s, noon + 60s), noon);  // the host is a minute ahead
-  const auto event = clock.time_of(moment("a", 9000s, noon - 10min), noon);
+TEST_F(HostClockTest, AStepOfTheControllersClockMovesNoAge) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(10s);
+  clock_.set_wall(noon - 2h);  // somebody put the clock right; the host says nothing meanwhile
+  EXPECT_EQ(host_.time_of(moment("a", 105s), now()).time, noon - 2h - 5s);
+  clock_.set_wall(noon + 2h);
+  EXPECT_EQ(host_.time_of(moment("a", 105s), now()).time, noon + 2h - 5s);
+}
+
+TEST_F(HostClockTest, AStepOfTheControllersClockMovesNoAgeOfAnEarlierBootEither) {
+  host_.observe(moment("b", 20s, noon + 60s), now());  // the host is a minute ahead
+  clock_.advance(10s);
+  clock_.set_wall(noon + 2h);
+  const auto event = host_.time_of(moment("a", 9000s, noon - 10min), now());
+  EXPECT_EQ(event.time, noon + 2h - 10s - 11min);
+  EXPECT_TRUE(event.estimated);
+}
+
+TEST_F(HostClockTest, AnEarlierBootIsEstimatedByTheCorrectedWallClock) {
+  host_.observe(moment("b", 20s, noon + 60s), now());  // the host is a minute ahead
+  const auto event = host_.time_of(moment("a", 9000s, noon - 10min), now());
   EXPECT_EQ(event.time, noon - 11min);
   EXPECT_TRUE(event.estimated);
 }
 
-TEST(HostClock, TheFutureIsNow) {
-  HostClock clock;
-  clock.observe(moment("a", 100s), noon);
-  EXPECT_EQ(clock.time_of(moment("a", 500s), noon + 1s).time, noon + 1s);
-  EXPECT_EQ(clock.time_of(moment("b", 1s, noon + 24h), noon + 1s).time, noon + 1s);
+TEST_F(HostClockTest, TheFutureIsNow) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(1s);
+  EXPECT_EQ(host_.time_of(moment("a", 500s), now()).time, noon + 1s);
+  EXPECT_EQ(host_.time_of(moment("b", 1s, noon + 24h), now()).time, noon + 1s);
+}
+
+TEST_F(HostClockTest, MomentsBeyondAllBoundsHarmNobody) {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  host_.observe({"a", most, most}, now());
+  EXPECT_LE(host_.time_of({"a", least, least}, now()).time, noon);
+  EXPECT_LE(host_.time_of({"b", most, most}, now()).time, noon);
+  host_.observe({"a", least, least}, now());
+  EXPECT_LE(host_.time_of({"a", most, most}, now()).time, noon);
+  EXPECT_LE(host_.time_of({"b", most, most}, now()).time, noon);
 }
 
 }  // namespace

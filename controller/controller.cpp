@@ -96,6 +96,7 @@ http::ListenerSettings listener(const std::string& address,
 http::ServerSettings server_settings(const ControllerSettings& settings) {
   http::ServerSettings server;
   server.allowed_origins = settings.allowed_origins;
+  server.lanes = static_cast<std::size_t>(settings.threads);
   // Without accounts everybody is the same user.
   server.sockets.max_open_per_user = 0;
   return server;

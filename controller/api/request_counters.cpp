@@ -2,22 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace portoser::api {
 
 void RequestCounters::request_done(http::Method method,
                                    std::string_view route,
                                    unsigned status,
                                    std::chrono::nanoseconds duration) {
-  const auto seconds = std::chrono::duration<double>(duration).count();
-  const std::string name{route};
   const std::lock_guard lock{mutex_};
-  ++requests_[{method, name, status}];
-  auto& histogram = durations_[{method, name}];
-  for (std::size_t i = 0; i < bounds.size(); ++i) {
-    if (seconds <= bounds[i]) ++histogram.buckets[i];
-  }
-  ++histogram.count;
-  histogram.sum += seconds;
+  auto found = routes_.find(std::pair{method, route});
+  if (found == routes_.end()) found = routes_.try_emplace({method, std::string{route}}).first;
+  auto& counted = found->second;
+  auto& statuses = counted.statuses;
+  auto entry = std::find_if(
+      statuses.begin(), statuses.end(), [status](const auto& one) { return one.first == status; });
+  if (entry == statuses.end()) entry = statuses.insert(entry, {status, 0});
+  ++entry->second;
+  const auto seconds = std::chrono::duration<double>(duration).count();
+  const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
+  ++counted.buckets.at(static_cast<std::size_t>(bucket));
+  counted.sum += duration;
 }
 
 void RequestCounters::socket_opened(std::string_view route) {
@@ -43,28 +48,31 @@ void RequestCounters::frames_dropped(std::string_view route, std::size_t count) 
 void RequestCounters::write(telemetry::Exposition& out) const {
   const std::lock_guard lock{mutex_};
   out.family("http_requests_total", "counter", "HTTP requests");
-  for (const auto& [key, count] : requests_) {
-    const auto& [method, route, status] = key;
-    const auto status_text = std::to_string(status);
-    out.sample({{"method", http::to_string(method)}, {"endpoint", route}, {"status", status_text}},
-               static_cast<double>(count));
+  for (const auto& [key, route] : routes_) {
+    for (const auto& [status, count] : route.statuses) {
+      const auto status_text = std::to_string(status);
+      out.sample({{"method", http::to_string(key.first)},
+                  {"endpoint", key.second},
+                  {"status", status_text}},
+                 static_cast<double>(count));
+    }
   }
   out.family("http_request_duration_seconds", "histogram", "Time from request to answer");
-  for (const auto& [key, histogram] : durations_) {
+  for (const auto& [key, route] : routes_) {
     const auto method = http::to_string(key.first);
-    for (std::size_t i = 0; i < bounds.size(); ++i) {
-      const auto bound = fmt::format("{}", bounds[i]);
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < route.buckets.size(); ++i) {
+      count += route.buckets[i];
+      const auto bound = i < bounds.size() ? fmt::format("{}", bounds[i]) : std::string{"+Inf"};
       out.sample({{"method", method}, {"endpoint", key.second}, {"le", bound}},
-                 static_cast<double>(histogram.buckets[i]),
+                 static_cast<double>(count),
                  "_bucket");
     }
-    out.sample({{"method", method}, {"endpoint", key.second}, {"le", "+Inf"}},
-               static_cast<double>(histogram.count),
-               "_bucket");
-    out.sample({{"method", method}, {"endpoint", key.second}}, histogram.sum, "_sum");
     out.sample({{"method", method}, {"endpoint", key.second}},
-               static_cast<double>(histogram.count),
-               "_count");
+               std::chrono::duration<double>(route.sum).count(),
+               "_sum");
+    out.sample(
+        {{"method", method}, {"endpoint", key.second}}, static_cast<double>(count), "_count");
   }
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {

@@ -5,13 +5,14 @@
 #include "controller/telemetry/exposition.h"
 
 #include <array>
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <tuple>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace portoser::api {
 
@@ -31,22 +32,28 @@ class RequestCounters : public http::RequestObserver {
  private:
   /// Upper bounds in seconds, as existing dashboards expect them.
   static constexpr std::array<double, 8> bounds{0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10};
-  struct Histogram {
-    std::array<std::uint64_t, bounds.size()> buckets{};
-    std::uint64_t count = 0;
-    double sum = 0;
+  struct Route {
+    std::vector<std::pair<unsigned, std::uint64_t>> statuses;  ///< requests by status
+    std::array<std::uint64_t, bounds.size() + 1> buckets{};    ///< not summed up; the last: +Inf
+    std::chrono::nanoseconds sum{};
   };
   struct Socket {
     std::int64_t open = 0;
     std::uint64_t sent = 0;
     std::uint64_t dropped = 0;
   };
-  using RouteKey = std::pair<http::Method, std::string>;
-  using StatusKey = std::tuple<http::Method, std::string, unsigned>;
+  /// Finds a route by a view of its name: a request makes no string.
+  struct Less {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return a.first != b.first ? a.first < b.first
+                                : std::string_view{a.second} < std::string_view{b.second};
+    }
+  };
 
   mutable std::mutex mutex_;
-  std::map<StatusKey, std::uint64_t> requests_;
-  std::map<RouteKey, Histogram> durations_;
+  std::map<std::pair<http::Method, std::string>, Route, Less> routes_;
   std::map<std::string, Socket, std::less<>> sockets_;
 };
 

@@ -103,9 +103,9 @@ void Pipeline::fail(Exchange& exchange, Error error) const {
   exchange.failure = std::move(error);
 }
 
-void Pipeline::report(const Exchange& exchange, unsigned status) const {
+void Pipeline::report(const Exchange& exchange, unsigned status, Uptime now) const {
   const auto& request = exchange.request;
-  const auto duration = clock_.uptime() - exchange.started;
+  const auto duration = now - exchange.started;
   const bool is_refusal = exchange.failure && (exchange.failure->code() == Code::unauthenticated ||
                                                exchange.failure->code() == Code::forbidden);
   if (is_mutation(request.method) || is_refusal) {

@@ -54,7 +54,7 @@ class Pipeline {
   /// Makes the error the answer.
   void fail(Exchange& exchange, Error error) const;
   /// Audit and counters, after the answer is made. `status` is what the audit gets.
-  void report(const Exchange& exchange, unsigned status) const;
+  void report(const Exchange& exchange, unsigned status, Uptime now) const;
 
   [[nodiscard]] const Origins& origins() const { return origins_; }
   [[nodiscard]] RequestObserver& observer() const { return observer_; }

@@ -200,8 +200,10 @@ void Request::clear() {
 }
 
 const std::shared_ptr<const User>& nobody() {
-  static const auto user = std::make_shared<const User>();
-  return user;
+  static const User user;
+  // Owns nothing, so that connections on several threads share no count.
+  static const std::shared_ptr<const User> shared{std::shared_ptr<const User>{}, &user};
+  return shared;
 }
 
 }  // namespace portoser::http

@@ -102,6 +102,10 @@ Error body_too_large(std::size_t limit) {
   return Error{Code::too_large, fmt::format("the body may have {} bytes here", limit), "body"};
 }
 
+Error request_too_slow() {
+  return Error{Code::bad_request, "the request took too long to arrive"}.reason("REQUEST_TIMEOUT");
+}
+
 /// Beast's parser serves one message; the optional makes a new one in the same place.
 struct RequestParser::Implementation {
   std::optional<Parser> parser;

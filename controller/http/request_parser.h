@@ -12,6 +12,7 @@
 namespace portoser::http {
 
 Error body_too_large(std::size_t limit);
+Error request_too_slow();
 
 class RequestParser {
  public:

@@ -124,4 +124,13 @@ std::string http_date(Time time) {
                      parts.tm_sec);
 }
 
+std::string_view HttpDate::at(Time now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  if (second != second_ || text_.empty()) {
+    second_ = second;
+    text_ = http_date(now);
+  }
+  return text_;
+}
+
 }  // namespace portoser::http

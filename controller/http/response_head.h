@@ -42,4 +42,14 @@ class ResponseHead {
 /// "Tue, 15 Nov 1994 08:12:31 GMT"
 std::string http_date(Time time);
 
+/// The Date of answers, made again once a second. One thread at a time.
+class HttpDate {
+ public:
+  std::string_view at(Time now);
+
+ private:
+  std::chrono::sys_seconds second_{};
+  std::string text_;
+};
+
 }  // namespace portoser::http

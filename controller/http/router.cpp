@@ -169,12 +169,17 @@ void Router::insert(std::unique_ptr<Endpoint> endpoint) {
                 fmt::format("the route {} {} is there twice", to_string(route.method), route.path)};
   }
   place = endpoint.get();
+  if (endpoint->parameters.empty()) literal_paths_.emplace(route.path, node);
   endpoints_.push_back(std::move(endpoint));
 }
 
 void Router::find(const Request& request, Match& match) const {
   match.clear();
   const auto path = request.raw_path();
+  if (const auto literal = literal_paths_.find(path); literal != literal_paths_.end()) {
+    match.endpoint = literal->second->pick(request);
+    if (match.endpoint != nullptr) return;
+  }
   std::vector<std::string> segments;
   segments.reserve(8);
   if (!decode(path, segments)) return;

@@ -9,10 +9,12 @@
 #include "controller/http/route.h"
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -72,8 +74,17 @@ class Router {
   struct Node;
   void insert(std::unique_ptr<Endpoint> endpoint);
 
+  struct PathHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view path) const {
+      return std::hash<std::string_view>{}(path);
+    }
+  };
+
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::unique_ptr<Node> root_;
+  /// Paths without parameters, found in one step; a literal path goes before all others anyway.
+  std::unordered_map<std::string, const Node*, PathHash, std::equal_to<>> literal_paths_;
   std::vector<std::shared_ptr<void>> kept_;
 };
 

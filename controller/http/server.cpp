@@ -79,7 +79,8 @@ void refuse(tcp::socket socket) {
 
 asio::awaitable<void> accept_all(std::shared_ptr<Listener> listener,
                                  std::shared_ptr<ServerContext> context,
-                                 ExecutorSource executors) {
+                                 ExecutorSource executors,
+                                 std::shared_ptr<Lanes> lanes) {
   while (!context->stopping) {
     error_code failure;
     auto executor = executors();
@@ -91,7 +92,7 @@ asio::awaitable<void> accept_all(std::shared_ptr<Listener> listener,
     } else if (listener->listening->open >= listener->listening->settings.max_connections) {
       refuse(std::move(socket));
     } else {
-      start_connection(std::move(socket), context, listener->listening);
+      start_connection(std::move(socket), context, listener->listening, lanes->next());
     }
   }
 }
@@ -124,6 +125,7 @@ struct Server::State {
   State(ExecutorSource source, std::shared_ptr<ServerContext> shared)
       : executors(std::move(source)),
         context(std::move(shared)),
+        lanes(std::make_shared<Lanes>(context->settings.lanes)),
         sweep_executor(executors()),
         sweep_timer(std::make_shared<asio::steady_timer>(sweep_executor)) {}
 
@@ -145,6 +147,7 @@ struct Server::State {
 
   ExecutorSource executors;
   std::shared_ptr<ServerContext> context;
+  std::shared_ptr<Lanes> lanes;
   asio::any_io_executor sweep_executor;
   std::shared_ptr<asio::steady_timer> sweep_timer;
   std::mutex mutex;
@@ -182,6 +185,7 @@ Server::~Server() {
   state_->stop_accepting();
   state_->stop_sweeping();
   for (const auto& peer : state_->context->peers.all()) peer->abort();
+  state_->lanes->stop();
 }
 
 std::uint16_t Server::listen(ListenerSettings settings, Router& router) {
@@ -194,7 +198,7 @@ std::uint16_t Server::listen(ListenerSettings settings, Router& router) {
     const std::lock_guard lock{state_->mutex};
     state_->listeners.push_back(listener);
   }
-  auto work = accept_all(std::move(listener), state_->context, state_->executors);
+  auto work = accept_all(std::move(listener), state_->context, state_->executors, state_->lanes);
   asio::co_spawn(executor, std::move(work), log_failure);
   return port;
 }

@@ -1,9 +1,10 @@
 /// The HTTP and WebSocket server. It owns listeners and connections and knows no domain: what it
 /// serves is in the routers, who may ask is the authenticator's matter.
 ///
-/// Each connection lives on one executor, its handlers too. Routers, authenticator, audit, observer
-/// and clock are given by reference and must outlive the contexts' last run: a handler that is
-/// still waiting at the end of `stop` keeps its connection until then.
+/// A connection waits for requests on one of the server's own threads (a lane). A handler that
+/// answers at once runs there; a coroutine runs on the connection's executor. Routers,
+/// authenticator, audit, observer and clock are given by reference and must outlive the contexts'
+/// last run: a handler that is still waiting at the end of `stop` keeps its connection until then.
 #pragma once
 
 #include "common/clock.h"
@@ -50,12 +51,14 @@ struct ServerSettings {
   std::vector<std::string> allowed_origins{};  ///< "https://portoser.example", for CORS and sockets
   HeadSettings head{};
   SocketSettings sockets{};
+  std::size_t lanes = 2;  ///< threads of its own, which answer what memory answers
   std::chrono::milliseconds stop_grace{5000};    ///< for requests that run when `stop` comes
   std::chrono::milliseconds sweep_period{1000};  ///< how often timeouts are looked at
 };
 
-/// Called once for each connection: a strand, or the executor of a context that one thread runs.
-/// Contexts of one thread each, taken in turn, are the fastest.
+/// Called once for each connection, for what takes longer than an answer from memory: a strand, or
+/// the executor of a context that one thread runs. Contexts of one thread each, taken in turn, are
+/// the fastest.
 using ExecutorSource = std::function<asio::any_io_executor()>;
 
 class Server {

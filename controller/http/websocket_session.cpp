@@ -144,13 +144,13 @@ asio::awaitable<void> WebSocketSession::run(std::shared_ptr<WebSocketSession> se
   const bool is_served = !exchange.failure && context.sockets.take(user);
   if (exchange.failure) {
     const auto code = close_code_of(*exchange.failure);
-    context.pipeline.report(exchange, code);
+    context.pipeline.report(exchange, code, context.clock.uptime());
     self->close(code, exchange.failure->message());
   } else if (!is_served) {
-    context.pipeline.report(exchange, 1013);
+    context.pipeline.report(exchange, 1013, context.clock.uptime());
     self->close(1013, "too many sockets are open");
   } else {
-    context.pipeline.report(exchange, 101);
+    context.pipeline.report(exchange, 101, context.clock.uptime());
     context.pipeline.observer().socket_opened(route);
   }
   self->start(self->read());

@@ -2,6 +2,9 @@
 
 #include "controller/telemetry/service_view.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace portoser::api {
 namespace {
 
@@ -15,6 +18,20 @@ double in(double unit, std::int64_t bytes) {
 std::optional<double> percent(std::optional<std::int64_t> part, std::optional<std::int64_t> whole) {
   if (!part || !whole || *whole <= 0) return std::nullopt;
   return 100.0 * static_cast<double>(*part) / static_cast<double>(*whole);
+}
+
+DiskRow disk_row(const protocol::DiskSample& disk) {
+  DiskRow row;
+  row.mountpoint = disk.mount;
+  row.device = disk.device;
+  row.fstype = disk.file_system;
+  row.used = disk.used_bytes;
+  row.total = disk.total_bytes;
+  row.available = disk.available_bytes;
+  row.percent = percent(disk.used_bytes, disk.total_bytes);
+  row.read = disk.read_bytes_per_second;
+  row.write = disk.write_bytes_per_second;
+  return row;
 }
 
 void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
@@ -33,6 +50,9 @@ void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
     row.memory_mb = row.memory_used_mb;
     row.memory_total_mb = in(mebibyte, sample.memory->total_bytes);
     row.memory_percent = percent(row.memory_used, row.memory_total);
+    row.swap_used = sample.memory->swap_used_bytes;
+    row.swap_total = sample.memory->swap_total_bytes;
+    row.swap_percent = percent(row.swap_used, row.swap_total);
   }
   if (const auto* disk = telemetry::main_disk(sample)) {
     row.disk_used = disk->used_bytes;
@@ -46,6 +66,16 @@ void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
   const auto network = telemetry::network_of(sample);
   row.network_rx = network.receive_bytes_per_second;
   row.network_tx = network.transmit_bytes_per_second;
+  row.network_rx_bytes = network.receive_bytes;
+  row.network_tx_bytes = network.transmit_bytes;
+  for (const auto& disk : sample.disks) row.disks.push_back(disk_row(disk));
+  for (const auto& one : sample.networks) {
+    row.networks.push_back({one.interface,
+                            one.receive_bytes,
+                            one.transmit_bytes,
+                            one.receive_bytes_per_second,
+                            one.transmit_bytes_per_second});
+  }
   row.boot_time = from_unix_us(sample.boot_time_us);
 }
 
@@ -55,13 +85,15 @@ std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
                                                      const std::string& host,
                                                      const telemetry::HostLive& live,
                                                      Time now) {
-  const auto usage = telemetry::usage_of(service, live);
-  if (!usage) return std::nullopt;
-  const auto status = telemetry::metrics_status_of(&live, now);
+  if (!live.usages) return std::nullopt;
+  const auto found = live.usages->find(service);
+  if (found == live.usages->end()) return std::nullopt;
+  const auto* usage = &found->second.usage;
+  const auto measured_at = found->second.at;
   ServiceMetricsRow row;
   row.service = service;
   row.machine = host;
-  row.timestamp = live.sample_at;
+  row.timestamp = measured_at;
   row.cpu_percent = usage->cpu_percent;
   row.memory_used = usage->memory_bytes;
   row.memory_total = usage->memory_total_bytes;
@@ -72,11 +104,13 @@ std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
   row.network_tx_bytes = usage->transmit_bytes;
   row.network_rx = usage->receive_bytes_per_second;
   row.network_tx = usage->transmit_bytes_per_second;
-  if (!live.sample->cpu.core_percent.empty()) {
-    row.cpu_cores = static_cast<std::int64_t>(live.sample->cpu.core_percent.size());
-  }
-  row.age_seconds = status.age_seconds.value_or(0);
-  row.stale = status.stale;
+  row.block_read_bytes = usage->block_read_bytes;
+  row.block_write_bytes = usage->block_write_bytes;
+  row.block_read = usage->block_read_bytes_per_second;
+  row.block_write = usage->block_write_bytes_per_second;
+  row.cpu_cores = found->second.cpu_cores;
+  row.age_seconds = std::max(std::chrono::duration<double>(now - measured_at).count(), 0.0);
+  row.stale = measured_at < live.sample_at || telemetry::metrics_status_of(&live, now).stale;
   return row;
 }
 

@@ -29,13 +29,17 @@ struct ServiceMetricsRow {
   std::optional<std::int64_t> network_tx_bytes;
   std::optional<double> network_rx;  ///< bytes per second
   std::optional<double> network_tx;
+  std::optional<std::int64_t> block_read_bytes;  ///< since the containers' start
+  std::optional<std::int64_t> block_write_bytes;
+  std::optional<double> block_read;  ///< bytes per second
+  std::optional<double> block_write;
   std::optional<std::int64_t> cpu_cores;
   std::optional<std::int64_t> memory_used;  ///< bytes
   std::optional<std::int64_t> memory_total;
   std::optional<std::int64_t> disk_used;  ///< not measured
   std::optional<std::int64_t> disk_total;
   double age_seconds = 0;
-  bool stale = false;
+  bool stale = false;  ///< the last that was measured, and not what is true now
 };
 BOOST_DESCRIBE_STRUCT(ServiceMetricsRow,
                       (),
@@ -53,6 +57,10 @@ BOOST_DESCRIBE_STRUCT(ServiceMetricsRow,
                        network_tx_bytes,
                        network_rx,
                        network_tx,
+                       block_read_bytes,
+                       block_write_bytes,
+                       block_read,
+                       block_write,
                        cpu_cores,
                        memory_used,
                        memory_total,
@@ -60,6 +68,31 @@ BOOST_DESCRIBE_STRUCT(ServiceMetricsRow,
                        disk_total,
                        age_seconds,
                        stale))
+
+/// A file system of a host. Sizes in bytes.
+struct DiskRow {
+  std::string mountpoint;
+  std::string device;
+  std::string fstype;
+  std::int64_t used = 0;
+  std::int64_t total = 0;
+  std::int64_t available = 0;  ///< to an unprivileged user
+  std::optional<double> percent;
+  std::optional<double> read;  ///< bytes per second, of the device
+  std::optional<double> write;
+};
+BOOST_DESCRIBE_STRUCT(DiskRow,
+                      (),
+                      (mountpoint, device, fstype, used, total, available, percent, read, write))
+
+struct NetworkRow {
+  std::string interface;
+  std::int64_t rx_bytes = 0;  ///< since the host booted
+  std::int64_t tx_bytes = 0;
+  std::optional<double> rx;  ///< bytes per second
+  std::optional<double> tx;
+};
+BOOST_DESCRIBE_STRUCT(NetworkRow, (), (interface, rx_bytes, tx_bytes, rx, tx))
 
 /// A host at one moment.
 struct MachineMetricsRow {
@@ -81,6 +114,13 @@ struct MachineMetricsRow {
   std::optional<std::int64_t> disk_total;
   std::optional<double> network_rx;  ///< bytes per second
   std::optional<double> network_tx;
+  std::optional<std::int64_t> network_rx_bytes;  ///< since the host booted, all interfaces
+  std::optional<std::int64_t> network_tx_bytes;
+  std::optional<std::int64_t> swap_used;  ///< bytes
+  std::optional<std::int64_t> swap_total;
+  std::optional<double> swap_percent;  ///< null: unknown, or there is no swap
+  std::vector<DiskRow> disks;
+  std::vector<NetworkRow> networks;
   std::optional<double> load_1;
   std::optional<double> load_5;
   std::optional<double> load_15;
@@ -113,6 +153,13 @@ BOOST_DESCRIBE_STRUCT(MachineMetricsRow,
                        disk_total,
                        network_rx,
                        network_tx,
+                       network_rx_bytes,
+                       network_tx_bytes,
+                       swap_used,
+                       swap_total,
+                       swap_percent,
+                       disks,
+                       networks,
                        load_1,
                        load_5,
                        load_15,
@@ -158,7 +205,8 @@ MachineMetricsRow machine_metrics(const registry::Registry& registry,
                                   const telemetry::Live& live,
                                   Time now);
 
-/// Nothing when the service has no container in the host's newest sample.
+/// The newest that was measured; `stale` when that is not of now, as for a service that was
+/// stopped. Nothing when it was never measured.
 std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
                                                      const std::string& host,
                                                      const telemetry::HostLive& live,

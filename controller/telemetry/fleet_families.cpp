@@ -2,6 +2,8 @@
 
 #include "controller/telemetry/service_view.h"
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 
@@ -21,6 +23,15 @@ std::optional<double> memory(const protocol::Sample& sample, bool used) {
   if (!sample.memory) return std::nullopt;
   const auto total = sample.memory->total_bytes;
   return static_cast<double>(used ? total - sample.memory->available_bytes : total);
+}
+
+std::optional<double> swap(const protocol::Sample& sample,
+                           std::int64_t protocol::MemorySample::*part) {
+  return sample.memory ? std::optional{static_cast<double>((*sample.memory).*part)} : std::nullopt;
+}
+
+std::optional<double> as_number(std::optional<std::int64_t> count) {
+  return count ? std::optional{static_cast<double>(*count)} : std::nullopt;
 }
 
 std::optional<double> disk(const protocol::Sample& sample,
@@ -47,6 +58,14 @@ const std::vector<HostFamily>& host_families() {
        "gauge",
        "Memory of the machine",
        [](const auto& sample) { return memory(sample, false); }},
+      {"portoser_host_swap_used_bytes",
+       "gauge",
+       "Swap in use",
+       [](const auto& sample) { return swap(sample, &protocol::MemorySample::swap_used_bytes); }},
+      {"portoser_host_swap_total_bytes",
+       "gauge",
+       "Swap of the machine",
+       [](const auto& sample) { return swap(sample, &protocol::MemorySample::swap_total_bytes); }},
       {"portoser_host_disk_used_bytes",
        "gauge",
        "Use of the root file system",
@@ -58,15 +77,11 @@ const std::vector<HostFamily>& host_families() {
       {"portoser_host_network_receive_bytes_total",
        "counter",
        "Received since the host booted",
-       [](const auto& sample) {
-         return std::optional{static_cast<double>(network_of(sample).receive_bytes)};
-       }},
+       [](const auto& sample) { return as_number(network_of(sample).receive_bytes); }},
       {"portoser_host_network_transmit_bytes_total",
        "counter",
        "Sent since the host booted",
-       [](const auto& sample) {
-         return std::optional{static_cast<double>(network_of(sample).transmit_bytes)};
-       }},
+       [](const auto& sample) { return as_number(network_of(sample).transmit_bytes); }},
       {"portoser_host_boot_time_seconds",
        "gauge",
        "When the host booted, in Unix time",
@@ -80,6 +95,69 @@ const std::vector<HostFamily>& host_families() {
 bool is_fresh(const HostLive& host) {
   return host.sample && host.liveness != fleet::Liveness::offline &&
          host.liveness != fleet::Liveness::unknown;
+}
+
+using FreshHosts = std::vector<std::pair<std::string_view, const HostLive*>>;
+
+/// One series for each file system, with the labels of Prometheus' own node exporter.
+void write_disks(Exposition& out, const FreshHosts& hosts) {
+  using Disk = protocol::DiskSample;
+  using Value = std::optional<double> (*)(const Disk&);
+  struct Family {
+    std::string_view name;
+    std::string_view help;
+    Value value;
+  };
+  static constexpr std::array<Family, 5> families{{
+      {"portoser_filesystem_size_bytes",
+       "Size of a file system",
+       [](const Disk& disk) { return std::optional{static_cast<double>(disk.total_bytes)}; }},
+      {"portoser_filesystem_used_bytes",
+       "Use of a file system",
+       [](const Disk& disk) { return std::optional{static_cast<double>(disk.used_bytes)}; }},
+      {"portoser_filesystem_avail_bytes",
+       "What an unprivileged user may still fill",
+       [](const Disk& disk) { return std::optional{static_cast<double>(disk.available_bytes)}; }},
+      {"portoser_filesystem_device_read_bytes_per_second",
+       "Read from the device of a file system",
+       [](const Disk& disk) { return disk.read_bytes_per_second; }},
+      {"portoser_filesystem_device_written_bytes_per_second",
+       "Written to the device of a file system",
+       [](const Disk& disk) { return disk.write_bytes_per_second; }},
+  }};
+  for (const auto& family : families) {
+    out.family(family.name, "gauge", family.help);
+    for (const auto& [name, host] : hosts) {
+      for (const auto& disk : host->sample->disks) {
+        const auto value = family.value(disk);
+        if (!value) continue;
+        out.sample({{"machine", name},
+                    {"device", disk.device},
+                    {"mountpoint", disk.mount},
+                    {"fstype", disk.file_system}},
+                   *value);
+      }
+    }
+  }
+}
+
+void write_networks(Exposition& out, const FreshHosts& hosts) {
+  using Network = protocol::NetworkSample;
+  const auto write = [&](std::string_view name, std::string_view help, auto part) {
+    out.family(name, "counter", help);
+    for (const auto& [machine, host] : hosts) {
+      for (const auto& network : host->sample->networks) {
+        out.sample({{"machine", machine}, {"device", network.interface}},
+                   static_cast<double>(network.*part));
+      }
+    }
+  };
+  write("portoser_network_receive_bytes_total",
+        "Received on an interface since the host booted",
+        &Network::receive_bytes);
+  write("portoser_network_transmit_bytes_total",
+        "Sent on an interface since the host booted",
+        &Network::transmit_bytes);
 }
 
 void write_services(Exposition& out, const registry::Registry& registry, const HostLives& hosts) {
@@ -103,19 +181,39 @@ void write_services(Exposition& out, const registry::Registry& registry, const H
     out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},
                row.status.status == "running" ? 1 : 0);
   }
-  out.family("portoser_service_cpu_percent", "gauge", "CPU use, of the whole machine, 0 to 100");
-  for (const auto& row : rows) {
-    if (!row.usage || !row.usage->cpu_percent) continue;
-    out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},
-               *row.usage->cpu_percent);
-  }
-  out.family(
-      "portoser_service_memory_bytes", "gauge", "Memory in use, without inactive page cache");
-  for (const auto& row : rows) {
-    if (!row.usage || !row.usage->memory_bytes) continue;
-    out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},
-               static_cast<double>(*row.usage->memory_bytes));
-  }
+  const auto write =
+      [&](std::string_view name, std::string_view type, std::string_view help, auto part) {
+        out.family(name, type, help);
+        for (const auto& row : rows) {
+          if (!row.usage || !((*row.usage).*part)) continue;
+          out.sample({{"service", row.service->name}, {"machine", *row.service->current_host}},
+                     static_cast<double>(*((*row.usage).*part)));
+        }
+      };
+  write("portoser_service_cpu_percent",
+        "gauge",
+        "CPU use, of the whole machine, 0 to 100",
+        &ServiceUsage::cpu_percent);
+  write("portoser_service_memory_bytes",
+        "gauge",
+        "Memory in use, without inactive page cache",
+        &ServiceUsage::memory_bytes);
+  write("portoser_service_network_receive_bytes_total",
+        "counter",
+        "Received by the containers since their start",
+        &ServiceUsage::receive_bytes);
+  write("portoser_service_network_transmit_bytes_total",
+        "counter",
+        "Sent by the containers since their start",
+        &ServiceUsage::transmit_bytes);
+  write("portoser_service_block_read_bytes_total",
+        "counter",
+        "Read from block devices by the containers since their start",
+        &ServiceUsage::block_read_bytes);
+  write("portoser_service_block_written_bytes_total",
+        "counter",
+        "Written to block devices by the containers since their start",
+        &ServiceUsage::block_write_bytes);
 }
 
 }  // namespace
@@ -136,16 +234,19 @@ void write_fleet_families(Exposition& out,
     if (entry == nullptr || entry->liveness == fleet::Liveness::unknown) continue;
     out.sample({{"machine", host.name}}, entry->liveness == fleet::Liveness::offline ? 0 : 1);
   }
+  FreshHosts fresh;
+  for (const auto& host : registry.hosts()) {
+    const auto* entry = find(host.name);
+    if (entry != nullptr && is_fresh(*entry)) fresh.emplace_back(host.name, entry);
+  }
   for (const auto& family : host_families()) {
     out.family(family.name, family.type, family.help);
-    for (const auto& host : registry.hosts()) {
-      const auto* entry = find(host.name);
-      if (entry == nullptr || !is_fresh(*entry)) continue;
-      if (const auto value = family.value(*entry->sample)) {
-        out.sample({{"machine", host.name}}, *value);
-      }
+    for (const auto& [name, host] : fresh) {
+      if (const auto value = family.value(*host->sample)) out.sample({{"machine", name}}, *value);
     }
   }
+  write_disks(out, fresh);
+  write_networks(out, fresh);
   out.family("portoser_agent_last_sample_age_seconds", "gauge", "Age of the newest sample");
   for (const auto& host : registry.hosts()) {
     const auto* entry = find(host.name);

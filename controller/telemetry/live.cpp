@@ -26,6 +26,7 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
   change(host, [&](HostLive& entry) {
     entry.previous = std::exchange(entry.sample, std::move(newest));
     entry.previous_at = std::exchange(entry.sample_at, when);
+    entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
   });
   for (auto* listener : listeners_) listener->sample_arrived(host);
 }
@@ -35,6 +36,8 @@ void Live::on_state(const std::string& host, Time when, protocol::State state) {
   change(host, [&](HostLive& entry) {
     entry.state = std::move(newest);
     entry.state_at = when;
+    // A service that has just been found has its use with it, and one that left takes its own away.
+    entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
   });
   state_version_.fetch_add(1);
 }

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "controller/fleet/listener.h"
+#include "controller/telemetry/service_usage.h"
 #include "protocol/messages.h"
 
 #include <array>
@@ -27,6 +28,8 @@ struct HostLive {
   std::shared_ptr<const protocol::State> state;
   Time state_at;
   fleet::Liveness liveness = fleet::Liveness::unknown;
+  /// The last use that was measured of each assigned service, of stopped ones too. Null: none yet.
+  std::shared_ptr<const MeasuredUsages> usages;
 };
 
 using HostLives = std::map<std::string, std::shared_ptr<const HostLive>, std::less<>>;

@@ -4,6 +4,7 @@
 
 #include "controller/registry/model.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/service_usage.h"
 
 #include <optional>
 #include <string>
@@ -23,26 +24,13 @@ struct ServiceStatus {
 /// `host` is null when nothing is known of it.
 ServiceStatus status_of(const registry::Service& service, const HostLive* host);
 
-/// What a service uses, all its containers together. Empty members are unknown.
-struct ServiceUsage {
-  std::optional<double> cpu_percent;  ///< of the whole machine
-  std::optional<std::int64_t> memory_bytes;
-  std::optional<std::int64_t> memory_total_bytes;  ///< its limit, or the host's memory without one
-  std::optional<std::int64_t> receive_bytes;
-  std::optional<std::int64_t> transmit_bytes;
-  std::optional<double> receive_bytes_per_second;
-  std::optional<double> transmit_bytes_per_second;
-};
-
-/// Nothing when the service has no container in the newest sample.
-std::optional<ServiceUsage> usage_of(const std::string& service, const HostLive& host);
-
 /// The disk that stands for the host: the one mounted at "/", else the largest. Null without any.
 const protocol::DiskSample* main_disk(const protocol::Sample& sample);
 
+/// All interfaces together. Empty: no interface is known.
 struct NetworkTotals {
-  std::int64_t receive_bytes = 0;
-  std::int64_t transmit_bytes = 0;
+  std::optional<std::int64_t> receive_bytes;
+  std::optional<std::int64_t> transmit_bytes;
   std::optional<double> receive_bytes_per_second;
   std::optional<double> transmit_bytes_per_second;
 };

@@ -1,12 +1,14 @@
 #include "common/log.h"
 
 #include "common/error.h"
+#include "common/log_counts.h"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <map>
@@ -65,6 +67,8 @@ struct Sink {
   std::shared_ptr<spdlog::logger> logger;
   Format format = Format::text;
   Repeats repeats;
+  std::atomic<std::uint64_t> warnings{0};
+  std::atomic<std::uint64_t> errors{0};
 };
 
 Sink::Sink() {
@@ -136,8 +140,14 @@ Level level_from_string(std::string_view text) {
               "\"" + std::string{text} + "\" is not a log level: use debug, info, warn or error"};
 }
 
+Counts counts() {
+  return {sink().warnings, sink().errors};
+}
+
 void write(Level level, std::string_view room, std::string_view message, Fields fields) {
   auto& out = sink();
+  if (level == Level::warn) ++out.warnings;
+  if (level == Level::error) ++out.errors;
   if (!out.logger->should_log(to_spdlog(level))) {
     return;
   }

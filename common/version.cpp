@@ -3,5 +3,6 @@
 namespace portoser {
 
 const std::string_view version = PORTOSER_VERSION;
+const std::string_view revision = PORTOSER_REVISION;
 
 }  // namespace portoser

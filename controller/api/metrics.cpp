@@ -1,7 +1,7 @@
 #include "controller/api/metrics.h"
 
-#include "common/version.h"
 #include "controller/http/router.h"
+#include "controller/telemetry/controller_families.h"
 #include "controller/telemetry/fleet_families.h"
 
 #include <fmt/format.h>
@@ -147,39 +147,18 @@ std::string MetricsApi::exposition() const {
   const auto now = clock_.now();
   telemetry::Exposition out;
   telemetry::write_fleet_families(out, *registry_.snapshot()->registry, live_, now);
-  telemetry::write_device_families(out, *fleet_.devices(), now);
+  telemetry::write_device_families(out, *fleet_.devices(), live_, now);
   requests_.write(out);
 
   const auto database = database_.stats();
   out.family("queue_depth", "gauge", "Work that waits");
   out.sample({{"queue_name", "database"}}, static_cast<double>(database.queue_depth));
   out.sample({{"queue_name", "jobs"}}, static_cast<double>(jobs_.active()->size()));
-  out.family("portoser_database_commits_total", "counter", "Commits of the database");
-  out.sample({}, static_cast<double>(database.commits));
-  out.family("portoser_database_failures_total", "counter", "Writes that were refused or failed");
-  out.sample({}, static_cast<double>(database.failures));
-  out.family("portoser_database_size_bytes", "gauge", "Size of the database and its log");
-  out.sample({}, static_cast<double>(database.size_bytes));
-
-  const auto wire = fleet_.gateway_stats();
-  out.family("portoser_wire_messages_total", "counter", "Messages from and to agents");
-  out.sample({{"direction", "received"}}, static_cast<double>(wire.received));
-  out.sample({{"direction", "sent"}}, static_cast<double>(wire.sent));
-  out.family("portoser_wire_dropped_total", "counter", "Messages that were dropped");
-  out.sample({{"reason", "malformed"}}, static_cast<double>(wire.dropped_malformed));
-  out.sample({{"reason", "too_large"}}, static_cast<double>(wire.dropped_too_large));
-  out.sample({{"reason", "unknown_type"}}, static_cast<double>(wire.dropped_unknown_type));
-  out.sample({{"reason", "not_admitted"}}, static_cast<double>(wire.dropped_not_admitted));
-  out.sample({{"reason", "unroutable"}}, static_cast<double>(wire.dropped_unroutable));
-  out.family("portoser_wire_handshakes_refused_total",
-             "counter",
-             "Connections whose key belongs to no device");
-  out.sample({}, static_cast<double>(wire.handshakes_refused));
-
-  out.family("uptime_seconds", "gauge", "Time since the controller started");
-  out.sample({}, std::chrono::duration<double>(clock_.uptime() - started_).count());
-  out.family("portoser_build_info", "gauge", "Version of the controller");
-  out.sample({{"version", version}}, 1);
+  telemetry::write_database_families(out, database);
+  telemetry::write_wire_families(out, fleet_.gateway_stats());
+  telemetry::write_registry_families(out, registry_.stats());
+  telemetry::write_registration_families(out, fleet_.registrations());
+  telemetry::write_process_families(out, clock_.uptime() - started_);
   return out.take();
 }
 

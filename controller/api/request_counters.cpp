@@ -1,7 +1,5 @@
 #include "controller/api/request_counters.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace portoser::api {
@@ -59,20 +57,11 @@ void RequestCounters::write(telemetry::Exposition& out) const {
   }
   out.family("http_request_duration_seconds", "histogram", "Time from request to answer");
   for (const auto& [key, route] : routes_) {
-    const auto method = http::to_string(key.first);
-    std::uint64_t count = 0;
-    for (std::size_t i = 0; i < route.buckets.size(); ++i) {
-      count += route.buckets[i];
-      const auto bound = i < bounds.size() ? fmt::format("{}", bounds[i]) : std::string{"+Inf"};
-      out.sample({{"method", method}, {"endpoint", key.second}, {"le", bound}},
-                 static_cast<double>(count),
-                 "_bucket");
-    }
-    out.sample({{"method", method}, {"endpoint", key.second}},
-               std::chrono::duration<double>(route.sum).count(),
-               "_sum");
-    out.sample(
-        {{"method", method}, {"endpoint", key.second}}, static_cast<double>(count), "_count");
+    HistogramReading reading;
+    reading.bounds.assign(bounds.begin(), bounds.end());
+    reading.counts.assign(route.buckets.begin(), route.buckets.end());
+    reading.sum_seconds = std::chrono::duration<double>(route.sum).count();
+    out.histogram({{"method", http::to_string(key.first)}, {"endpoint", key.second}}, reading);
   }
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {

@@ -114,6 +114,20 @@ asio::awaitable<void> Fleet::stop() {
 }
 
 asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
+  const auto begun = clock_.uptime();
+  try {
+    auto answer = co_await admit(std::move(request));
+    const auto* member = by_name(answer.hostname);
+    const auto facts = member != nullptr ? member->device.facts : protocol::HostFacts{};
+    registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
+    co_return answer;
+  } catch (...) {
+    registrations_.refused(clock_.uptime() - begun);
+    throw;
+  }
+}
+
+asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   const auto registry = registry_.snapshot()->registry;
   const auto registration = co_await joining_.admit(std::move(request), registry);
   const auto& record = registration.device;

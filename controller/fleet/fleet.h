@@ -11,6 +11,7 @@
 #include "controller/fleet/listener.h"
 #include "controller/fleet/presence.h"
 #include "controller/fleet/recorder.h"
+#include "controller/fleet/registration_counts.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
@@ -82,6 +83,9 @@ class Fleet {
   [[nodiscard]] GatewayStats gateway_stats() const {
     return gateway_->stats();
   }  ///< any thread, once started
+  [[nodiscard]] RegistrationReading registrations() const {
+    return registrations_.read();
+  }  ///< any thread
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
@@ -98,6 +102,7 @@ class Fleet {
     bool welcomed = false;
   };
 
+  asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
@@ -131,6 +136,7 @@ class Fleet {
   Recorder recorder_;
   Dispatch dispatch_;
   Joining joining_;
+  RegistrationCounts registrations_;
   TaskGroup tasks_;
   std::map<std::string, Member> members_;           // by public key
   std::map<std::string, std::string> key_of_name_;  // host name -> public key

@@ -150,7 +150,9 @@ RegistryWatch::RegistryWatch(asio::any_io_executor executor,
   nothing.registry = std::make_shared<const Registry>(std::move(empty));
   state_ = std::make_shared<const RegistryState>(std::move(nothing));
   seen_ = fingerprint();
-  publish(read_state(state_));
+  auto first = read_state(state_);
+  count(first);
+  publish(std::move(first));
 }
 
 RegistryWatch::~RegistryWatch() = default;
@@ -158,6 +160,29 @@ RegistryWatch::~RegistryWatch() = default;
 RegistryWatch::StatePtr RegistryWatch::snapshot() const {
   const std::lock_guard lock{mutex_};
   return state_;
+}
+
+RegistryStats RegistryWatch::stats() const {
+  const std::lock_guard lock{mutex_};
+  return stats_;
+}
+
+void RegistryWatch::count(const RegistryState& read) {
+  const std::lock_guard lock{mutex_};
+  stats_.size_bytes.reset();
+  if (seen_.exists) stats_.size_bytes = static_cast<std::uint64_t>(seen_.size);
+  if (read.problem) {
+    ++stats_.refused;
+    ++stats_.mistakes["file"];
+    return;
+  }
+  ++stats_.reads;
+  for (const auto& finding : read.registry->findings) {
+    if (finding.severity != Severity::error) continue;
+    const bool in_host = finding.path.starts_with("hosts.");
+    const bool in_service = finding.path.starts_with("services.");
+    ++stats_.mistakes[in_host ? "host" : in_service ? "service" : "other"];
+  }
 }
 
 void RegistryWatch::subscribe(Subscriber subscriber) {
@@ -217,7 +242,9 @@ RegistryWatch::Fingerprint RegistryWatch::fingerprint() const {
 
 void RegistryWatch::read_again() {
   seen_ = fingerprint();
-  publish(read_state(snapshot()));
+  auto next = read_state(snapshot());
+  count(next);
+  publish(std::move(next));
 }
 
 RegistryState RegistryWatch::read_state(const StatePtr& before) const {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,16 @@ struct RegistryState {
   Source source = Source::never_read;
 };
 
+/// Counted since the start.
+struct RegistryStats {
+  std::uint64_t reads = 0;    ///< that gave a registry
+  std::uint64_t refused = 0;  ///< that did not
+  /// Mistakes found, by what they are in: "file" (refused as a whole), "host", "service", "other".
+  std::map<std::string, std::uint64_t> mistakes;
+  std::optional<std::uint64_t>
+      size_bytes;  ///< of the file when it was last read; empty: none there
+};
+
 class RegistryWatch {
  public:
   using StatePtr = std::shared_ptr<const RegistryState>;
@@ -60,6 +71,7 @@ class RegistryWatch {
 
   /// The state in force. Any thread.
   [[nodiscard]] StatePtr snapshot() const;
+  [[nodiscard]] RegistryStats stats() const;  ///< any thread
 
   /// Follows the file until cancelled: inotify on its folder (editors rename over the file) and a
   /// look every 2 s for what inotify does not see (network folders, links). Runs on the executor.
@@ -92,6 +104,7 @@ class RegistryWatch {
   [[nodiscard]] RegistryState read_state(const StatePtr& before) const;
   [[nodiscard]] Registry read_registry(const Registry& before) const;
   void publish(RegistryState next);
+  void count(const RegistryState& read);
 
   asio::any_io_executor executor_;
   std::filesystem::path path_;
@@ -101,6 +114,7 @@ class RegistryWatch {
   mutable std::mutex mutex_;  ///< guards what follows
   StatePtr state_;
   std::vector<Subscriber> subscribers_;
+  RegistryStats stats_;
 };
 
 }  // namespace portoser::registry

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/histogram.h"
 #include "common/tasks.h"
 
 #include <chrono>
@@ -39,6 +40,8 @@ struct DatabaseStats {
   std::size_t queue_depth = 0;
   std::chrono::microseconds last_commit{0};  ///< how long the last group took, work included
   std::uint64_t size_bytes = 0;              ///< the file and its write-ahead log
+  HistogramReading reads;                    ///< time of the work alone: no waiting, no commit
+  HistogramReading writes;
 };
 
 struct DatabaseOptions {
@@ -76,8 +79,8 @@ class Database {
 
  private:
   template <class Function>
-  static asio::awaitable<std::invoke_result_t<Function, Connection&>> queued(WorkQueue& queue,
-                                                                             Function work) {
+  asio::awaitable<std::invoke_result_t<Function, Connection&>> queued(WorkQueue& queue,
+                                                                      Function work) {
     using Value = std::invoke_result_t<Function, Connection&>;
     if constexpr (std::is_void_v<Value>) {
       co_await wait_in(queue, std::move(work));
@@ -90,12 +93,15 @@ class Database {
       co_return std::move(**result);
     }
   }
-  static asio::awaitable<void> wait_in(WorkQueue& queue, std::function<void(Connection&)> work);
+  asio::awaitable<void> wait_in(WorkQueue& queue, std::function<void(Connection&)> work);
   WorkQueue& writer_queue();
   WorkQueue& reader_queue();
 
   std::filesystem::path path_;
+  const Clock& clock_;
   FileLock lock_;
+  Histogram reads_;
+  Histogram writes_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Readers> readers_;
 };

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <vector>
 
 namespace portoser::telemetry {
 namespace {
@@ -41,6 +44,25 @@ void Exposition::family(std::string_view name, std::string_view type, std::strin
 }
 
 void Exposition::sample(Labels labels, double value, std::string_view suffix) {
+  write({labels.begin(), labels.size()}, value, suffix);
+}
+
+void Exposition::histogram(Labels labels, const HistogramReading& reading) {
+  std::vector<Label> with_bound{labels};
+  with_bound.emplace_back("le", "");
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < reading.counts.size(); ++i) {
+    count += reading.counts[i];
+    const auto bound =
+        i < reading.bounds.size() ? fmt::format("{}", reading.bounds[i]) : std::string{"+Inf"};
+    with_bound.back().second = bound;
+    write(with_bound, static_cast<double>(count), "_bucket");
+  }
+  sample(labels, reading.sum_seconds, "_sum");
+  sample(labels, static_cast<double>(count), "_count");
+}
+
+void Exposition::write(std::span<const Label> labels, double value, std::string_view suffix) {
   text_ += name_;
   text_ += suffix;
   char before = '{';

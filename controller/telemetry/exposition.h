@@ -2,7 +2,10 @@
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/), written into one buffer.
 #pragma once
 
+#include "common/histogram.h"
+
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,10 +22,14 @@ class Exposition {
   void family(std::string_view name, std::string_view type, std::string_view help);
   /// A sample of the family, with `suffix` behind its name ("_bucket").
   void sample(Labels labels, double value, std::string_view suffix = {});
+  /// The buckets, sum and count of a family of type histogram.
+  void histogram(Labels labels, const HistogramReading& reading);
 
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
+  void write(std::span<const Label> labels, double value, std::string_view suffix);
+
   std::string text_;
   std::string name_;
 };

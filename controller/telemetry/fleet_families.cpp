@@ -265,7 +265,10 @@ void write_fleet_families(Exposition& out,
   out.sample({{"source", "agent"}, {"type", "late"}}, static_cast<double>(live.late_samples()));
 }
 
-void write_device_families(Exposition& out, const fleet::Devices& devices, Time now) {
+void write_device_families(Exposition& out,
+                           const fleet::Devices& devices,
+                           const Live& live,
+                           Time now) {
   std::map<std::string, int> by_status;
   for (const auto& [name, device] : devices) ++by_status[machine_status(device.liveness)];
   out.family("devices_online", "gauge", "Devices by liveness");
@@ -277,6 +280,14 @@ void write_device_families(Exposition& out, const fleet::Devices& devices, Time 
     if (!device.last_seen) continue;
     out.sample({{"hostname", name}},
                std::max(std::chrono::duration<double>(now - *device.last_seen).count(), 0.0));
+  }
+  const auto heartbeats = live.heartbeats();
+  out.family("device_heartbeats_total", "counter", "Samples that arrived in time");
+  for (const auto& [name, device] : devices) {
+    const auto found = heartbeats.find(name);
+    if (found == heartbeats.end()) continue;
+    out.sample({{"hostname", name}, {"status", "ok"}}, static_cast<double>(found->second.ok));
+    out.sample({{"hostname", name}, {"status", "error"}}, static_cast<double>(found->second.error));
   }
   out.family("device_resources", "gauge", "Capacity of the device");
   for (const auto& [name, device] : devices) {

@@ -17,6 +17,9 @@ void write_fleet_families(Exposition& out,
                           Time now);
 
 /// Devices, under the names that existing dashboards and alert rules use.
-void write_device_families(Exposition& out, const fleet::Devices& devices, Time now);
+void write_device_families(Exposition& out,
+                           const fleet::Devices& devices,
+                           const Live& live,
+                           Time now);
 
 }  // namespace portoser::telemetry

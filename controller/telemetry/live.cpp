@@ -1,5 +1,7 @@
 #include "controller/telemetry/live.h"
 
+#include "controller/telemetry/service_view.h"
+
 #include <utility>
 
 namespace portoser::telemetry {
@@ -21,6 +23,11 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
       sample.when.uptime_ns <= known->sample->when.uptime_ns) {
     late_samples_.fetch_add(1);  // from while the host was cut off: not what is true now
     return;
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    auto& heartbeats = heartbeats_[host];
+    ++(is_whole(sample) ? heartbeats.ok : heartbeats.error);
   }
   auto newest = std::make_shared<const protocol::Sample>(std::move(sample));
   change(host, [&](HostLive& entry) {
@@ -71,6 +78,11 @@ std::shared_ptr<const HostLive> Live::host(const std::string& name) const {
 HostLives Live::hosts() const {
   const std::lock_guard lock{mutex_};
   return hosts_;
+}
+
+std::map<std::string, Live::Heartbeats, std::less<>> Live::heartbeats() const {
+  const std::lock_guard lock{mutex_};
+  return heartbeats_;
 }
 
 Live::EventCounts Live::event_counts() const {

@@ -75,6 +75,12 @@ class Live : public fleet::Listener {
   [[nodiscard]] std::uint64_t samples() const { return samples_.load(); }
   [[nodiscard]] std::uint64_t late_samples() const { return late_samples_.load(); }
   /// Events by service, machine and type.
+  struct Heartbeats {
+    std::uint64_t ok = 0;
+    std::uint64_t error = 0;  ///< its agent could not read the host
+  };
+  /// Samples that arrived in time, by host.
+  [[nodiscard]] std::map<std::string, Heartbeats, std::less<>> heartbeats() const;
   using EventCounts = std::map<std::array<std::string, 3>, std::uint64_t>;
   [[nodiscard]] EventCounts event_counts() const;
 
@@ -84,9 +90,10 @@ class Live : public fleet::Listener {
 
   std::vector<LiveListener*> listeners_;
   std::function<void(const storage::EventRecord&)> late_result_;
-  mutable std::mutex mutex_;  // guards the next two; held for a copy of pointers at most
+  mutable std::mutex mutex_;  // guards the next three; held for a copy of what is small
   HostLives hosts_;
   EventCounts event_counts_;
+  std::map<std::string, Heartbeats, std::less<>> heartbeats_;
   std::atomic<std::uint64_t> state_version_{0};
   std::atomic<std::uint64_t> version_{0};
   std::atomic<std::uint64_t> samples_{0};

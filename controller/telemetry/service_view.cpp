@@ -28,6 +28,10 @@ ServiceStatus status_of(const registry::Service& service, const HostLive* host) 
   return {state->status, is_known ? state->health : "unknown", state->reason};
 }
 
+bool is_whole(const protocol::Sample& sample) {
+  return sample.memory && sample.cpu.load_1;
+}
+
 const protocol::DiskSample* main_disk(const protocol::Sample& sample) {
   const protocol::DiskSample* best = nullptr;
   for (const auto& disk : sample.disks) {
@@ -61,7 +65,7 @@ HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
             true,
             age};
   }
-  if (!host->sample->memory || !host->sample->cpu.load_1) {
+  if (!is_whole(*host->sample)) {
     const auto& problems = host->sample->problems;
     return {"error",
             problems.empty() ? "the agent could not read the host" : problems.front().message,

@@ -24,6 +24,9 @@ struct ServiceStatus {
 /// `host` is null when nothing is known of it.
 ServiceStatus status_of(const registry::Service& service, const HostLive* host);
 
+/// False: the agent could not read the host.
+bool is_whole(const protocol::Sample& sample);
+
 /// The disk that stands for the host: the one mounted at "/", else the largest. Null without any.
 const protocol::DiskSample* main_disk(const protocol::Sample& sample);
 

@@ -1,0 +1,70 @@
+/// How registrations ended and how long they took. Any thread.
+#pragma once
+
+#include "common/histogram.h"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace portoser::fleet {
+
+struct RegistrationReading {
+  /// By status ("registered", "refused"), architecture and operating system. A refused request has
+  /// neither of these: what it claims is not to be believed.
+  std::map<std::array<std::string, 3>, std::uint64_t> counts;
+  HistogramReading registered;
+  HistogramReading refused;
+};
+
+class RegistrationCounts {
+ public:
+  void registered(const std::string& arch, const std::string& os, std::chrono::nanoseconds took) {
+    count({"registered", known(arch), known(os)});
+    registered_.add(took);
+  }
+  void refused(std::chrono::nanoseconds took) {
+    count({"refused", "", ""});
+    refused_.add(took);
+  }
+  [[nodiscard]] RegistrationReading read() const {
+    const std::lock_guard lock{mutex_};
+    return {counts_, registered_.read(), refused_.read()};
+  }
+
+ private:
+  void count(std::array<std::string, 3> key) {
+    const std::lock_guard lock{mutex_};
+    ++counts_[std::move(key)];
+  }
+  /// A host may claim anything; only words that are known become labels.
+  static std::string known(const std::string& word) {
+    static const std::array<std::string, 11> words{"x86_64",
+                                                   "amd64",
+                                                   "aarch64",
+                                                   "arm64",
+                                                   "armv7l",
+                                                   "armv6l",
+                                                   "i686",
+                                                   "riscv64",
+                                                   "linux",
+                                                   "darwin",
+                                                   "windows"};
+    for (const auto& one : words) {
+      if (one == word) return one;
+    }
+    return word.empty() ? "unknown" : "other";
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::array<std::string, 3>, std::uint64_t> counts_;
+  // Upper bounds in seconds, as existing dashboards expect them.
+  Histogram registered_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
+  Histogram refused_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
+};
+
+}  // namespace portoser::fleet

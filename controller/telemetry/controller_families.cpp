@@ -1,0 +1,84 @@
+#include "controller/telemetry/controller_families.h"
+
+#include "common/log_counts.h"
+#include "common/version.h"
+
+#include <sys/utsname.h>
+
+#include <chrono>
+
+namespace portoser::telemetry {
+
+void write_database_families(Exposition& out, const storage::DatabaseStats& stats) {
+  out.family("portoser_database_commits_total", "counter", "Commits of the database");
+  out.sample({}, static_cast<double>(stats.commits));
+  out.family("portoser_database_failures_total", "counter", "Writes that were refused or failed");
+  out.sample({}, static_cast<double>(stats.failures));
+  out.family("portoser_database_size_bytes", "gauge", "Size of the database and its log");
+  out.sample({}, static_cast<double>(stats.size_bytes));
+  out.family("db_query_duration_seconds", "histogram", "Time of a query, without waiting for it");
+  out.histogram({{"query_type", "read"}}, stats.reads);
+  out.histogram({{"query_type", "write"}}, stats.writes);
+}
+
+void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
+  out.family("portoser_wire_messages_total", "counter", "Messages from and to agents");
+  out.sample({{"direction", "received"}}, static_cast<double>(stats.received));
+  out.sample({{"direction", "sent"}}, static_cast<double>(stats.sent));
+  out.family("portoser_wire_dropped_total", "counter", "Messages that were dropped");
+  out.sample({{"reason", "malformed"}}, static_cast<double>(stats.dropped_malformed));
+  out.sample({{"reason", "too_large"}}, static_cast<double>(stats.dropped_too_large));
+  out.sample({{"reason", "unknown_type"}}, static_cast<double>(stats.dropped_unknown_type));
+  out.sample({{"reason", "not_admitted"}}, static_cast<double>(stats.dropped_not_admitted));
+  out.sample({{"reason", "unroutable"}}, static_cast<double>(stats.dropped_unroutable));
+  out.family("portoser_wire_handshakes_refused_total",
+             "counter",
+             "Connections whose key belongs to no device");
+  out.sample({}, static_cast<double>(stats.handshakes_refused));
+}
+
+void write_registry_families(Exposition& out, const registry::RegistryStats& stats) {
+  out.family("registry_size_bytes", "gauge", "Size of registry.yml");
+  if (stats.size_bytes) out.sample({}, static_cast<double>(*stats.size_bytes));
+  out.family("registry_operations_total", "counter", "Operations on registry.yml");
+  out.sample({{"operation", "read"}, {"result", "success"}}, static_cast<double>(stats.reads));
+  out.sample({{"operation", "read"}, {"result", "error"}}, static_cast<double>(stats.refused));
+  out.family("registry_validation_errors_total",
+             "counter",
+             "Mistakes found in registry.yml, by what they are in");
+  for (const auto& [kind, count] : stats.mistakes) {
+    out.sample({{"error_type", kind}}, static_cast<double>(count));
+  }
+}
+
+void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations) {
+  out.family("devices_registered_total", "counter", "Registrations of devices, by how they ended");
+  for (const auto& [key, count] : registrations.counts) {
+    out.sample({{"status", key[0]}, {"arch", key[1]}, {"os", key[2]}}, static_cast<double>(count));
+  }
+  out.family("registration_duration_seconds", "histogram", "Time of a registration");
+  out.histogram({{"status", "registered"}}, registrations.registered);
+  out.histogram({{"status", "refused"}}, registrations.refused);
+}
+
+void write_process_families(Exposition& out, Uptime running) {
+  const auto logged = log::counts();
+  out.family("errors_total", "counter", "What the controller logged as a warning or an error");
+  out.sample({{"type", "warning"}, {"severity", "low"}}, static_cast<double>(logged.warnings));
+  out.sample({{"type", "error"}, {"severity", "medium"}}, static_cast<double>(logged.errors));
+  out.family("uptime_seconds", "gauge", "Time since the controller started");
+  out.sample({}, std::chrono::duration<double>(running).count());
+  out.family("portoser_build_info", "gauge", "Version of the controller");
+  out.sample({{"version", version}, {"revision", revision}}, 1);
+  utsname machine{};
+  if (::uname(&machine) != 0) return;
+  out.family("system_info", "gauge", "The machine that the controller runs on");
+  out.sample({{"hostname", machine.nodename},
+              {"os", machine.sysname},
+              {"kernel", machine.release},
+              {"arch", machine.machine},
+              {"version", version}},
+             1);
+}
+
+}  // namespace portoser::telemetry

@@ -1,0 +1,20 @@
+/// The Prometheus families about the controller itself, under the names that existing dashboards
+/// and alert rules use where there are any.
+#pragma once
+
+#include "controller/fleet/gateway.h"
+#include "controller/fleet/registration_counts.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+#include "controller/telemetry/exposition.h"
+
+namespace portoser::telemetry {
+
+void write_database_families(Exposition& out, const storage::DatabaseStats& stats);
+void write_wire_families(Exposition& out, const fleet::GatewayStats& stats);
+void write_registry_families(Exposition& out, const registry::RegistryStats& stats);
+void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations);
+/// Errors, version, the machine that it runs on.
+void write_process_families(Exposition& out, Uptime running);
+
+}  // namespace portoser::telemetry

@@ -1,0 +1,88 @@
+#include "controller/telemetry/controller_families.h"
+
+#include "common/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(ControllerFamilies, DatabaseTimesAreHistogramsByKindOfWork) {
+  storage::DatabaseStats stats;
+  stats.commits = 3;
+  Histogram reads{{0.01, 0.1}};
+  reads.add(5ms);
+  reads.add(50ms);
+  reads.add(2s);
+  stats.reads = reads.read();
+  Exposition out;
+  write_database_families(out, stats);
+  const auto text = out.take();
+  EXPECT_THAT(text, HasSubstr("portoser_database_commits_total 3\n"));
+  EXPECT_THAT(text,
+              HasSubstr("db_query_duration_seconds_bucket{query_type=\"read\",le=\"0.01\"} 1\n"
+                        "db_query_duration_seconds_bucket{query_type=\"read\",le=\"0.1\"} 2\n"
+                        "db_query_duration_seconds_bucket{query_type=\"read\",le=\"+Inf\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("db_query_duration_seconds_count{query_type=\"read\"} 3\n"));
+}
+
+TEST(ControllerFamilies, SizeOfARegistryThatIsNotThereIsNotZero) {
+  registry::RegistryStats stats;
+  stats.refused = 2;
+  stats.mistakes["file"] = 2;
+  Exposition without;
+  write_registry_families(without, stats);
+  const auto text = without.take();
+  EXPECT_THAT(text, Not(HasSubstr("\nregistry_size_bytes ")));
+  EXPECT_THAT(text,
+              HasSubstr("registry_operations_total{operation=\"read\",result=\"error\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("registry_validation_errors_total{error_type=\"file\"} 2\n"));
+
+  stats.size_bytes = 120;
+  Exposition with;
+  write_registry_families(with, stats);
+  EXPECT_THAT(with.take(), HasSubstr("\nregistry_size_bytes 120\n"));
+}
+
+TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
+  fleet::RegistrationCounts counts;
+  counts.registered("x86_64", "linux", 20ms);
+  counts.registered("x86_64", "linux", 20ms);
+  counts.registered("a label\nof somebody's own", "", 20ms);
+  counts.refused(1ms);
+  Exposition out;
+  write_registration_families(out, counts.read());
+  const auto text = out.take();
+  EXPECT_THAT(text,
+              HasSubstr("devices_registered_total{status=\"registered\",arch=\"x86_64\","
+                        "os=\"linux\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("arch=\"other\",os=\"unknown\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("status=\"refused\""));
+  EXPECT_THAT(text, HasSubstr("registration_duration_seconds_count{status=\"registered\"} 3\n"));
+}
+
+TEST(ControllerFamilies, WhatIsLoggedAsAnErrorIsCounted) {
+  const auto errors = [] {
+    Exposition out;
+    write_process_families(out, 90s);
+    const auto text = out.take();
+    EXPECT_THAT(text, HasSubstr("uptime_seconds 90\n"));
+    EXPECT_THAT(text, HasSubstr("portoser_build_info{version=\""));
+    EXPECT_THAT(text, HasSubstr("system_info{hostname=\""));
+    const std::string family = "errors_total{type=\"error\",severity=\"medium\"} ";
+    const auto at = text.find(family);
+    return at == std::string::npos ? -1 : std::stoi(text.substr(at + family.size()));
+  };
+  const auto before = errors();
+  ASSERT_GE(before, 0);
+  log::error("telemetry", "an error of this test", {});
+  EXPECT_EQ(errors(), before + 1);
+}
+
+}  // namespace
+}  // namespace portoser::telemetry

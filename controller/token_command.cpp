@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace portoser {
 namespace {
 
@@ -23,7 +25,7 @@ struct TokenOptions {
   std::string host;
   std::string description;
   std::int64_t uses = 1;
-  std::chrono::hours expires{24};
+  std::chrono::seconds expires = std::chrono::hours{24};
   bool allow_key_change = false;
 };
 
@@ -41,15 +43,23 @@ std::int64_t positive(const std::string& name, const std::string& text) {
   return number;
 }
 
-std::chrono::hours hours_of(const std::string& text) {
-  if (text.empty()) throw Error{Code::invalid, "a time such as 24h or 7d is needed", "--expires"};
-  const auto unit = text.back();
-  if (unit != 'h' && unit != 'd') {
-    throw Error{
-        Code::invalid, fmt::format("\"{}\" is not a time such as 24h or 7d", text), "--expires"};
+std::chrono::seconds time_of(const std::string& text) {
+  static const std::map<char, std::chrono::seconds> units{{'s', std::chrono::seconds{1}},
+                                                          {'m', std::chrono::minutes{1}},
+                                                          {'h', std::chrono::hours{1}},
+                                                          {'d', std::chrono::hours{24}}};
+  constexpr std::chrono::seconds longest = std::chrono::hours{24 * 3650};
+  const auto unit = text.empty() ? units.end() : units.find(text.back());
+  if (unit == units.end()) {
+    throw Error{Code::invalid,
+                fmt::format("\"{}\" is not a time such as 30m, 24h or 7d", text),
+                "--expires"};
   }
   const auto number = positive("--expires", text.substr(0, text.size() - 1));
-  return std::chrono::hours{unit == 'd' ? number * 24 : number};
+  if (number > longest / unit->second) {
+    throw Error{Code::invalid, fmt::format("{} is more than ten years", text), "--expires"};
+  }
+  return number * unit->second;
 }
 
 TokenOptions take_options(std::vector<std::string>& arguments) {
@@ -66,7 +76,7 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
     } else if (name == "--uses") {
       options.uses = positive(name, value());
     } else if (name == "--expires") {
-      options.expires = hours_of(value());
+      options.expires = time_of(value());
     } else if (name == "--description") {
       options.description = value();
     } else if (name == "--replace-key") {

@@ -31,3 +31,21 @@ No Docker engine answers at $engine_socket. Host metrics work without one; servi
 To get Debian's engine:  $again --with-engine
 TEXT
 }
+
+# missing_clients: what services need beside the engine and this machine has not, a line each. The agent
+# looks for compose in the same way; docker itself builds the sample's image.
+missing_clients() {
+  ! is_sample || command -v docker > /dev/null || echo "docker (the command)"
+  docker compose version --short > /dev/null 2>&1 || docker-compose version --short > /dev/null 2>&1 ||
+    echo "docker compose or docker-compose"
+}
+
+explain_missing_clients() {
+  cat <<TEXT
+A Docker engine answers at $engine_socket, but this is missing here:
+$(sed 's/^/  /' <<< "$1")
+Host metrics work without; services cannot be started.
+Install Debian's packages docker.io and docker-compose, or Docker's own docker-ce-cli and
+docker-compose-plugin, then once more:  $again
+TEXT
+}

@@ -84,10 +84,13 @@ sample_port() {
   echo "$candidate"
 }
 
+# The same engine as the agent's, whatever DOCKER_HOST or a docker context say.
+engine_docker() { docker --host "unix://$engine_socket" "$@"; }
+
 # portoser/sample: a shell and its tools, nothing else.
 build_sample_image() {
   local root=$data/services/portoser-clock/image applet
-  [[ ! -e $root/Dockerfile ]] || ! docker image inspect portoser/sample > /dev/null 2>&1 || return 0
+  [[ ! -e $root/Dockerfile ]] || ! engine_docker image inspect portoser/sample > /dev/null 2>&1 || return 0
   [[ -x /bin/busybox ]] || fail "/bin/busybox is missing; leave --no-install away"
   echo "Building the image portoser/sample"
   rm -rf "$root"
@@ -97,7 +100,7 @@ build_sample_image() {
     [[ $applet == busybox ]] || ln -s busybox "$root/root/bin/$applet"
   done
   printf 'FROM scratch\nCOPY root /\nCMD ["sh"]\n' > "$root/Dockerfile"
-  DOCKER_BUILDKIT=0 docker build -q -t portoser/sample "$root" > "$data/log/image.log" 2>&1 || {
+  DOCKER_BUILDKIT=0 engine_docker build -q -t portoser/sample "$root" > "$data/log/image.log" 2>&1 || {
     show_log image
     fail "the image portoser/sample could not be built"
   }

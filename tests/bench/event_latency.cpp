@@ -20,7 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int rounds = 100;
+/// Two commands of docker a round, and each takes the better part of a second.
+constexpr int rounds = 40;
 
 double quantile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());

@@ -72,61 +72,6 @@ std::unique_ptr<TempFolder> BadInput::folder_;
 std::unique_ptr<ControllerProcess> BadInput::controller_;
 std::unique_ptr<AgentProcess> BadInput::agent_;
 
-// Joining
-
-TEST_F(BadInput, TokenThatWasUsedUpIsRefused) {
-  const auto token = controller_->create_token();
-  const AgentProcess first{folder_->path(), "pebble", "/nonexistent.sock"};
-  first.join(token);
-  std::filesystem::rename(*folder_ / "pebble", *folder_ / "pebble-first");
-  const auto again = first.try_join(token);
-  EXPECT_NE(again.exit_status, 0);
-  EXPECT_THAT(again.output, HasSubstr("is used up"));
-}
-
-TEST_F(BadInput, NameThatIsTakenByAnotherKeyIsRefused) {
-  const AgentProcess impostor{*folder_ / "impostor", "brick", "/nonexistent.sock"};
-  const auto answer = impostor.try_join(controller_->create_token());
-  EXPECT_NE(answer.exit_status, 0);
-  EXPECT_THAT(answer.output, HasSubstr("belongs to a device that joined before"));
-}
-
-TEST_F(BadInput, HostThatIsNotInTheRegistryIsRefusedWithTheLinesToAdd) {
-  const AgentProcess stranger{folder_->path(), "stranger", "/nonexistent.sock"};
-  const auto answer = stranger.try_join(controller_->create_token());
-  EXPECT_NE(answer.exit_status, 0);
-  EXPECT_THAT(answer.output, HasSubstr("stranger:"));
-  EXPECT_THAT(answer.output, HasSubstr("ip: "));
-}
-
-TEST_F(BadInput, TokenThatWasCutIsRefused) {
-  const AgentProcess host{folder_->path(), "cut", "/nonexistent.sock"};
-  const auto token = controller_->create_token();
-  EXPECT_NE(host.try_join(token.substr(0, token.size() - 9)).exit_status, 0);
-  EXPECT_NE(host.try_join("hello").exit_status, 0);
-}
-
-TEST_F(BadInput, RegistrationWithAWrongProofIsRefusedOnTheJoiningListener) {
-  HttpClient client{controller_->join_port()};
-  const Json body{{"hostname", "brick"},
-                  {"public_key", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"},
-                  {"token_id", "nobody"},
-                  {"proof", std::string(64, '0')}};
-  const auto answer =
-      client.post("/api/v1/devices", dump(body), {{"Content-Type", "application/json"}});
-  EXPECT_EQ(answer.status, 401U);
-  EXPECT_THAT(answer.body, HasSubstr("TOKEN_UNKNOWN"));
-  EXPECT_EQ(HttpClient{controller_->join_port()}.get("/api/services").status, 404U)
-      << "the joining listener serves registration only";
-}
-
-TEST_F(BadInput, AgentWithoutAnIdentitySaysHowToJoin) {
-  AgentProcess lost{folder_->path(), "lost", "/nonexistent.sock"};
-  lost.start();
-  EXPECT_EQ(lost.wait(), 78);
-  EXPECT_THAT(lost.log_tail(), HasSubstr("portoser-agent join"));
-}
-
 // Compose
 
 TEST_F(BadInput, ComposeFileThatIsMissingIsNamed) {

@@ -226,7 +226,11 @@ asio::awaitable<void> serve(Rooms& rooms,
   std::exception_ptr failure;
   try {
     co_await start(rooms, server, settings);
-    co_await signals.async_wait(asio::use_awaitable);
+    using namespace asio::experimental::awaitable_operators;
+    // A controller that hears nobody must not look as if it did.
+    const auto end =
+        co_await (signals.async_wait(asio::use_awaitable) || rooms.fleet.wire_failure());
+    if (const auto* wire = std::get_if<Error>(&end)) throw Error{*wire};
     log::info("controller", "stopping");
   } catch (...) {
     failure = std::current_exception();

@@ -1,7 +1,5 @@
 #include "controller/fleet/admission.h"
 
-#include "common/log.h"
-
 #include <zmq.h>
 
 namespace portoser::fleet {
@@ -21,17 +19,22 @@ std::string to_z85(const std::string& key) {
 
 }  // namespace
 
-Admission::Admission() : keys_(std::make_shared<const KeySet>()) {}
+void Admission::allow(const std::string& key) {
+  const std::lock_guard lock{mutex_};
+  keys_.insert(key);
+}
 
-void Admission::allow(std::shared_ptr<const KeySet> keys) {
-  keys_.store(std::move(keys));
+void Admission::forget(const std::string& key) {
+  const std::lock_guard lock{mutex_};
+  keys_.erase(key);
 }
 
 bool Admission::allows(const std::string& key) const {
-  return keys_.load()->contains(key);
+  const std::lock_guard lock{mutex_};
+  return keys_.contains(key);
 }
 
-std::vector<std::string> Admission::answer(const std::vector<std::string>& request) {
+Admission::Answer Admission::answer(const std::vector<std::string>& request) {
   if (request.size() < 2 || request[version] != "1.0") {
     return {};
   }
@@ -39,13 +42,12 @@ std::vector<std::string> Admission::answer(const std::vector<std::string>& reque
                         request[credentials].size() == key_bytes;
   const auto key = is_curve ? to_z85(request[credentials]) : std::string{};
   if (is_curve && allows(key)) {
-    return {"1.0", request[request_id], "200", "OK", key, ""};
+    return {{"1.0", request[request_id], "200", "OK", key, ""}};
   }
   refused_.fetch_add(1, std::memory_order_relaxed);
-  log::warn("fleet",
-            "a connection was refused: its key belongs to no device",
-            {{"address", request.size() > address ? request[address] : ""}, {"key", key}});
-  return {"1.0", request[request_id], "400", "not enrolled", "", ""};
+  return {{"1.0", request[request_id], "400", "not enrolled", "", ""},
+          (request.size() > address ? request[address] : "an unknown address") +
+              (key.empty() ? " without a key" : " with the key " + key)};
 }
 
 }  // namespace portoser::fleet

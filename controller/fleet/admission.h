@@ -4,7 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,22 +15,29 @@ namespace portoser::fleet {
 /// Public keys (Z85) that may connect.
 using KeySet = std::set<std::string, std::less<>>;
 
-/// `allow` may be called from any thread, `answer` from the gateway's.
+/// Any thread, but for `answer`: the gateway's.
 class Admission {
  public:
-  Admission();
+  /// The reply to one ZAP request.
+  struct Answer {
+    std::vector<std::string> frames;       ///< empty: it was no request
+    std::optional<std::string> refused{};  ///< who: address and key, for a person
+  };
 
-  /// Replaces the set. Connections that stand are not cut by it: see `allows`.
-  void allow(std::shared_ptr<const KeySet> keys);
+  explicit Admission(KeySet known = {}) : keys_(std::move(known)) {}
+
+  void allow(const std::string& key);
+  /// Connections that stand are not cut by it: see `allows`.
+  void forget(const std::string& key);
   [[nodiscard]] bool allows(const std::string& key) const;
 
-  /// The reply to one ZAP request; empty for a request that is not one.
-  std::vector<std::string> answer(const std::vector<std::string>& request);
+  Answer answer(const std::vector<std::string>& request);
 
   [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::shared_ptr<const KeySet>> keys_;
+  mutable std::mutex mutex_;  // guards keys_, for one look at a time
+  KeySet keys_;
   std::atomic<std::uint64_t> refused_{0};
 };
 

@@ -63,7 +63,8 @@ Fleet::Fleet(FleetSettings settings,
                 }),
       joining_(token_store_, clock),
       tasks_(executor_),
-      devices_(std::make_shared<const Devices>()) {}
+      devices_(std::make_shared<const Devices>()),
+      failed_(executor_, asio::steady_timer::time_point::max()) {}
 
 asio::awaitable<void> Fleet::start() {
   const auto records = co_await device_store_.all();
@@ -86,11 +87,18 @@ asio::awaitable<void> Fleet::start() {
   // event, or a client that asks for "what came after" would miss it: ids leap at each start.
   constexpr std::int64_t leap = 10000;
   recorder_.start_at(co_await event_store_.last_id() + leap);
+  KeySet known;
+  for (const auto& [key, member] : members_) known.insert(key);
   gateway_ = std::make_unique<Gateway>(
-      settings_.gateway, clock_, executor_, [this](std::vector<Inbound> batch) {
-        receive(std::move(batch));
+      settings_.gateway,
+      std::move(known),
+      clock_,
+      executor_,
+      [this](std::vector<Inbound> batch) { receive(std::move(batch)); },
+      [this](Error error) {
+        failure_ = std::move(error);
+        failed_.cancel();
       });
-  admit_known_keys();
   publish();
   tasks_.spawn("presence", keep_presence());
   log::info("fleet",
@@ -137,6 +145,7 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
       const protocol::Goodbye goodbye{"removed", "another machine joined under this name"};
       send(members_.at(old->second), goodbye);
       if (const auto change = presence_.left(record.id)) changed(*change);
+      gateway_->forget(old->second);
       members_.erase(old->second);
     }
   }
@@ -148,7 +157,7 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   member.device.facts = facts_from(record.facts);
   key_of_name_[record.name] = record.public_key;
   presence_.add(record.id);
-  admit_known_keys();
+  gateway_->allow(record.public_key);
   publish();
 
   RegistrationAnswer answer;
@@ -381,15 +390,29 @@ void Fleet::changed(const LivenessChange& change) {
               {{"host", member.device.name},
                {"before", enum_name(change.before)},
                {"after", enum_name(change.after)}});
-    publish();
+    publish_soon();
     listener_.on_liveness(member.device.name, change.before, change.after);
   }
 }
 
-void Fleet::admit_known_keys() {
-  auto keys = std::make_shared<KeySet>();
-  for (const auto& [key, member] : members_) keys->insert(key);
-  gateway_->allow(std::move(keys));
+asio::awaitable<Error> Fleet::wire_failure() {
+  while (!failure_) {
+    boost::system::error_code cancelled;
+    co_await failed_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  }
+  co_return *failure_;
+}
+
+/// A batch of messages may change many devices, and publishing copies them all.
+void Fleet::publish_soon() {
+  if (std::exchange(will_publish_, true)) return;
+  tasks_.spawn("publish devices", publish_next());
+}
+
+asio::awaitable<void> Fleet::publish_next() {
+  co_await asio::post(executor_, asio::use_awaitable);
+  will_publish_ = false;
+  publish();
 }
 
 void Fleet::publish() {

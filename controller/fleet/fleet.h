@@ -16,6 +16,8 @@
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -61,6 +63,9 @@ class Fleet {
   asio::awaitable<void> start();
   /// Tells every agent goodbye and ends the background work.
   asio::awaitable<void> stop();
+
+  /// Waits for as long as agents can be heard; then says why they cannot.
+  asio::awaitable<Error> wire_failure();
 
   asio::awaitable<RegistrationAnswer> join(RegistrationRequest request);
 
@@ -118,8 +123,9 @@ class Fleet {
   void send_to(const std::string& host, const Message& message);
   void acknowledge(const std::string& device_id, protocol::Ack ack);
   void changed(const LivenessChange& change);
-  void admit_known_keys();
   void publish();
+  void publish_soon();
+  asio::awaitable<void> publish_next();
   Member* by_name(const std::string& host);
   asio::awaitable<void> keep_presence();
   asio::awaitable<void> update_facts(std::string id, std::string facts, std::string version);
@@ -143,6 +149,9 @@ class Fleet {
   std::atomic<std::shared_ptr<const Devices>> devices_;
   std::int64_t next_message_ = 1;
   bool stopped_ = false;
+  bool will_publish_ = false;
+  asio::steady_timer failed_;  ///< never expires; cancelled when `failure_` is set
+  std::optional<Error> failure_;
   std::unique_ptr<Gateway> gateway_;  // last: its thread posts to us
 };
 

@@ -1,6 +1,8 @@
 #include "controller/fleet/gateway.h"
 
+#include "common/file.h"
 #include "common/log.h"
+#include "controller/fleet/socket_monitor.h"
 #include "protocol/curve.h"
 
 #include <boost/asio/post.hpp>
@@ -8,6 +10,7 @@
 #include <zmq.hpp>
 
 #include <array>
+#include <stdexcept>
 #include <unistd.h>
 
 namespace portoser::fleet {
@@ -15,6 +18,10 @@ namespace {
 
 /// At most so many messages are taken in a row before outgoing ones have their turn.
 constexpr int batch_limit = 256;
+/// A batch with so many bytes is full, however few its messages are.
+constexpr std::size_t batch_bytes = 4U << 20U;
+/// Of one connection, between libzmq and us: what it holds in memory while we do not read.
+constexpr int receive_queue = 256;
 
 std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
   std::vector<std::string> frames;
@@ -28,19 +35,73 @@ std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
   return frames;
 }
 
+void write(const Complaint& complaint) {
+  const auto say = [&](const char* message) {
+    log::warn("fleet", message, {{"count", complaint.count}, {"latest", complaint.latest}});
+  };
+  switch (complaint.trouble) {
+    case Trouble::malformed:
+      return say("malformed messages dropped");
+    case Trouble::too_large:
+      return say("messages over 1 MiB dropped");
+    case Trouble::unknown_type:
+      return say("messages of an unknown type dropped");
+    case Trouble::not_admitted:
+      return say("messages of a removed device dropped");
+    case Trouble::key_refused:
+      return say("a connection was refused: its key belongs to no device");
+    case Trouble::handshake_failed:
+      return say("connections that do not speak our protocol were refused");
+    case Trouble::accept_failed:
+      return say("connections of agents could not be taken");
+    case Trouble::connection_ended:
+      log::info("fleet", "connections ended", {{"count", complaint.count}});
+      return;
+  }
+}
+
 }  // namespace
 
+/// How many batches are on their way to the executor; they may outlive the gateway.
+struct Gateway::Flow {
+  explicit Flow(std::size_t most) : wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), limit(most) {}
+  Descriptor wake;
+  const std::size_t limit;
+  std::atomic<std::size_t> in_flight{0};
+};
+
+/// One batch's place, free again when the batch is done with or given up.
+class Gateway::Ticket {
+ public:
+  explicit Ticket(std::shared_ptr<Flow> flow) : flow_(std::move(flow)) { ++flow_->in_flight; }
+  Ticket(Ticket&&) noexcept = default;
+  Ticket& operator=(Ticket&&) = delete;
+  ~Ticket() {
+    if (flow_ && flow_->in_flight.fetch_sub(1) == flow_->limit) {
+      ::eventfd_write(flow_->wake.get(), 1);
+    }
+  }
+
+ private:
+  std::shared_ptr<Flow> flow_;
+};
+
 Gateway::Gateway(const GatewaySettings& settings,
+                 KeySet known,
                  const Clock& clock,
                  asio::any_io_executor executor,
-                 Receive receive)
+                 Receive receive,
+                 Failed failed)
     : clock_(clock),
       executor_(std::move(executor)),
       receive_(std::move(receive)),
+      failed_(std::move(failed)),
+      admission_(std::move(known)),
       context_(std::make_unique<zmq::context_t>(1)),
       admission_socket_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::rep)),
       router_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::router)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      monitor_(std::make_unique<SocketMonitor>(*context_, *router_)),
+      flow_(std::make_shared<Flow>(settings.batches_in_flight)) {
   admission_socket_->set(zmq::sockopt::linger, 0);
   // Before the ROUTER binds: a handshake that finds no ZAP handler is admitted.
   admission_socket_->bind("inproc://zeromq.zap.01");
@@ -48,6 +109,7 @@ Gateway::Gateway(const GatewaySettings& settings,
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
   router_->set(zmq::sockopt::backlog, 4096);
+  router_->set(zmq::sockopt::rcvhwm, receive_queue);
   router_->set(zmq::sockopt::linger, 500);
   const auto endpoint = "tcp://" + settings.address + ":" +
                         (settings.port == 0 ? "*" : std::to_string(settings.port));
@@ -71,7 +133,7 @@ Gateway::~Gateway() {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
-  ::eventfd_write(wake_.get(), 1);
+  ::eventfd_write(flow_->wake.get(), 1);
   thread_.join();
 }
 
@@ -80,31 +142,84 @@ void Gateway::send(std::string route, std::string frame) {
     const std::lock_guard lock{mutex_};
     outgoing_.push_back({std::move(route), std::move(frame)});
   }
-  ::eventfd_write(wake_.get(), 1);
+  ::eventfd_write(flow_->wake.get(), 1);
 }
 
 void Gateway::run() {
-  std::array<zmq::pollitem_t, 3> items{{
+  try {
+    serve();
+  } catch (const std::exception& failure) {
+    log::error("fleet", "the gateway failed: no agent is heard", {{"reason", failure.what()}});
+    auto error = Error{Code::internal,
+                       std::string{"the socket of the agents failed: "} + failure.what(),
+                       "wire"}
+                     .reason("WIRE_FAILED")
+                     .hint("start the controller again; agents come back by themselves");
+    asio::post(executor_, [failed = failed_, error = std::move(error)]() mutable {
+      failed(std::move(error));
+    });
+  }
+}
+
+void Gateway::serve() {
+  std::array<zmq::pollitem_t, 4> items{{
       {router_->handle(), 0, ZMQ_POLLIN, 0},
       {admission_socket_->handle(), 0, ZMQ_POLLIN, 0},
-      {nullptr, wake_.get(), ZMQ_POLLIN, 0},
+      {monitor_->handle(), 0, ZMQ_POLLIN, 0},
+      {nullptr, flow_->wake.get(), ZMQ_POLLIN, 0},
   }};
   for (;;) {
     try {
-      zmq::poll(items.data(), items.size(), std::chrono::milliseconds{-1});
+      items[0].events = may_receive() ? ZMQ_POLLIN : short{0};
+      const auto quiet = complaints_.wait(clock_.uptime());
+      zmq::poll(items.data(),
+                items.size(),
+                quiet ? std::chrono::ceil<std::chrono::milliseconds>(*quiet)
+                      : std::chrono::milliseconds{-1});
       if ((items[1].revents & ZMQ_POLLIN) != 0) answer_admission();
       if ((items[0].revents & ZMQ_POLLIN) != 0) receive_all();
-      if ((items[2].revents & ZMQ_POLLIN) != 0) {
+      if ((items[2].revents & ZMQ_POLLIN) != 0) read_monitor();
+      for (const auto& complaint : complaints_.due(clock_.uptime())) write(complaint);
+      if ((items[3].revents & ZMQ_POLLERR) != 0) throw std::runtime_error{"its wake-up is broken"};
+      if ((items[3].revents & ZMQ_POLLIN) != 0) {
         eventfd_t ignored = 0;
-        ::eventfd_read(wake_.get(), &ignored);
+        ::eventfd_read(flow_->wake.get(), &ignored);
         send_all();
         const std::lock_guard lock{mutex_};
         if (stopping_ && outgoing_.empty()) return;
       }
     } catch (const zmq::error_t& error) {
-      if (error.num() == EINTR) continue;
-      log::error("fleet", "the gateway's socket failed", {{"reason", error.what()}});
-      return;
+      if (error.num() != EINTR) throw;
+    }
+  }
+}
+
+bool Gateway::may_receive() {
+  const bool full = flow_->in_flight.load() >= flow_->limit;
+  if (full && !holding_back_) counters_.held_back.fetch_add(1, std::memory_order_relaxed);
+  holding_back_ = full;
+  return !full;
+}
+
+void Gateway::count(std::atomic<std::uint64_t>& counter, Trouble trouble, std::string latest) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+  if (const auto complaint = complaints_.add(trouble, std::move(latest), clock_.uptime())) {
+    write(*complaint);
+  }
+}
+
+void Gateway::read_monitor() {
+  for (auto& report : monitor_->take()) {
+    switch (report.event) {
+      case SocketEvent::handshake_failed:
+        count(counters_.handshakes_failed, Trouble::handshake_failed, std::move(report.reason));
+        break;
+      case SocketEvent::accept_failed:
+        count(counters_.accepts_failed, Trouble::accept_failed, std::move(report.reason));
+        break;
+      case SocketEvent::connection_ended:
+        count(counters_.connections_ended, Trouble::connection_ended, std::move(report.reason));
+        break;
     }
   }
 }
@@ -114,7 +229,14 @@ void Gateway::answer_admission() {
   if (request.empty()) {
     return;
   }
-  const auto reply = admission_.answer(request);
+  const auto answer = admission_.answer(request);
+  const auto& reply = answer.frames;
+  if (answer.refused) {
+    if (const auto complaint =
+            complaints_.add(Trouble::key_refused, *answer.refused, clock_.uptime())) {
+      write(*complaint);
+    }
+  }
   for (std::size_t i = 0; i < reply.size(); ++i) {
     admission_socket_->send(
         zmq::buffer(reply[i]),
@@ -124,26 +246,31 @@ void Gateway::answer_admission() {
 
 void Gateway::receive_all() {
   std::vector<Inbound> batch;
+  std::size_t bytes = 0;
   zmq::message_t route;
   zmq::message_t frame;
-  for (int i = 0; i < batch_limit && router_->recv(route, zmq::recv_flags::dontwait); ++i) {
+  for (int i = 0;
+       i < batch_limit && bytes < batch_bytes && router_->recv(route, zmq::recv_flags::dontwait);
+       ++i) {
     if (!route.more() || !router_->recv(frame, zmq::recv_flags::dontwait)) {
       continue;
     }
+    bytes += frame.size();
     bool has_more = frame.more();
     if (has_more) {
       // A message is one frame; what follows it is read away.
       zmq::message_t rest;
       while (has_more && router_->recv(rest, zmq::recv_flags::dontwait)) has_more = rest.more();
-      counters_.malformed.fetch_add(1, std::memory_order_relaxed);
+      count(counters_.malformed, Trouble::malformed, "a message of several frames");
       continue;
     }
     take(route, frame, batch);
   }
   if (!batch.empty()) {
-    asio::post(executor_, [receive = receive_, batch = std::move(batch)]() mutable {
-      receive(std::move(batch));
-    });
+    asio::post(executor_,
+               [receive = receive_, batch = std::move(batch), ticket = Ticket{flow_}]() mutable {
+                 receive(std::move(batch));
+               });
   }
 }
 
@@ -154,14 +281,16 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
   std::string key = user == nullptr ? "" : user;
   // ZAP is asked at the handshake only, so a device that was removed since then is dropped here.
   if (!admission_.allows(key)) {
-    counters_.not_admitted.fetch_add(1, std::memory_order_relaxed);
+    count(counters_.not_admitted, Trouble::not_admitted, "the key " + key);
     return;
   }
   try {
     auto envelope = protocol::decode(frame.to_string_view());
     if (const auto* unknown = std::get_if<protocol::Unknown>(&envelope.body)) {
-      counters_.unknown_type.fetch_add(1, std::memory_order_relaxed);
-      log::warn("fleet", "message of an unknown type dropped", {{"type", unknown->type}});
+      constexpr std::size_t enough = 64;
+      count(counters_.unknown_type,
+            Trouble::unknown_type,
+            "\"" + unknown->type.substr(0, enough) + "\" of the key " + key);
       return;
     }
     batch.push_back({std::move(key),
@@ -170,9 +299,12 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
                      frame.size(),
                      std::move(envelope)});
   } catch (const Error& error) {
-    auto& counter = error.code() == Code::too_large ? counters_.too_large : counters_.malformed;
-    counter.fetch_add(1, std::memory_order_relaxed);
-    log::warn("fleet", "message dropped", {{"key", key}, {"reason", error.what()}});
+    auto latest = error.message() + ", of the key " + key;
+    if (error.code() == Code::too_large) {
+      count(counters_.too_large, Trouble::too_large, std::move(latest));
+    } else {
+      count(counters_.malformed, Trouble::malformed, std::move(latest));
+    }
   }
 }
 
@@ -199,15 +331,21 @@ void Gateway::send_all() {
 }
 
 GatewayStats Gateway::stats() const {
-  return {counters_.received,
-          counters_.received_bytes,
-          counters_.sent,
-          counters_.malformed,
-          counters_.too_large,
-          counters_.unknown_type,
-          counters_.not_admitted,
-          counters_.unroutable,
-          admission_.refused()};
+  GatewayStats stats;
+  stats.received = counters_.received;
+  stats.received_bytes = counters_.received_bytes;
+  stats.sent = counters_.sent;
+  stats.dropped_malformed = counters_.malformed;
+  stats.dropped_too_large = counters_.too_large;
+  stats.dropped_unknown_type = counters_.unknown_type;
+  stats.dropped_not_admitted = counters_.not_admitted;
+  stats.dropped_unroutable = counters_.unroutable;
+  stats.handshakes_refused = admission_.refused();
+  stats.handshakes_failed = counters_.handshakes_failed;
+  stats.accepts_failed = counters_.accepts_failed;
+  stats.connections_ended = counters_.connections_ended;
+  stats.held_back = counters_.held_back;
+  return stats;
 }
 
 }  // namespace portoser::fleet

@@ -35,6 +35,20 @@ void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
              "counter",
              "Connections whose key belongs to no device");
   out.sample({}, static_cast<double>(stats.handshakes_refused));
+  out.family("portoser_wire_handshakes_failed_total",
+             "counter",
+             "Connections that ended before a key was known");
+  out.sample({}, static_cast<double>(stats.handshakes_failed));
+  out.family("portoser_wire_accepts_failed_total", "counter", "Connections that were not taken");
+  out.sample({}, static_cast<double>(stats.accepts_failed));
+  out.family("portoser_wire_connections_ended_total",
+             "counter",
+             "Connections that ended, also for a frame over 4 MiB");
+  out.sample({}, static_cast<double>(stats.connections_ended));
+  out.family("portoser_wire_held_back_total",
+             "counter",
+             "How often reading waited until the controller had caught up");
+  out.sample({}, static_cast<double>(stats.held_back));
 }
 
 void write_registry_families(Exposition& out, const registry::RegistryStats& stats) {

@@ -17,9 +17,8 @@ std::vector<std::string> request(const std::string& key) {
 
 TEST(Admission, LetsInTheKeysItKnowsAndNamesThem) {
   const auto key = protocol::make_key_pair().public_key;
-  Admission admission;
-  admission.allow(std::make_shared<const KeySet>(KeySet{key}));
-  const auto reply = admission.answer(request(key));
+  Admission admission{{key}};
+  const auto reply = admission.answer(request(key)).frames;
   ASSERT_EQ(reply.size(), 6U);
   EXPECT_EQ(reply[1], "7");
   EXPECT_EQ(reply[2], "200");
@@ -28,19 +27,33 @@ TEST(Admission, LetsInTheKeysItKnowsAndNamesThem) {
 
 TEST(Admission, RefusesEveryOtherKey) {
   Admission admission;
-  EXPECT_EQ(admission.answer(request(protocol::make_key_pair().public_key))[2], "400");
+  const auto key = protocol::make_key_pair().public_key;
+  const auto answer = admission.answer(request(key));
+  EXPECT_EQ(answer.frames.at(2), "400");
+  EXPECT_EQ(answer.refused, "127.0.0.1 with the key " + key);
   EXPECT_EQ(admission.refused(), 1U);
 }
 
 TEST(Admission, RefusesAnotherMechanism) {
   Admission admission;
-  EXPECT_EQ(admission.answer({"1.0", "7", "portoser", "127.0.0.1", "", "NULL"})[2], "400");
+  EXPECT_EQ(admission.answer({"1.0", "7", "portoser", "127.0.0.1", "", "NULL"}).frames.at(2),
+            "400");
+}
+
+TEST(Admission, KeyThatIsForgottenIsRefused) {
+  const auto key = protocol::make_key_pair().public_key;
+  Admission admission;
+  admission.allow(key);
+  EXPECT_TRUE(admission.allows(key));
+  admission.forget(key);
+  EXPECT_FALSE(admission.allows(key));
+  EXPECT_EQ(admission.answer(request(key)).frames.at(2), "400");
 }
 
 TEST(Admission, DoesNotAnswerWhatIsNoRequest) {
   Admission admission;
-  EXPECT_TRUE(admission.answer({"2.0", "7"}).empty());
-  EXPECT_TRUE(admission.answer({}).empty());
+  EXPECT_TRUE(admission.answer({"2.0", "7"}).frames.empty());
+  EXPECT_TRUE(admission.answer({}).frames.empty());
 }
 
 }  // namespace

@@ -192,7 +192,8 @@ TEST_F(FleetTest, PortThatIsTakenIsNamed) {
   settings.port = fleet_->wire_port();
   settings.secret_key = keys_.secret_key;
   try {
-    const Gateway second{settings, clock_, context_.get_executor(), [](auto) {}};
+    const Gateway second{
+        settings, {}, clock_, context_.get_executor(), [](auto) {}, [](const auto&) {}};
     FAIL() << "bound twice";
   } catch (const Error& error) {
     EXPECT_EQ(error.reason(), "PORT_TAKEN");

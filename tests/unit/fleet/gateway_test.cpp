@@ -1,0 +1,116 @@
+#include "controller/fleet/gateway.h"
+
+#include "tests/support/await.h"
+#include "tests/unit/fleet/fleet_fixture.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+namespace portoser::fleet {
+namespace {
+
+protocol::Hello hello() {
+  protocol::Hello message;
+  message.protocol_low = protocol::version_low;
+  message.protocol_high = protocol::version_high;
+  message.spool_epoch = "epoch-1";
+  message.now = {"boot-1", 1000, 0};
+  return message;
+}
+
+class GatewayTest : public testing::Test {
+ protected:
+  std::unique_ptr<Gateway> open(std::size_t batches_in_flight) {
+    GatewaySettings settings;
+    settings.address = "127.0.0.1";
+    settings.port = 0;
+    settings.secret_key = keys_.secret_key;
+    settings.batches_in_flight = batches_in_flight;
+    return std::make_unique<Gateway>(
+        settings,
+        KeySet{device_keys_.public_key},
+        clock_,
+        context_.get_executor(),
+        [this](std::vector<Inbound> batch) {
+          ++batches_;
+          received_ += batch.size();
+        },
+        [this](const Error& error) { failure_ = error.message(); });
+  }
+  DeviceDouble connect(const Gateway& gateway) {
+    return {zmq_, gateway.port(), device_keys_, keys_.public_key};
+  }
+  template <class Condition>
+  void step_until(Condition condition) {
+    test::await_until("it happens", patience, [&] {
+      context_.restart();
+      context_.poll();
+      return condition();
+    });
+  }
+
+  SystemClock clock_;
+  asio::io_context context_{1};
+  protocol::KeyPair keys_ = protocol::make_key_pair();
+  protocol::KeyPair device_keys_ = protocol::make_key_pair();
+  zmq::context_t zmq_;
+  std::size_t batches_ = 0;
+  std::size_t received_ = 0;
+  std::string failure_;
+};
+
+TEST_F(GatewayTest, StopsReadingWhileTheExecutorIsBehindAndLosesNothing) {
+  constexpr std::size_t sent = 3000;
+  const auto gateway = open(2);
+  auto device = connect(*gateway);
+  for (std::size_t i = 0; i < sent; ++i) device.send(hello());
+  // Nobody runs the executor: two batches of at most 256 are taken.
+  test::await_until("it holds back", patience, [&] { return gateway->stats().held_back == 1; });
+  EXPECT_LE(gateway->stats().received, 2U * 256U);
+  EXPECT_EQ(received_, 0U);
+  step_until([&] { return received_ == sent; });
+  EXPECT_EQ(gateway->stats().received, sent);
+  EXPECT_EQ(failure_, "");
+}
+
+TEST_F(GatewayTest, CountsWhoDoesNotSpeakTheProtocol) {
+  const auto gateway = open(2);
+  asio::ip::tcp::socket scanner{context_};
+  scanner.connect({asio::ip::make_address("127.0.0.1"), gateway->port()});
+  asio::write(scanner, asio::buffer(std::string{"GET / HTTP/1.1\r\nHost: brick\r\n\r\n"}));
+  test::await_until("it is counted", patience, [&] {
+    const auto stats = gateway->stats();
+    return stats.handshakes_failed + stats.connections_ended > 0;
+  });
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+}
+
+TEST_F(GatewayTest, FrameOverTheSocketsLimitEndsItsConnectionAndIsCounted) {
+  const auto gateway = open(2);
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+  EXPECT_EQ(gateway->stats().connections_ended, 0U);
+  device.send_raw(std::string(5U << 20U, 'x'));
+  test::await_until(
+      "it is counted", patience, [&] { return gateway->stats().connections_ended > 0; });
+  EXPECT_EQ(gateway->stats().dropped_malformed, 0U) << "it never came so far";
+}
+
+TEST_F(GatewayTest, KeyThatIsForgottenIsNotHeardAnyMore) {
+  const auto gateway = open(2);
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+  gateway->forget(device_keys_.public_key);
+  device.send(hello());
+  test::await_until(
+      "it is dropped", patience, [&] { return gateway->stats().dropped_not_admitted == 1; });
+  EXPECT_EQ(received_, 1U);
+}
+
+}  // namespace
+}  // namespace portoser::fleet

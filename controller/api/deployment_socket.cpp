@@ -118,8 +118,8 @@ void DeploymentSocket::job_started(const storage::JobRecord& job) {
 void DeploymentSocket::job_step(const storage::JobRecord& job) {
   Json frame{{"type", "deployment_progress"},
              {"deployment_id", job.id},
-             {"current_operation", ended_.size() + 1},
-             {"total_operations", ended_.size() + under_way_.size()},
+             {"current_operation", ended_count_ + 1},
+             {"total_operations", ended_count_ + under_way_.size()},
              {"service", job.service},
              {"target", job.host},
              {"step", job.step},
@@ -149,25 +149,28 @@ void DeploymentSocket::job_finished(const storage::JobRecord& job) {
   broadcast(FrameKind::other, dump(service));
 
   under_way_.erase(job.id);
+  // On a busy cluster one job may always overlap the next: the newest results stand for all.
+  constexpr std::size_t most_results = 100;
+  ++ended_count_;
+  if (!succeeded) last_failed_ = job;
   ended_.push_back(job);
+  if (ended_.size() > most_results) ended_.pop_front();
   if (!under_way_.empty()) return;
   Json results = Json::array();
-  const storage::JobRecord* failed = nullptr;
-  for (const auto& one : ended_) {
-    results.push_back(result_of(one));
-    if (one.state != "succeeded") failed = &one;
-  }
-  Json frame{{"type", failed == nullptr ? "deployment_completed" : "deployment_failed"},
+  for (const auto& one : ended_) results.push_back(result_of(one));
+  Json frame{{"type", !last_failed_ ? "deployment_completed" : "deployment_failed"},
              {"deployment_id", job.id},
              {"results", std::move(results)},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};
-  if (failed != nullptr) {
-    frame["error"] = failed->error_message;
-    frame["service"] = failed->service;
+  if (last_failed_) {
+    frame["error"] = last_failed_->error_message;
+    frame["service"] = last_failed_->service;
   }
-  broadcast(failed == nullptr ? FrameKind::completed : FrameKind::other, dump(frame));
+  broadcast(last_failed_ ? FrameKind::other : FrameKind::completed, dump(frame));
   ended_.clear();
+  ended_count_ = 0;
+  last_failed_.reset();
 }
 
 void DeploymentSocket::event_arrived(const storage::EventRecord& event) {

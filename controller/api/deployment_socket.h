@@ -8,9 +8,11 @@
 #include "controller/jobs/listener.h"
 #include "controller/telemetry/live.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -49,7 +51,9 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   std::set<std::shared_ptr<Client>> clients_;
   // The UI cannot tell two deployments apart: it is told of one end, when the last one is over.
   std::map<std::string, storage::JobRecord> under_way_;
-  std::vector<storage::JobRecord> ended_;
+  std::deque<storage::JobRecord> ended_;  ///< the newest of them
+  std::size_t ended_count_ = 0;
+  std::optional<storage::JobRecord> last_failed_;
   std::int64_t sequence_ = 0;
 };
 

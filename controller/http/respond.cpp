@@ -37,6 +37,14 @@ std::string_view standard_suggestion(unsigned status) {
 
 constexpr std::string_view retry_after = "retry_after";
 
+/// "body.port", "query.limit": what a form can show beside its field.
+bool is_part_of_request(std::string_view where) {
+  constexpr std::array<std::string_view, 4> parts{"body", "query", "path", "header"};
+  return std::any_of(parts.begin(), parts.end(), [where](std::string_view part) {
+    return where.starts_with(part) && (where.size() == part.size() || where[part.size()] == '.');
+  });
+}
+
 }  // namespace
 
 unsigned status_of(Code code) {
@@ -100,9 +108,9 @@ Response error_response(const Error& error, const Request& request, Time now) {
   if (!details.empty()) inner["details"] = details;
   if (status == 422) {
     Json fields = Json::object();
-    if (!error.where().empty()) fields[error.where()] = error.message();
-    for (const auto& detail : details) {
-      fields[detail["where"].get<std::string>()] = detail["message"];
+    if (is_part_of_request(error.where())) fields[error.where()] = error.message();
+    for (const auto& detail : error.details()) {
+      if (is_part_of_request(detail.where)) fields[detail.where] = detail.message;
     }
     if (!fields.empty()) inner["field_errors"] = fields;
   }

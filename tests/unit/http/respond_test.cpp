@@ -57,6 +57,16 @@ TEST(ErrorAnswer, NamesTheFieldsOfAnInvalidRequest) {
             "\"body.hostname\" must be a host name");
 }
 
+TEST(ErrorAnswer, FieldsAreThoseOfTheRequest) {
+  const auto body =
+      body_of(error_response(Error{Code::invalid, "the container ended at once", "job"}
+                                 .details({{"job_id", "7"}, {"output", "exit 1"}}),
+                             a_request(),
+                             moment));
+  EXPECT_FALSE(body["error"].contains("field_errors")) << body;
+  EXPECT_EQ(body["error"]["details"].size(), 2U);
+}
+
 TEST(ErrorAnswer, SuggestsSomethingFor401403And503) {
   for (const auto code : {Code::unauthenticated, Code::forbidden, Code::unavailable}) {
     const auto body = body_of(error_response(Error{code, "no"}, a_request(), moment));

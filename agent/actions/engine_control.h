@@ -18,7 +18,7 @@ class EngineControl {
   virtual ~EngineControl() = default;
 
   virtual asio::awaitable<std::vector<engine::Container>> containers() = 0;
-  /// `policy`: no, always, unless-stopped, on-failure. Gone: `Error{not_found}`.
+  /// `policy`: no, always, unless-stopped, on-failure, on-failure:N. Gone: `Error{not_found}`.
   virtual asio::awaitable<void> set_restart_policy(std::string id, std::string policy) = 0;
 };
 

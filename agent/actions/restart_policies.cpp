@@ -5,6 +5,7 @@
 #include "common/log.h"
 
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace portoser::agent::actions {
@@ -13,6 +14,12 @@ namespace {
 bool is_up(const engine::Container& container) {
   return container.state == "running" || container.state == "paused" ||
          container.state == "restarting";
+}
+
+/// With the limit of `on-failure:N`, which the engine keeps beside the name.
+std::string policy_of(const engine::Container& container) {
+  if (container.restart_limit <= 0) return container.restart_policy;
+  return container.restart_policy + ':' + std::to_string(container.restart_limit);
 }
 
 }  // namespace
@@ -54,7 +61,7 @@ asio::awaitable<void> RestartPolicies::take_away(std::vector<engine::Container> 
   });
   if (containers.empty()) co_return;
   for (const auto& container : containers) {
-    remembered_.insert_or_assign(container.id, container.restart_policy);
+    remembered_.insert_or_assign(container.id, policy_of(container));
   }
   co_await save();
   for (const auto& container : containers) co_await set(container.id, "no");

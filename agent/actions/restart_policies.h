@@ -38,7 +38,7 @@ class RestartPolicies {
   EngineControl& engine_;
   asio::thread_pool& pool_;
   std::shared_ptr<File> file_;
-  std::map<std::string, std::string> remembered_;  ///< container id -> policy
+  std::map<std::string, std::string> remembered_;  ///< container id -> policy, "on-failure:5"
   std::int64_t version_ = 0;
 };
 

@@ -112,8 +112,10 @@ Container container_from(std::string_view text) {
   container.exit_code = number_of(state, "ExitCode");
   const auto& killed = member(state, "OOMKilled");
   container.oom_killed = killed.is_boolean() && killed.get<bool>();
-  container.restart_policy = text_of(member(member(value, "HostConfig"), "RestartPolicy"), "Name");
+  const auto& policy = member(member(value, "HostConfig"), "RestartPolicy");
+  container.restart_policy = text_of(policy, "Name");
   if (container.restart_policy.empty()) container.restart_policy = "no";
+  container.restart_limit = std::max<std::int64_t>(0, number_of(policy, "MaximumRetryCount"));
   container.started_us = wall_us_of(state, "StartedAt");
   container.finished_us = wall_us_of(state, "FinishedAt");
   container.stop_signal = signal_number(text_of(config, "StopSignal"));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <optional>
 
 namespace portoser::agent::engine {
@@ -25,6 +26,24 @@ void check_id(const std::string& id) {
   if (id.empty() || id.front() == '.' || id.find_first_not_of(allowed) != std::string::npos) {
     throw Error{Code::invalid, "\"" + id + "\" cannot be the id of a container", "id"};
   }
+}
+
+/// "on-failure:5", as people write it, is two members here.
+std::string restart_policy_body(const std::string& policy) {
+  nlohmann::json body;
+  const auto colon = policy.find(':');
+  body["RestartPolicy"]["Name"] = policy.substr(0, colon);
+  if (colon != std::string::npos) {
+    std::int64_t limit = 0;
+    const auto* end = policy.data() + policy.size();
+    const auto [stopped, failure] = std::from_chars(policy.data() + colon + 1, end, limit);
+    if (failure != std::errc{} || stopped != end || limit < 0) {
+      throw Error{Code::invalid, "\"" + policy + "\" is no restart policy", "policy"}.hint(
+          "no, always, unless-stopped, on-failure or on-failure:N");
+    }
+    body["RestartPolicy"]["MaximumRetryCount"] = limit;
+  }
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Error error_of(unsigned status, std::string_view body) {
@@ -137,12 +156,11 @@ asio::awaitable<Container> Client::inspect(std::string id) {
 
 asio::awaitable<void> Client::set_restart_policy(std::string id, std::string policy) {
   check_id(id);
+  const auto body = restart_policy_body(policy);
   HttpRequest request;
   request.method = "POST";
   request.target = co_await versioned("/containers/" + id + "/update");
-  nlohmann::json body;
-  body["RestartPolicy"]["Name"] = policy;
-  request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  request.body = body;
   co_await ask(std::move(request));
 }
 

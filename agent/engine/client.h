@@ -38,8 +38,8 @@ class Client {
   asio::awaitable<std::vector<Container>> containers();
   /// Gone: `Error{not_found}`.
   asio::awaitable<Container> inspect(std::string id);
-  /// `policy`: no, always, unless-stopped, on-failure. Of a container that was started with
-  /// another.
+  /// `policy`: no, always, unless-stopped, on-failure, on-failure:N. Of a container that was
+  /// started with another.
   asio::awaitable<void> set_restart_policy(std::string id, std::string policy);
   /// Calls `connected` once the stream stands and `on_event` for every event from then on; ends
   /// with an `Error{unavailable}` when the engine goes away, with `Error{too_large}` for an event

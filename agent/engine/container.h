@@ -18,10 +18,11 @@ struct Container {
   std::int64_t pid = 0;  ///< of its first process, as this machine counts; 0: not running
   std::int64_t exit_code = 0;
   bool oom_killed = false;
-  std::string restart_policy;     ///< no, always, unless-stopped, on-failure
-  std::int64_t started_us = 0;    ///< wall clock; 0: never
-  std::int64_t finished_us = 0;   ///< wall clock; 0: never
-  std::int64_t stop_signal = 15;  ///< number; Config.StopSignal, SIGTERM when it is not set
+  std::string restart_policy;      ///< no, always, unless-stopped, on-failure
+  std::int64_t restart_limit = 0;  ///< of on-failure: how often at most; 0: no limit
+  std::int64_t started_us = 0;     ///< wall clock; 0: never
+  std::int64_t finished_us = 0;    ///< wall clock; 0: never
+  std::int64_t stop_signal = 15;   ///< number; Config.StopSignal, SIGTERM when it is not set
 
   [[nodiscard]] std::string label(const std::string& key) const {
     const auto found = labels.find(key);

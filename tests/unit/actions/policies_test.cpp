@@ -30,6 +30,21 @@ TEST_F(Policies, AStopTakesThemAwayAndAnUpGivesThemBackAcrossARestartOfTheAgent)
   EXPECT_THAT(engine.updates, ElementsAre(Pair("a", "always"), Pair("b", "unless-stopped")));
 }
 
+TEST_F(Policies, TheLimitOfRestartsComesBackToo) {
+  auto limited = container("a");
+  limited.restart_policy = "on-failure";
+  limited.restart_limit = 5;
+  engine.list = {limited};
+  actions->handle(command<protocol::ComposeStop>(new_id()));
+  await_result();
+  EXPECT_THAT(engine.updates, ElementsAre(Pair("a", "no")));
+  engine.updates.clear();
+  engine.list[0].restart_limit = 0;  // as the engine has it with "no"
+  actions->handle(command<protocol::ComposeUp>(new_id()));
+  await_result(2);
+  EXPECT_THAT(engine.updates, ElementsAre(Pair("a", "on-failure:5")));
+}
+
 TEST_F(Policies, AContainerThatARestartReplacedIsForgotten) {
   engine.list = {container("a")};
   actions->handle(command<protocol::ComposeStop>(new_id()));

@@ -44,6 +44,14 @@ TEST(EngineAnswers, TakesMissingPartsOfAContainerAsAbsent) {
   EXPECT_EQ(container.pid, 0);
   EXPECT_EQ(container.restart_policy, "no");
   EXPECT_EQ(container.stop_signal, 15);
+  EXPECT_EQ(container.restart_limit, 0);
+}
+
+TEST(EngineAnswers, ReadsTheLimitOfRestarts) {
+  const auto container = container_from(
+      R"({"Id":"6f2a","HostConfig":{"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":5}}})");
+  EXPECT_EQ(container.restart_policy, "on-failure");
+  EXPECT_EQ(container.restart_limit, 5);
 }
 
 TEST(EngineAnswers, RefusesWhatIsNotTheExpectedAnswer) {

@@ -149,6 +149,19 @@ TEST_F(EngineClient, SendsTheRestartPolicy) {
   EXPECT_EQ(engine.last_body(), R"({"RestartPolicy":{"Name":"no"}})");
 }
 
+TEST_F(EngineClient, SendsTheLimitOfRestarts) {
+  engine.answer("POST /v1.41/containers/a1/update", 200, "{\"Warnings\":null}");
+  run(client.set_restart_policy("a1", "on-failure:5"));
+  EXPECT_EQ(engine.last_body(), R"({"RestartPolicy":{"MaximumRetryCount":5,"Name":"on-failure"}})");
+}
+
+TEST_F(EngineClient, RefusesALimitOfRestartsThatIsNoNumber) {
+  for (const auto* policy : {"on-failure:", "on-failure:x", "on-failure:5x", "on-failure:-1"}) {
+    EXPECT_EQ(error_of(client.set_restart_policy("a1", policy)).code(), Code::invalid) << policy;
+  }
+  EXPECT_TRUE(engine.requests().empty());
+}
+
 TEST_F(EngineClient, RefusesAnIdThatWouldBeAnotherPath) {
   for (const auto* id : {"", "..", "../images/json", "a1/json?", "a b", "a\r\nX: y"}) {
     EXPECT_EQ(error_of(client.inspect(id)).code(), Code::invalid) << id;

@@ -17,6 +17,12 @@ target_compile_options(portoser_warnings INTERFACE
 # Asio's coroutine frames trip a false positive of g++ 12 at -O2.
 target_compile_options(portoser_warnings INTERFACE -Wno-maybe-uninitialized)
 
+# In a unity source every file is an included one, so g++ takes the frame of a coroutine that holds a
+# type of the anonymous namespace for a type that other sources could see.
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(portoser_warnings INTERFACE -Wno-subobject-linkage)
+endif()
+
 # At -O2 g++ 12 sees Asio's operator delete of a coroutine frame without the operator new that it inlined.
 # For rooms whose coroutines it complains about.
 set(PORTOSER_COROUTINE_OPTIONS -Wno-mismatched-new-delete)

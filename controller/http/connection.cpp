@@ -19,7 +19,6 @@ using boost::system::error_code;
 
 constexpr auto no_deadline = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t read_size = 4U << 10U;
-constexpr std::size_t body_read_size = 64U << 10U;
 
 /// Who may not use a socket is told by its close code, which needs the socket to be open first; a
 /// page of a foreign origin does not get as far.

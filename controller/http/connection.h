@@ -41,6 +41,7 @@ class Connection : public Peer, public Guest, public std::enable_shared_from_thi
   void readable() override;
 
  private:
+  static constexpr std::size_t body_read_size = 64U << 10U;
   enum class Phase { idle, reading, running, writing, upgraded };
   /// What is to be done next for the request at hand.
   enum class Step { authenticate, upgrade, body, handler, answer, rest_of_answer };

@@ -14,7 +14,6 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr std::size_t body_read_size = 64U << 10U;
 constexpr std::chrono::seconds write_timeout{60};
 constexpr std::size_t slowest_bytes_per_second = 64U << 10U;
 constexpr std::chrono::seconds linger_timeout{2};

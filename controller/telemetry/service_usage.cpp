@@ -1,6 +1,7 @@
 #include "controller/telemetry/service_usage.h"
 
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/optional_sum.h"
 
 #include <algorithm>
 #include <chrono>
@@ -16,11 +17,6 @@ const protocol::ContainerSample* find_container(const protocol::Sample* sample,
                    sample->containers.end(),
                    [&](const protocol::ContainerSample& one) { return one.id == id; });
   return found == sample->containers.end() ? nullptr : &*found;
-}
-
-template <class T>
-void add(std::optional<T>& sum, const std::optional<T>& value) {
-  if (value) sum = sum.value_or(T{}) + *value;
 }
 
 /// Counters that fell back belong to a container that was started anew: no rate for that span.

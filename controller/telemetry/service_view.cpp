@@ -1,16 +1,10 @@
 #include "controller/telemetry/service_view.h"
 
+#include "controller/telemetry/optional_sum.h"
+
 #include <algorithm>
 
 namespace portoser::telemetry {
-namespace {
-
-template <class T>
-void add(std::optional<T>& sum, const std::optional<T>& value) {
-  if (value) sum = sum.value_or(T{}) + *value;
-}
-
-}  // namespace
 
 ServiceStatus status_of(const registry::Service& service, const HostLive* host) {
   if (service.quarantined()) return {"unknown", "unknown", "its entry in registry.yml is broken"};

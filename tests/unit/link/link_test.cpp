@@ -1,12 +1,12 @@
 #include "agent/link/connection.h"
 #include "common/error.h"
 #include "tests/unit/link/link_fixture.h"
+#include "tests/unit/link/sequence_range.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 namespace portoser::agent::link {
@@ -16,12 +16,6 @@ using Seen = test::ControllerMemory::Seen;
 using test::LinkTest;
 using test::Told;
 using testing::ElementsAre;
-
-std::vector<std::int64_t> range(std::int64_t first, std::int64_t last) {
-  std::vector<std::int64_t> all(static_cast<std::size_t>(last - first + 1));
-  std::iota(all.begin(), all.end(), first);
-  return all;
-}
 
 std::function<bool(const Seen&)> durable_messages(std::size_t count) {
   return [count](const Seen& seen) { return seen.sequences().size() >= count; };

@@ -5,6 +5,7 @@
 #include "tests/support/await.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/link/full_disk.h"
+#include "tests/unit/link/sequence_range.h"
 
 #include <gtest/gtest.h>
 
@@ -35,12 +36,6 @@ std::vector<std::int64_t> numbers(Spool& spool, std::int64_t after = 0) {
     found.push_back(after);
   }
   return found;
-}
-
-std::vector<std::int64_t> range(std::int64_t first, std::int64_t last) {
-  std::vector<std::int64_t> all;
-  for (auto i = first; i <= last; ++i) all.push_back(i);
-  return all;
 }
 
 std::filesystem::path only_segment(const std::filesystem::path& folder) {

@@ -10,7 +10,7 @@ namespace portoser::registry {
 namespace {
 
 /// A file, and the one finding it must give.
-struct Case {
+struct Mistake {
   const char* name;
   std::string text;
   Severity severity;
@@ -20,7 +20,7 @@ struct Case {
   const char* message;  ///< a part of the message or of the hint
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const Mistake& c, std::ostream* out) {
   *out << c.name;
 }
 
@@ -31,7 +31,7 @@ std::string wiki(const std::string& lines) {
 
 const std::string compose = "    docker_compose: /opt/wiki/compose.yml\n";
 
-std::vector<Case> cases() {
+std::vector<Mistake> mistakes() {
   const auto error = Severity::error;
   const auto warning = Severity::warning;
   return {
@@ -372,7 +372,7 @@ std::vector<Case> cases() {
   };
 }
 
-struct RegistryFinding : testing::TestWithParam<Case> {};
+struct RegistryFinding : testing::TestWithParam<Mistake> {};
 
 TEST_P(RegistryFinding, IsTheOnlyOneAndNamesItsPlace) {
   const auto& expected = GetParam();
@@ -391,7 +391,7 @@ TEST_P(RegistryFinding, IsTheOnlyOneAndNamesItsPlace) {
 
 INSTANTIATE_TEST_SUITE_P(RegistryFinding,
                          RegistryFinding,
-                         testing::ValuesIn(cases()),
+                         testing::ValuesIn(mistakes()),
                          [](const auto& test) { return std::string{test.param.name}; });
 
 TEST(RegistryQuarantine, AnErrorQuarantinesItsServiceAndNoOther) {

@@ -12,18 +12,18 @@ namespace portoser::registry {
 namespace {
 
 /// A file that cannot be used as a whole, and what is said about it.
-struct Case {
+struct Refusal {
   const char* name;
   std::string text;
   const char* where;
   const char* message;  ///< a part of the message or of the hint
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const Refusal& c, std::ostream* out) {
   *out << c.name;
 }
 
-std::vector<Case> cases() {
+std::vector<Refusal> refusals() {
   return {
       {"empty", "", "r.yml:1:1", "the registry is empty"},
       {"blank", " \n\n", "r.yml:1:1", "the registry is empty"},
@@ -94,7 +94,7 @@ std::vector<Case> cases() {
   };
 }
 
-struct RegistryRefusal : testing::TestWithParam<Case> {};
+struct RegistryRefusal : testing::TestWithParam<Refusal> {};
 
 TEST_P(RegistryRefusal, NamesTheReasonAndThePlace) {
   const auto& expected = GetParam();
@@ -113,7 +113,7 @@ TEST_P(RegistryRefusal, NamesTheReasonAndThePlace) {
 
 INSTANTIATE_TEST_SUITE_P(RegistryRefusal,
                          RegistryRefusal,
-                         testing::ValuesIn(cases()),
+                         testing::ValuesIn(refusals()),
                          [](const auto& test) { return std::string{test.param.name}; });
 
 TEST(RegistryRefusals, DetailsListTheReasonFirstAndThenEverythingElse) {

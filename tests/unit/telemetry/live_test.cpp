@@ -1,13 +1,13 @@
 #include "controller/telemetry/live.h"
 
+#include "tests/unit/telemetry/noon.h"
+
 #include <gtest/gtest.h>
 
 namespace portoser::telemetry {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Time noon{std::chrono::hours{24 * 365 * 56} + 12h};
 
 protocol::Sample sample(double load, std::int64_t uptime_ns = 1) {
   protocol::Sample made;

@@ -3,14 +3,13 @@
 
 #include "controller/registry/load.h"
 #include "controller/telemetry/live.h"
+#include "tests/unit/telemetry/noon.h"
 
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace portoser::telemetry {
-
-inline const Time noon{std::chrono::hours{24 * 365 * 56 + 12}};
 
 /// "notes" on "brick".
 inline registry::Registry small_registry() {

@@ -1,13 +1,13 @@
 #include "controller/telemetry/service_view.h"
 
+#include "tests/unit/telemetry/noon.h"
+
 #include <gtest/gtest.h>
 
 namespace portoser::telemetry {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Time noon{std::chrono::hours{24 * 365 * 56} + 12h};
 
 registry::Service service() {
   registry::Service made;

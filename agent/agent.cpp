@@ -49,13 +49,19 @@ Agent::Agent(identity::AgentSettings settings)
       lock_(folder_of_agent(settings_.data) / "agent.lock"),
       identity_(require_identity(settings_.data)),
       boot_id_(collect::boot_id()),
+      checkpoint_file_(settings_.data / "services.json"),
       engine_(context_.get_executor(), settings_.engine_socket.string()),
       sampler_(clock_),
       board_(clock_,
              boot_id_,
-             {.on_event = [this](protocol::Event event) { link_->send_durable(std::move(event)); },
+             {.on_event =
+                  [this](protocol::Event event) {
+                    link_->send_durable(std::move(event));
+                    checkpoint_soon();
+                  },
               .on_change =
                   [this] {
+                    checkpoint_soon();
                     if (std::exchange(state_is_due_, true)) return;
                     tasks_.spawn("state", send_state_soon());
                   },
@@ -79,12 +85,14 @@ int Agent::run_until_signal() {
   asio::co_spawn(context_, run(), [&](const std::exception_ptr& ended) { failure = ended; });
   context_.run();
   if (failure) std::rethrow_exception(failure);
+  if (board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
   return 0;
 }
 
 asio::awaitable<void> Agent::run() {
   asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
   co_await gather_facts();
+  if (auto checkpoint = checkpoint_file_.read()) board_.restore(std::move(*checkpoint));
   connect();
   actions_.adopt();
   tasks_.spawn("engine", follower_.run());
@@ -172,12 +180,15 @@ actions::ActionCallbacks Agent::action_callbacks() {
     link_->send_durable(std::move(result));
   };
   callbacks.on_service_command_started =
-      [this](const std::string& id, const std::string& service, std::string_view command) {
-        board_.command_started(id, service, command);
+      [this](
+          const std::string& id, const std::string& service, std::string_view command, Time began) {
+        board_.command_started(id, service, command, to_unix_us(began));
+        checkpoint_soon();
       };
   callbacks.on_service_command_ended =
       [this](const std::string& id, const std::string& service, bool succeeded) {
         board_.command_ended(id, service, succeeded);
+        checkpoint_soon();
       };
   return callbacks;
 }
@@ -194,6 +205,22 @@ asio::awaitable<void> Agent::send_state_soon() {
   constexpr std::chrono::milliseconds together{20};
   co_await pause(together);
   if (state_is_due_) send_state();
+}
+
+void Agent::checkpoint_soon() {
+  if (std::exchange(checkpoint_is_due_, true)) return;
+  tasks_.spawn("checkpoint", keep_checkpoint());
+}
+
+asio::awaitable<void> Agent::keep_checkpoint() {
+  // A disk has better to do than to follow every event of a host that starts up. Until then the
+  // engine remembers for us.
+  constexpr std::chrono::seconds together{1};
+  co_await pause(together);
+  checkpoint_is_due_ = false;
+  if (!board_.can_be_kept()) co_return;  // the change that lets it comes here again
+  auto keep = [this, checkpoint = board_.checkpoint()] { checkpoint_file_.write(checkpoint); };
+  co_await on_pool(pool_, std::move(keep));
 }
 
 asio::awaitable<void> Agent::send_samples() {

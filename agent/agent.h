@@ -10,6 +10,7 @@
 #include "agent/identity/settings.h"
 #include "agent/link/connection.h"
 #include "agent/services/board.h"
+#include "agent/services/checkpoint_file.h"
 #include "common/clock.h"
 #include "common/tasks.h"
 
@@ -39,6 +40,8 @@ class Agent : private actions::EngineControl {
   asio::awaitable<void> reconcile();
   void connect();
   void send_state();
+  void checkpoint_soon();
+  asio::awaitable<void> keep_checkpoint();
   protocol::Hello hello() const;
   actions::ActionCallbacks action_callbacks();
   link::LinkHandlers link_handlers();
@@ -55,6 +58,7 @@ class Agent : private actions::EngineControl {
   asio::io_context context_{1};
   asio::thread_pool pool_{1};
   TaskGroup tasks_{context_.get_executor()};
+  services::CheckpointFile checkpoint_file_;
   engine::Client engine_;
   collect::Sampler sampler_;
   services::ServiceBoard board_;
@@ -64,6 +68,7 @@ class Agent : private actions::EngineControl {
   protocol::HostFacts facts_;
   std::chrono::milliseconds sample_interval_{5000};
   bool state_is_due_ = false;
+  bool checkpoint_is_due_ = false;
 };
 
 }  // namespace portoser::agent

@@ -35,13 +35,18 @@ asio::awaitable<void> EngineFollower::follow_once() {
   version_ = info.version;
   log::info("agent", "the container engine answers", {{"version", info.version}});
   if (on_first_answer_) std::exchange(on_first_answer_, nullptr)();
+  const auto since_ns = board_.since_ns();
+  if (board_.has_looked()) {
+    const auto events = co_await client_.past_events(since_ns, board_.now_us() * 1000);
+    board_.replay(events);
+  }
   std::function<void()> connected = [this] {
     following_ = true;
     tasks_.spawn("look at containers", look());
   };
   std::function<void(engine::ContainerEvent)> on_event =
       [this](const engine::ContainerEvent& event) { take(event); };
-  co_await client_.follow_events(0, std::move(connected), std::move(on_event));
+  co_await client_.follow_events(since_ns, std::move(connected), std::move(on_event));
 }
 
 asio::awaitable<void> EngineFollower::look() {

@@ -1,6 +1,6 @@
-/// Keeps the agent's picture of the engine true: follows its events, looks at everything when the
-/// stream begins, inspects what an event does not tell, and comes back when the engine does. On the
-/// agent's Asio thread.
+/// Keeps the agent's picture of the engine true: asks what the engine remembers of the time before,
+/// follows its events, looks at everything when the stream begins, inspects what an event does not
+/// tell, and comes back when the engine does. On the agent's Asio thread.
 #pragma once
 
 #include "agent/collect/sampler.h"

@@ -43,6 +43,11 @@ class ManualClock : public Clock {
     uptime_ += by;
   }
   void set_wall(Time now) { now_ = now; }
+  /// The machine was off for so long, and runs again since now.
+  void reboot(std::chrono::microseconds off) {
+    now_ += off;
+    uptime_ = Uptime{0};
+  }
 
  private:
   Time now_;

@@ -300,6 +300,9 @@ struct Event {
   std::string details;  ///< "exit 137", for people
   std::optional<std::int64_t> exit_code;
   std::string command_id;  ///< the command of ours that caused it; empty: somebody else
+  /// Equal origins of one device are the same event, told again by an agent that was killed before
+  /// it had noted the first time; empty: it is told once.
+  std::string origin;
   bool operator==(const Event&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Event,
@@ -313,7 +316,8 @@ BOOST_DESCRIBE_STRUCT(Event,
                        container_id,
                        details,
                        exit_code,
-                       command_id))
+                       command_id,
+                       origin))
 
 /// Everything up to this sequence is in the controller's database.
 struct Ack {

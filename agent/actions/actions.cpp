@@ -90,7 +90,7 @@ void Actions::adopt() {
     if (auto spec = journal_.spec(id)) {
       run->spec = std::move(*spec);
       run->planned = true;
-      announce(*run);
+      announce(*run, journal_.planned_at(id).value_or(clock_.now()));
     }
     runs_.emplace(id, run);
     tasks_.spawn("command " + id, take_over(run));
@@ -223,7 +223,7 @@ asio::awaitable<void> Actions::carry_out(RunPointer run) {
   auto plan = [this, id = run->id(), spec = run->spec] { journal_.plan(id, spec); };
   co_await on_pool(pool_, std::move(plan));
   if (run->cancelled) throw cancelled();
-  announce(*run);
+  announce(*run, clock_.now());
   run->process = RunnerProcess::start(executor_, settings_.runner, journal_.folder_of(run->id()));
   co_await supervise(run);
   co_await judge(run);
@@ -313,9 +313,9 @@ void Actions::refuse_if_busy(const Run& run) const {
   }
 }
 
-void Actions::announce(Run& run) {
+void Actions::announce(Run& run, Time began) {
   run.announced = true;
-  callbacks_.on_service_command_started(run.id(), run.spec.service, run.command.name);
+  callbacks_.on_service_command_started(run.id(), run.spec.service, run.command.name, began);
 }
 
 /// First said, then kept: who dies in between says it again, which nobody minds.

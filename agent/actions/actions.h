@@ -39,7 +39,9 @@ struct ActionCallbacks {
   /// Without its sequence: the spool's matter. Comes again for a repeat.
   std::function<void(protocol::CommandResult)> on_result;
   /// What the engine is told to do with the service between the two is the command's doing.
-  std::function<void(const std::string& id, const std::string& service, std::string_view command)>
+  /// `began`: wall clock; in the past for one that an earlier agent began.
+  std::function<void(
+      const std::string& id, const std::string& service, std::string_view command, Time began)>
       on_service_command_started;
   std::function<void(const std::string& id, const std::string& service, bool succeeded)>
       on_service_command_ended;
@@ -86,7 +88,7 @@ class Actions {
   asio::awaitable<void> supervise(RunPointer run);
   asio::awaitable<void> judge(RunPointer run);
   void refuse_if_busy(const Run& run) const;
-  void announce(Run& run);
+  void announce(Run& run, Time began);
   asio::awaitable<void> report(RunPointer run, protocol::CommandResult result);
   protocol::CommandResult result_of(const Run& run) const;
 

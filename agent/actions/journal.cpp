@@ -133,6 +133,13 @@ std::optional<runner::Spec> Journal::spec(const std::string& id) const {
                     [](const std::string& text) { return runner::spec_from(text); });
 }
 
+std::optional<Time> Journal::planned_at(const std::string& id) const {
+  std::error_code failure;
+  const auto written = fs::last_write_time(folder_of(id) / runner::spec_file, failure);
+  if (failure) return std::nullopt;
+  return std::chrono::time_point_cast<Time::duration>(std::chrono::file_clock::to_sys(written));
+}
+
 std::optional<runner::Outcome> Journal::outcome(const std::string& id) const {
   return read_entry(folder_of(id) / runner::outcome_file,
                     [](const std::string& text) { return runner::outcome_from(text); });

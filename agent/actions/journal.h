@@ -45,6 +45,8 @@ class Journal {
   /// None: there is none, or it cannot be read (which is logged).
   [[nodiscard]] std::optional<protocol::Command> command(const std::string& id) const;
   [[nodiscard]] std::optional<runner::Spec> spec(const std::string& id) const;
+  /// When it was planned, wall clock; none as `spec`.
+  [[nodiscard]] std::optional<Time> planned_at(const std::string& id) const;
   [[nodiscard]] std::optional<runner::Outcome> outcome(const std::string& id) const;
   [[nodiscard]] std::optional<protocol::CommandResult> result(const std::string& id) const;
 

@@ -2,6 +2,7 @@
 
 #include "agent/engine/answers.h"
 #include "agent/engine/http.h"
+#include "agent/engine/lines.h"
 #include "common/error.h"
 #include "common/log.h"
 
@@ -18,6 +19,19 @@ namespace {
 
 /// {"type":["container"]}
 constexpr std::string_view container_filter = "%7B%22type%22%3A%5B%22container%22%5D%7D";
+
+/// As the engine reads `since` and `until`.
+std::string moment(std::int64_t time_ns) {
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  return fmt::format("{}.{:09}", time_ns / second_ns, time_ns % second_ns);
+}
+
+/// Nullopt, with a warning: it cannot be read.
+std::optional<ContainerEvent> read_event(std::string_view line) {
+  auto event = event_from(line);
+  if (!event) log::warn("engine", "event cannot be read", {{"bytes", line.size()}});
+  return event;
+}
 
 /// Ids and names become part of a path.
 void check_id(const std::string& id) {
@@ -164,24 +178,34 @@ asio::awaitable<void> Client::set_restart_policy(std::string id, std::string pol
   co_await ask(std::move(request));
 }
 
+asio::awaitable<std::vector<ContainerEvent>> Client::past_events(std::int64_t since_ns,
+                                                                 std::int64_t until_ns) {
+  std::vector<ContainerEvent> events;
+  if (since_ns >= until_ns) co_return events;  // the clock was set back
+  HttpRequest request;
+  request.method = "GET";
+  request.target = co_await versioned(fmt::format("/events?filters={}&since={}&until={}",
+                                                  container_filter,
+                                                  moment(since_ns),
+                                                  moment(until_ns)));
+  const auto body = co_await ask(std::move(request));
+  LineSplitter lines;
+  lines.add(body, [&events](std::string_view line) {
+    if (auto event = read_event(line)) events.push_back(std::move(*event));
+  });
+  co_return events;
+}
+
 asio::awaitable<void> Client::follow_events(std::int64_t since_ns,
                                             std::function<void()> connected,
                                             std::function<void(ContainerEvent)> on_event) {
-  constexpr std::int64_t second_ns = 1'000'000'000;
   LineStream stream;
   stream.target = co_await versioned(fmt::format("/events?filters={}", container_filter));
-  if (since_ns > 0) {
-    stream.target += fmt::format("&since={}.{:09}", since_ns / second_ns, since_ns % second_ns);
-  }
+  if (since_ns > 0) stream.target += "&since=" + moment(since_ns);
   stream.header_limit = limit_;
   stream.connected = std::move(connected);
   stream.on_line = [&on_event](std::string_view line) {
-    auto event = event_from(line);
-    if (event) {
-      on_event(std::move(*event));
-    } else {
-      log::warn("engine", "event cannot be read", {{"bytes", line.size()}});
-    }
+    if (auto event = read_event(line)) on_event(std::move(*event));
   };
   const auto target = stream.target;
   try {

@@ -41,6 +41,10 @@ class Client {
   /// `policy`: no, always, unless-stopped, on-failure, on-failure:N. Of a container that was
   /// started with another.
   asio::awaitable<void> set_restart_policy(std::string id, std::string policy);
+  /// What the engine still remembers (its newest 256 events of every kind) of that time, oldest
+  /// first; both by its wall clock, `until_ns` not later than now.
+  asio::awaitable<std::vector<ContainerEvent>> past_events(std::int64_t since_ns,
+                                                           std::int64_t until_ns);
   /// Calls `connected` once the stream stands and `on_event` for every event from then on; ends
   /// with an `Error{unavailable}` when the engine goes away, with `Error{too_large}` for an event
   /// over 1 MiB, and with what a callback throws. Sees events since `since_ns` (wall clock; 0: from

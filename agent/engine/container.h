@@ -1,6 +1,8 @@
 /// Containers and their events as the engine reports them.
 #pragma once
 
+#include "common/describe.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,6 +31,22 @@ struct Container {
     return found == labels.end() ? std::string{} : found->second;
   }
 };
+BOOST_DESCRIBE_STRUCT(Container,
+                      (),
+                      (id,
+                       name,
+                       image,
+                       labels,
+                       state,
+                       health,
+                       pid,
+                       exit_code,
+                       oom_killed,
+                       restart_policy,
+                       restart_limit,
+                       started_us,
+                       finished_us,
+                       stop_signal))
 
 /// One line of `/events` about a container.
 struct ContainerEvent {

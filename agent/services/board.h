@@ -3,20 +3,25 @@
 /// and those from within the call that brought the news, so that an event is on its way at once.
 /// Lives on the agent's Asio thread. `assign` and `look` ask the disk which compose files exist.
 ///
-/// The agent's part: follow the engine's events from now on (without `since`), `look` at all
-/// containers once the stream stands, `apply` every event and, when that says so, inspect the
-/// container and `refresh` it (`vanished` when it is gone), `engine_lost` when the stream ends.
-/// An engine that is told to stop ends its containers first, and says so in the same words as for a
+/// The agent's part: `restore` what the agent before knew; ask the engine for the events
+/// `since_ns`, `replay` those of the past if the board `has_looked` before, then follow the others,
+/// `look` at all containers once the stream stands, `apply` every event and, when that says so,
+/// inspect the container and `refresh` it (`vanished` when it is gone), `engine_lost` when the
+/// stream ends. An event that comes twice counts once. Keep a `checkpoint` after every change. An
+/// engine that is told to stop ends its containers first, and says so in the same words as for a
 /// person's `docker stop`. So a stop by somebody else is held back until the engine has answered
 /// (`on_doubt`, `engine_answered`): that takes an engine that stays less than a millisecond, and
-/// one that goes never does it. The first look makes states and no events; what a later look finds
-/// changed becomes events as far as it can be told. Which change is which event: subject.h.
+/// one that goes never does it. The first look without anything restored makes states and no
+/// events; what a later look finds changed, beyond what events told, becomes events as far as it
+/// can be told. Which change is which event: subject.h.
 #pragma once
 
 #include "agent/engine/compose_labels.h"
 #include "agent/engine/container.h"
+#include "agent/services/checkpoint.h"
 #include "agent/services/life.h"
 #include "agent/services/subject.h"
+#include "agent/services/taken_events.h"
 #include "common/clock.h"
 #include "protocol/messages.h"
 
@@ -24,6 +29,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +49,20 @@ class ServiceBoard {
   /// `clock` must outlive the board.
   ServiceBoard(const Clock& clock, std::string boot_id, BoardCallbacks callbacks);
 
+  /// Before anything else. Of another boot: what ran then was stopped with the host.
+  void restore(Checkpoint checkpoint);
+  [[nodiscard]] Checkpoint checkpoint() const;
+  /// Not before the first look, and not while a stop is held back: nobody would tell it after a
+  /// crash.
+  [[nodiscard]] bool can_be_kept() const { return looked_ && held_.empty(); }
+
   void assign(std::vector<protocol::AssignedService> services);
+  [[nodiscard]] std::int64_t now_us() const { return to_unix_us(clock_.now()); }
+  /// From when on the engine's events are wanted, its wall clock.
+  std::int64_t since_ns();
+  [[nodiscard]] bool has_looked() const { return looked_; }
+  /// What happened before the stream that is about to stand, oldest first.
+  void replay(const std::vector<engine::ContainerEvent>& events);
   void look(std::vector<engine::Container> containers);
   /// States become unknown; no event, since nobody knows what happened.
   void engine_lost(std::string reason);
@@ -57,8 +76,11 @@ class ServiceBoard {
   void vanished(const std::string& id);
 
   /// Until it ends, what the engine is told to do with the service's containers is this command's
-  /// doing. `command`: its name in protocol/commands.h.
-  void command_started(std::string id, const std::string& service, std::string_view command);
+  /// doing. `command`: its name in protocol/commands.h. `began_us`: wall clock.
+  void command_started(std::string id,
+                       const std::string& service,
+                       std::string_view command,
+                       std::int64_t began_us);
   void command_ended(const std::string& id, const std::string& service, bool succeeded);
 
   [[nodiscard]] protocol::State state() const;
@@ -81,24 +103,41 @@ class ServiceBoard {
     const engine::Container* container = nullptr;
     std::int64_t when_us = 0;
     std::optional<std::int64_t> exit_code;
+    std::string subject;                            ///< without a container: what its time hangs on
+    const engine::ContainerEvent* cause = nullptr;  ///< none: found by looking
   };
   struct Before;
   /// An event that waits for the engine's answer.
   struct Held {
     protocol::Event event;
     bool is_doubtful = false;  ///< no answer: it never happened
+    EventKey cause;            ///< of a doubtful one
+  };
+  /// Events of a container whose labels are not known yet, in their order.
+  struct Waiting {
+    std::vector<engine::ContainerEvent> events;
+    bool from_the_past = false;  ///< nobody inspects it: the next look tells
   };
 
+  static void identify(Service& service);
+  std::vector<engine::ContainerEvent> take_waiting(const std::string& id);
+  void meet(engine::Container container, const std::vector<engine::ContainerEvent>& events);
+
   void play(Watched& watched, const engine::ContainerEvent& event);
-  void started(Watched& watched, std::int64_t when_us);
+  void started(Watched& watched, const engine::ContainerEvent& event);
   void ended(Watched& watched, const engine::ContainerEvent& event, std::int64_t when_us);
   void stopped(Watched& watched, std::int64_t when_us);
   void remove(const std::string& id, std::int64_t when_us);
   void add(engine::Container container);
   bool take_over(Watched& watched, engine::Container container);
 
+  void see_first(engine::Container container);
+  void see_again(Watched& watched, engine::Container container);
+  void tell_of_the_vanished(const std::set<std::string>& present);
   std::vector<Before> remember() const;
+  Difference difference_since(const Before& old, Scene& scene) const;
   void compare(const std::vector<Before>& before);
+  void show_newest_member(const std::string& service, Scene& scene) const;
 
   void assign_container(Watched& watched);
   void forgive_failures(const std::string& service);
@@ -111,20 +150,21 @@ class ServiceBoard {
   template <class Visit>
   void for_each_subject(Watched& watched, Visit visit);
 
+  static std::string origin_of(const protocol::Event& event, const Scene& scene);
   void emit(std::optional<Verdict> verdict, const std::string& service, const Scene& scene);
   [[nodiscard]] protocol::Moment moment_at(std::int64_t when_us) const;
-  [[nodiscard]] std::int64_t now_us() const { return to_unix_us(clock_.now()); }
-
   const Clock& clock_;
   std::string boot_id_;
   BoardCallbacks callbacks_;
   std::map<std::string, Service> services_;
   std::map<std::string, Watched> containers_;
-  /// Events of containers whose labels are not known yet, in their order.
-  std::map<std::string, std::vector<engine::ContainerEvent>> waiting_;
+  std::map<std::string, Waiting> waiting_;
   std::size_t waiting_events_ = 0;
   std::vector<Held> held_;
+  TakenEvents taken_;
   bool looked_ = false;
+  bool replaying_ = false;
+  bool rebooted_ = false;  ///< since the checkpoint; until the next look
   bool available_ = false;
   std::string problem_ = "the agent has not reached the Docker engine yet";
 };

@@ -2,6 +2,8 @@
 #include "agent/services/board.h"
 #include "agent/services/status.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -22,9 +24,12 @@ void ServiceBoard::for_each_subject(Watched& watched, Visit visit) {
 void ServiceBoard::play(Watched& watched, const engine::ContainerEvent& event) {
   const auto when_us = event.time_ns / 1000;
   auto& seen = watched.seen;
-  watched.live = true;
+  // The engine remembers only the newest events, so after them a look is still to be believed.
+  watched.live = !replaying_;
   if (event.action == "start") {
-    started(watched, when_us);
+    // In the past its end is missing before this; the look tells both.
+    if (replaying_ && watched.life.up) return;
+    started(watched, event);
   } else if (event.action == "die") {
     ended(watched, event, when_us);
   } else if (event.action == "stop") {
@@ -44,7 +49,8 @@ void ServiceBoard::play(Watched& watched, const engine::ContainerEvent& event) {
   }
 }
 
-void ServiceBoard::started(Watched& watched, std::int64_t when_us) {
+void ServiceBoard::started(Watched& watched, const engine::ContainerEvent& event) {
+  const auto when_us = event.time_ns / 1000;
   const bool was_recycled = watched.life.recycled;
   watched.life = Life{};
   watched.life.up = true;
@@ -57,6 +63,7 @@ void ServiceBoard::started(Watched& watched, std::int64_t when_us) {
   Scene scene;
   scene.container = &watched.seen;
   scene.when_us = when_us;
+  scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
     emit(subject.started(crew, when_us, was_recycled), service, scene);
   });
@@ -65,6 +72,8 @@ void ServiceBoard::started(Watched& watched, std::int64_t when_us) {
 void ServiceBoard::ended(Watched& watched,
                          const engine::ContainerEvent& event,
                          std::int64_t when_us) {
+  // A look was faster than the event, and told it.
+  if (!watched.life.up) return;
   const auto exit_code = event.exit_code.value_or(0);
   auto& life = watched.life;
   const auto ending = judge_ending(life, watched.seen, exit_code, when_us);
@@ -86,6 +95,7 @@ void ServiceBoard::ended(Watched& watched,
   scene.container = &watched.seen;
   scene.when_us = when_us;
   scene.exit_code = exit_code;
+  scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
     auto verdict =
         subject.ended(crew, when_us, ending, life.killed, ending_text(exit_code, out_of_memory));
@@ -197,6 +207,15 @@ Crew ServiceBoard::crew_of(const std::string& service) const {
   return crew;
 }
 
+/// The same for an event that an agent makes again, because the one before died before it had kept
+/// how far it was: what happened, to what, and when by the engine's clock.
+std::string ServiceBoard::origin_of(const protocol::Event& event, const Scene& scene) {
+  const auto& subject = scene.subject.empty() ? event.container_id : scene.subject;
+  if (subject.empty()) return {};
+  const auto when_us = scene.container != nullptr ? scene.when_us : 0;
+  return fmt::format("{}:{}:{}:{}", event.event_type, event.service, subject, when_us);
+}
+
 void ServiceBoard::emit(std::optional<Verdict> verdict,
                         const std::string& service,
                         const Scene& scene) {
@@ -213,6 +232,7 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
   event.details = std::move(verdict->details);
   event.exit_code = scene.exit_code;
   event.command_id = std::move(verdict->command_id);
+  event.origin = origin_of(event, scene);
   const bool doubtful = event.event_type == "stop" && event.command_id.empty() && available_ &&
                         scene.exit_code.has_value() && callbacks_.on_doubt != nullptr;
   if (!doubtful && held_.empty()) {
@@ -224,6 +244,7 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
   Held held;
   held.event = std::move(event);
   held.is_doubtful = doubtful;
+  if (doubtful && scene.cause != nullptr) held.cause = key_of(*scene.cause);
   held_.push_back(std::move(held));
   if (first) callbacks_.on_doubt();
 }
@@ -231,11 +252,13 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
 /// The engine went away behind them: its containers did not stop, it did. They count as up until
 /// the next look, which says what became of them.
 void ServiceBoard::forget_doubtful() {
-  for (auto& [event, is_doubtful] : std::exchange(held_, {})) {
+  for (auto& [event, is_doubtful, cause] : std::exchange(held_, {})) {
     if (!is_doubtful) {
       callbacks_.on_event(std::move(event));
       continue;
     }
+    // If only the stream broke, the engine tells it again.
+    taken_.give_back(cause);
     const auto found = containers_.find(event.container_id);
     if (found == containers_.end()) continue;
     found->second.life.up = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/engine/container.h"
+#include "common/describe.h"
 
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,9 @@ struct Life {
   std::int64_t stop_asked_us = 0;
   std::int64_t out_of_memory_us = 0;
 };
+BOOST_DESCRIBE_STRUCT(Life,
+                      (),
+                      (up, failed, recycled, killed, changed_us, stop_asked_us, out_of_memory_us))
 
 enum class Ending {
   stopped,   ///< somebody stopped it through the engine

@@ -19,6 +19,8 @@ std::optional<Verdict> verdict(std::string_view type,
 
 }  // namespace
 
+Subject::Subject(SubjectMemory memory) : phase_(memory.phase), window_(std::move(memory.window)) {}
+
 void Subject::settle(Crew crew) {
   if (crew.failed > 0) {
     phase_ = Phase::failed;
@@ -32,7 +34,7 @@ bool Subject::is_ours(std::int64_t when_us) const {
          (window_->end_us == 0 || when_us <= window_->end_us);
 }
 
-Subject::Window* Subject::window_at(std::int64_t when_us) {
+CommandWindow* Subject::window_at(std::int64_t when_us) {
   return is_ours(when_us) ? &*window_ : nullptr;
 }
 
@@ -94,8 +96,8 @@ std::optional<Verdict> Subject::removed(Crew crew, std::int64_t when_us) {
                  "the container that had failed was removed");
 }
 
-std::optional<Verdict> Subject::looked(Crew crew, std::int64_t now_us, Difference difference) {
-  auto* window = window_at(now_us);
+std::optional<Verdict> Subject::looked(Crew crew, std::int64_t when_us, Difference difference) {
+  auto* window = window_at(when_us);
   const auto command_id = window != nullptr ? window->command_id : std::string{};
   if (window != nullptr && difference.interrupted) window->went_down = true;
   if (difference.failed) {
@@ -111,7 +113,7 @@ std::optional<Verdict> Subject::looked(Crew crew, std::int64_t now_us, Differenc
   }
   const bool begins = phase_ == Phase::stopped || phase_ == Phase::failed;
   if (begins || difference.interrupted) {
-    auto seen = started(crew, now_us, phase_ == Phase::running);
+    auto seen = started(crew, when_us, phase_ == Phase::running);
     if (seen) seen->details = std::move(difference.details);
     return seen;
   }
@@ -122,14 +124,18 @@ std::optional<Verdict> Subject::looked(Crew crew, std::int64_t now_us, Differenc
 void Subject::command_started(std::string id,
                               std::string_view command,
                               Crew crew,
-                              std::int64_t now_us) {
-  Window window;
+                              std::int64_t when_us) {
+  if (window_ && window_->command_id == id) {
+    window_->end_us = 0;
+    return;
+  }
+  CommandWindow window;
   window.command_id = std::move(id);
   window.command = command;
   window.brings_up =
       command != protocol::ComposeStop::name && command != protocol::ComposeDown::name;
   window.was_running = crew.up > 0;
-  window.start_us = now_us;
+  window.start_us = when_us;
   if (phase_ == Phase::unknown && window.brings_up && command != protocol::ComposeUp::name) {
     // A command that an earlier agent began: it may have stopped the containers already, and nobody
     // restarts what does not run.

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "agent/services/life.h"
+#include "common/describe.h"
 
 #include <cstdint>
 #include <optional>
@@ -31,6 +32,31 @@ struct Crew {
 };
 
 enum class Phase { unknown, running, stopped, failed };
+BOOST_DESCRIBE_ENUM(Phase, unknown, running, stopped, failed)
+
+/// The time of a command of ours. It stays after the end, for events that arrive later than they
+/// happened.
+struct CommandWindow {
+  std::string command_id;
+  std::string command;
+  bool brings_up = false;
+  bool was_running = false;
+  bool went_down = false;
+  bool announced = false;
+  std::int64_t start_us = 0;
+  std::int64_t end_us = 0;  ///< 0: still open
+};
+BOOST_DESCRIBE_STRUCT(
+    CommandWindow,
+    (),
+    (command_id, command, brings_up, was_running, went_down, announced, start_us, end_us))
+
+/// What a judge knows, for a file.
+struct SubjectMemory {
+  Phase phase = Phase::unknown;
+  std::optional<CommandWindow> window;
+};
+BOOST_DESCRIBE_STRUCT(SubjectMemory, (), (phase, window))
 
 /// An event to be.
 struct Verdict {
@@ -48,6 +74,10 @@ struct Difference {
 
 class Subject {
  public:
+  Subject() = default;
+  explicit Subject(SubjectMemory memory);
+  [[nodiscard]] SubjectMemory memory() const { return {phase_, window_}; }
+
   [[nodiscard]] Phase phase() const { return phase_; }
   /// Takes the containers as they are, without an event.
   void settle(Crew crew);
@@ -58,11 +88,11 @@ class Subject {
       Crew crew, std::int64_t when_us, Ending ending, bool killed, std::string details);
   /// A container that was down is gone for good.
   std::optional<Verdict> removed(Crew crew, std::int64_t when_us);
-  /// The first look after a time without events.
-  std::optional<Verdict> looked(Crew crew, std::int64_t now_us, Difference difference);
+  /// The first look after a time without events. `when_us`: when the difference came about.
+  std::optional<Verdict> looked(Crew crew, std::int64_t when_us, Difference difference);
 
-  /// `command`: its name in protocol/commands.h.
-  void command_started(std::string id, std::string_view command, Crew crew, std::int64_t now_us);
+  /// `command`: its name in protocol/commands.h. One that is known, from an earlier agent, goes on.
+  void command_started(std::string id, std::string_view command, Crew crew, std::int64_t when_us);
   std::optional<Verdict> command_ended(const std::string& id,
                                        bool succeeded,
                                        Crew crew,
@@ -71,23 +101,10 @@ class Subject {
   [[nodiscard]] bool is_ours(std::int64_t when_us) const;
 
  private:
-  /// The time of a command of ours. It stays after the end, for events that arrive later than they
-  /// happened.
-  struct Window {
-    std::string command_id;
-    std::string command;
-    bool brings_up = false;
-    bool was_running = false;
-    bool went_down = false;
-    bool announced = false;
-    std::int64_t start_us = 0;
-    std::int64_t end_us = 0;  ///< 0: still open
-  };
-
-  Window* window_at(std::int64_t when_us);
+  CommandWindow* window_at(std::int64_t when_us);
 
   Phase phase_ = Phase::unknown;
-  std::optional<Window> window_;
+  std::optional<CommandWindow> window_;
 };
 
 }  // namespace portoser::agent::services

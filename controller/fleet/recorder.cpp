@@ -38,10 +38,23 @@ bool Recorder::take(const std::string& device_id, storage::EventRecord& record) 
   }
   device.taken = record.sequence;
   record.id = next_id_++;
+  const bool is_new = record.origin.empty() || device.origins.take(record.origin);
+  // One that was told before goes to the database too, which drops it and moves the sequence on.
   device.waiting.push_back(record);
   if (!device.draining) {
     device.draining = true;
     tasks_.spawn("recorder", drain(device_id));
+  }
+  return is_new;
+}
+
+bool Recorder::RecentOrigins::take(const std::string& origin) {
+  constexpr std::size_t limit = 1000;
+  if (!known_.insert(origin).second) return false;
+  order_.push_back(origin);
+  if (order_.size() > limit) {
+    known_.erase(order_.front());
+    order_.pop_front();
   }
   return true;
 }
@@ -83,6 +96,7 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
 storage::EventRecord to_record(const protocol::Event& event) {
   storage::EventRecord record;
   record.sequence = event.sequence;
+  record.origin = event.origin;
   // A scope that a later agent invented is kept as what is known of the host.
   record.scope = event.scope == "service" || event.scope == "container" ? event.scope : "host";
   record.event_type = event.event_type;

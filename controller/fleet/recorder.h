@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 namespace portoser::fleet {
@@ -35,11 +36,22 @@ class Recorder {
   asio::awaitable<void> join() { return tasks_.join(); }
 
  private:
+  /// An agent repeats itself at its start only, and then its newest events.
+  class RecentOrigins {
+   public:
+    /// False: it is known.
+    bool take(const std::string& origin);
+
+   private:
+    std::set<std::string> known_;
+    std::deque<std::string> order_;
+  };
   struct Device {
     std::string epoch;
     std::int64_t taken = 0;
     std::int64_t acked = 0;
     std::deque<storage::EventRecord> waiting;
+    RecentOrigins origins;
     bool draining = false;
   };
   asio::awaitable<void> drain(std::string device_id);

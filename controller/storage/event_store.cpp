@@ -18,8 +18,10 @@ std::int64_t insert_event(Connection& connection, const EventRecord& event) {
   auto insert = connection.query(
       "INSERT INTO events (id, device_id, spool_epoch, sequence, time, time_estimated, scope, "
       "event_type, "
-      "service, machine, details, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "service, machine, details, metadata, origin) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (device_id, spool_epoch, sequence) WHERE device_id <> '' DO NOTHING "
+      "ON CONFLICT (device_id, origin) WHERE origin <> '' DO NOTHING "
       "RETURNING id");
   insert.bind(event.id > 0 ? std::optional{event.id} : std::nullopt,
               event.device_id,
@@ -32,7 +34,8 @@ std::int64_t insert_event(Connection& connection, const EventRecord& event) {
               event.service,
               event.machine,
               event.details,
-              event.metadata);
+              event.metadata,
+              event.origin);
   std::int64_t id = 0;
   if (insert.next()) {
     insert.read(id);

@@ -19,7 +19,8 @@ struct EventRecord {
   std::string device_id;    ///< empty: the controller's own event
   std::string spool_epoch;  ///< with `sequence`: which event of the device this is
   std::int64_t sequence = 0;
-  Time time;                    ///< the controller's time
+  std::string origin;  ///< equal ones of a device are the same event; empty: is like no other
+  Time time;           ///< the controller's time
   bool time_estimated = false;  ///< from an earlier boot of the host
   std::string scope;            ///< "service", "container", "host" or "command"
   std::string event_type;  ///< "start", "stop", "failure", "recovery", "restart", "deployment" ...
@@ -49,8 +50,8 @@ class EventStore {
 
   /// Stores events and, in the same transaction, how far those of each
   /// device are stored (`DeviceRecord::acked_sequence`). Returns the id of each, or 0 for an event
-  /// of a device that was there already: by (device_id, spool_epoch, sequence), so an agent may
-  /// send one twice.
+  /// of a device that was there already: by (device_id, spool_epoch, sequence) or by origin, so an
+  /// agent may send one twice.
   asio::awaitable<std::vector<std::int64_t>> append(std::vector<EventRecord> events);
   asio::awaitable<std::vector<EventRecord>> list(EventFilter filter);
   /// Deletes events from before that moment in small transactions, so that others write meanwhile.

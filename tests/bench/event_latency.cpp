@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -79,22 +81,37 @@ int main() {
     while (docker.count() < 2 * rounds && std::fgets(line, sizeof line, events.get()) != nullptr)
       docker.add();
   }};
+  std::atomic<bool> is_listening{false};
   std::thread socket_reader{[&] {
     while (socket.count() < 2 * rounds) {
       const auto text = uptime.receive();
       if (!text) break;
-      if (text->find("uptime_event") != std::string::npos) socket.add();
+      if (text->find("\"uptime_event\"") == std::string::npos) continue;
+      // The one of its first start may come after the greeting.
+      if (is_listening) socket.add();
     }
   }};
   std::this_thread::sleep_for(std::chrono::seconds{1});  // until `docker events` listens
-  for (int i = 0; i < rounds; ++i) {
-    for (const auto* action : {"kill", "start"}) {
-      const auto before = std::max(docker.count(), socket.count());
-      engine.docker({action, id});
-      await_until("both told", std::chrono::seconds{20}, [&] {
-        return docker.count() > before && socket.count() > before;
-      });
+  is_listening = true;
+  try {
+    std::size_t told = 0;
+    for (int i = 0; i < rounds; ++i) {
+      for (const auto* action : {"kill", "start"}) {
+        engine.docker({action, id});
+        ++told;
+        await_until(fmt::format("{} told, {} times, by both", action, i + 1),
+                    std::chrono::seconds{20},
+                    [&] { return docker.count() >= told && socket.count() >= told; });
+      }
     }
+  } catch (const std::exception& error) {
+    // The readers block until their streams end, and those end with this program.
+    fmt::print(stderr,
+               "{} (docker events: {}, socket: {})\n",
+               error.what(),
+               docker.count(),
+               socket.count());
+    std::_Exit(1);
   }
   docker_reader.join();
   socket_reader.join();

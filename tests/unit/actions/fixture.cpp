@@ -113,7 +113,7 @@ std::unique_ptr<Actions> ActionsTest::make_actions() {
     results.push_back(std::move(result));
   };
   callbacks.on_service_command_started =
-      [this](const std::string&, const std::string& service, std::string_view name) {
+      [this](const std::string&, const std::string& service, std::string_view name, Time) {
         windows.push_back("begin " + service + " " + std::string{name});
       };
   callbacks.on_service_command_ended =

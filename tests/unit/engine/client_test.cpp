@@ -323,6 +323,28 @@ TEST_F(EngineClient, AsksForEventsSinceAMoment) {
   EXPECT_THAT(engine.requests().back(), HasSubstr("&since=1772612142.000000789"));
 }
 
+TEST_F(EngineClient, GivesWhatTheEngineRemembersAndEnds) {
+  Script script;
+  script.writes = {chunked_header(),
+                   chunk(event_line("start", "a1")),
+                   chunk("{broken\n"),
+                   chunk(event_line("die", "a1")),
+                   chunk("")};
+  engine.answer(
+      "GET /v1.41/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D"
+      "&since=1772612142.000000789&until=1772612143.500000000",
+      std::move(script));
+  const auto past = run(client.past_events(1'772'612'142'000'000'789, 1'772'612'143'500'000'000));
+  ASSERT_EQ(past.size(), 2U);
+  EXPECT_EQ(past[0].action, "start");
+  EXPECT_EQ(past[1].action, "die");
+}
+
+TEST_F(EngineClient, ThereIsNoPastFromTheFuture) {
+  EXPECT_TRUE(run(client.past_events(2, 1)).empty());
+  EXPECT_TRUE(engine.requests().empty());
+}
+
 TEST_F(EngineClient, EndsTheStreamAtItsDeadlineWithoutAHeader) {
   run(hasty.version());
   engine.freeze();

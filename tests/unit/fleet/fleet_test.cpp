@@ -65,6 +65,26 @@ TEST_F(FleetTest, EventIsToldOnceAndAcknowledgedAfterItIsStored) {
   EXPECT_EQ(told_.events[0].machine, "brick");
 }
 
+TEST_F(FleetTest, AnEventThatTheNextAgentMakesAgainIsNotToldAgain) {
+  join_brick();
+  auto device = welcomed();
+  protocol::Event event;
+  event.scope = "service";
+  event.event_type = "failure";
+  event.service = "notes";
+  event.when = {"boot-1", 2000, 0};
+  event.origin = "failure:notes:a1:1000";
+  event.sequence = 1;
+  device.send(event);
+  EXPECT_EQ(await<protocol::Ack>(device).sequence, 1);
+  event.sequence = 2;
+  device.send(event);
+  EXPECT_EQ(await<protocol::Ack>(device).sequence, 2) << "or the agent would send it for ever";
+  EXPECT_EQ(told_.events.size(), 1U);
+  storage::EventStore store{*database_};
+  EXPECT_EQ(run(store.list({})).size(), 1U);
+}
+
 TEST_F(FleetTest, AfterARestartStoredEventsAreNotToldAgain) {
   join_brick();
   {

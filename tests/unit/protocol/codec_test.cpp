@@ -78,6 +78,15 @@ std::string packed(const std::function<void(msgpack::packer<msgpack::sbuffer>&)>
   return {buffer.data(), buffer.size()};
 }
 
+/// Of the first release; such messages lie in spools.
+TEST(Codec, AnEventFromBeforeOriginsIsReadable) {
+  const auto text = read_file(std::filesystem::path{PORTOSER_GOLDEN} / "event_without_origin.hex");
+  auto expected = filled<Event>();
+  expected.origin.clear();
+  const auto envelope = decode(from_hex(text.substr(0, text.size() - 1)));
+  EXPECT_EQ(std::get<Event>(std::get<AnyMessage>(envelope.body)), expected);
+}
+
 TEST(Codec, UnknownTypeIsNamedNotRefused) {
   const auto envelope = decode(packed([](auto& out) {
     out.pack_array(4);

@@ -114,6 +114,7 @@ inline Event filled() {
   message.container_id = std::string(64, 'a');
   message.details = "exit 137 (SIGKILL)";
   message.exit_code = 137;
+  message.origin = "failure:notes:aaaaaaaaaaaa:1772612142123456";
   return message;
 }
 

@@ -15,11 +15,14 @@ class BoardTest : public testing::Test {
  protected:
   static constexpr auto folder = "/no/such/folder/notes";
 
-  BoardTest() {
+  BoardTest() { make_board("boot-1"); }
+
+  void make_board(const std::string& boot_id) {
     BoardCallbacks callbacks;
     callbacks.on_event = [this](protocol::Event event) { events.push_back(std::move(event)); };
     callbacks.on_change = [this] { ++changes; };
-    board.emplace(clock, "boot-1", std::move(callbacks));
+    if (ask_in_doubt) callbacks.on_doubt = [this] { ++questions; };
+    board.emplace(clock, boot_id, std::move(callbacks));
   }
 
   static protocol::AssignedService assigned(const std::string& name = "notes",
@@ -63,6 +66,7 @@ class BoardTest : public testing::Test {
 
   /// One assigned service with these containers, looked at once.
   void begin(std::vector<engine::Container> containers) {
+    board->since_ns();
     board->assign({assigned()});
     board->look(std::move(containers));
   }
@@ -110,6 +114,8 @@ class BoardTest : public testing::Test {
   ManualClock clock;
   std::vector<protocol::Event> events;
   int changes = 0;
+  bool ask_in_doubt = false;  ///< of the next board
+  int questions = 0;
   std::optional<ServiceBoard> board;
 };
 

@@ -11,7 +11,7 @@ class CommandWindow : public BoardTest {
  protected:
   void command_begins(std::string_view command) {
     clock.advance(std::chrono::milliseconds{1});
-    board->command_started("CMD", "notes", command);
+    board->command_started("CMD", "notes", command, to_unix_us(clock.now()));
   }
   void command_ends(bool succeeded = true) {
     clock.advance(std::chrono::milliseconds{1});

@@ -118,13 +118,9 @@ TEST_F(Look, AListThatIsOlderThanAnEventDoesNotUndoIt) {
 class Doubt : public Look {
  protected:
   Doubt() {
-    BoardCallbacks callbacks;
-    callbacks.on_event = [this](protocol::Event event) { events.push_back(std::move(event)); };
-    callbacks.on_change = [this] { ++changes; };
-    callbacks.on_doubt = [this] { ++questions; };
-    board.emplace(clock, "boot-1", std::move(callbacks));
+    ask_in_doubt = true;
+    make_board("boot-1");
   }
-  int questions = 0;
 };
 
 TEST_F(Doubt, AStopIsToldOnceTheEngineHasAnswered) {
@@ -178,7 +174,7 @@ TEST_F(Doubt, AFailureIsToldAtOnce) {
 
 TEST_F(Doubt, OurOwnStopIsToldAtOnce) {
   begin({container("a")});
-  board->command_started("CMD", "notes", "compose.stop");
+  board->command_started("CMD", "notes", "compose.stop", to_unix_us(clock.now()));
   stop("a");
   EXPECT_THAT(types(), ElementsAre("stop"));
   EXPECT_EQ(questions, 0);

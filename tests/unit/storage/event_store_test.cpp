@@ -77,6 +77,21 @@ TEST_F(EventStoreTest, TheSameSequenceOfAnotherEpochOrDeviceIsAnotherEvent) {
   }
 }
 
+TEST_F(EventStoreTest, AnEventThatIsMadeAgainIsStoredOnceAndAcknowledged) {
+  run(devices_.insert(device(1)));
+  auto told = event(1);
+  told.origin = "failure:web:a1:1000";
+  auto again = event(2);
+  again.origin = told.origin;
+  auto of_another = event(1);
+  of_another.device_id = device(2).id;
+  of_another.origin = told.origin;
+  EXPECT_GT(run(events_.append({told}))[0], 0);
+  EXPECT_EQ(run(events_.append({again}))[0], 0);
+  EXPECT_EQ(run(devices_.all()).at(0).acked_sequence, 2);
+  EXPECT_GT(run(events_.append({of_another}))[0], 0);
+}
+
 TEST_F(EventStoreTest, TheControllersOwnEventsAreAllStored) {
   auto own = event(0);
   own.device_id.clear();

@@ -1,0 +1,224 @@
+// The part of ServiceBoard that finds out what happened while nobody followed the engine's events:
+// from what the engine remembers of them, and from how things stand.
+#include "agent/services/board.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace portoser::agent::services {
+namespace {
+
+constexpr std::string_view while_away = "while the engine could not be watched";
+constexpr std::string_view with_the_host = "while the host was down";
+
+void settle_life(Life& life, const engine::Container& container) {
+  life = Life{};
+  life.up = is_up(container.state);
+  life.changed_us = std::max(container.started_us, container.finished_us);
+  if (life.up) return;
+  const auto ending = judge_past_ending(container);
+  life.failed = ending == Ending::failed;
+  life.recycled = ending == Ending::recycled;
+}
+
+/// An event tells of a start a moment after it, so the start that is known is never the later one.
+bool is_started_anew(const engine::Container& container, const Life& before) {
+  return container.started_us > before.changed_us;
+}
+
+}  // namespace
+
+/// How a judge's containers stood before a look.
+struct ServiceBoard::Before {
+  std::string service;             ///< empty: the container of `up` alone
+  std::map<std::string, Life> up;  ///< by id
+};
+
+std::int64_t ServiceBoard::since_ns() {
+  taken_.begin(now_us() * 1000);
+  return taken_.since_ns();
+}
+
+void ServiceBoard::replay(const std::vector<engine::ContainerEvent>& events) {
+  replaying_ = true;
+  for (const auto& event : events) apply(event);
+  replaying_ = false;
+}
+
+void ServiceBoard::look(std::vector<engine::Container> containers) {
+  // A compose file may have come or gone since it was assigned.
+  for (auto& [name, service] : services_) identify(service);
+  const auto before = remember();
+  std::set<std::string> present;
+  for (auto& container : containers) {
+    present.insert(container.id);
+    const auto found = containers_.find(container.id);
+    if (found == containers_.end()) {
+      see_first(std::move(container));
+    } else if (found->second.live) {
+      // Events have told more than this list, which may be older than they are.
+      take_over(found->second, std::move(container));
+    } else {
+      see_again(found->second, std::move(container));
+    }
+  }
+  std::erase_if(containers_, [&](const auto& entry) {
+    return !entry.second.live && !present.contains(entry.first);
+  });
+  tell_of_the_vanished(present);
+  for (auto& [id, watched] : containers_) assign_container(watched);
+  const bool first = !looked_;
+  looked_ = true;
+  available_ = true;
+  problem_.clear();
+  if (first) {
+    for (auto& [name, service] : services_) service.subject.settle(crew_of(name));
+    for (auto& [id, watched] : containers_) watched.own.settle(crew_of(watched));
+  } else {
+    compare(before);
+  }
+  rebooted_ = false;
+  callbacks_.on_change();
+}
+
+void ServiceBoard::see_first(engine::Container container) {
+  const auto id = container.id;
+  const auto waiting = take_waiting(id);
+  if (waiting.empty()) {
+    add(std::move(container));
+    settle_life(containers_.at(id).life, containers_.at(id).seen);
+    return;
+  }
+  auto listed = container;
+  meet(std::move(container), waiting);
+  auto& watched = containers_.at(id);
+  take_over(watched, std::move(listed));
+  // The engine remembers only so much: the list has the last word.
+  if (watched.life.up != is_up(watched.seen.state)) settle_life(watched.life, watched.seen);
+}
+
+void ServiceBoard::see_again(Watched& watched, engine::Container container) {
+  const auto before = watched.life;
+  watched.seen = std::move(container);
+  const auto& seen = watched.seen;
+  // A signal that is on its way to a container that still runs is not forgotten.
+  if (before.up && is_up(seen.state) && !is_started_anew(seen, before)) return;
+  auto& life = watched.life;
+  settle_life(life, seen);
+  if (life.up) return;
+  // Down before and down now: what was known of its end stays.
+  if (!before.up) life.failed = before.failed;
+  if (!before.up) return;
+  // It was being stopped when the engine went away, or it went down with the machine.
+  const bool was_asked =
+      judge_ending(before, seen, seen.exit_code, seen.finished_us) == Ending::stopped;
+  const auto boot_us = now_us() - clock_.uptime().count() / 1000;
+  const bool ended_with_the_host = rebooted_ && seen.started_us < boot_us;
+  if (was_asked || ended_with_the_host) life.failed = life.recycled = false;
+}
+
+/// Containers of which only the engine's memory tells, and which are gone.
+void ServiceBoard::tell_of_the_vanished(const std::set<std::string>& present) {
+  std::vector<std::string> gone;
+  for (const auto& [id, waiting] : waiting_) {
+    if (waiting.from_the_past && !present.contains(id)) gone.push_back(id);
+  }
+  for (const auto& id : gone) vanished(id);
+}
+
+std::vector<ServiceBoard::Before> ServiceBoard::remember() const {
+  std::vector<Before> out;
+  for (const auto& [name, service] : services_) {
+    Before before;
+    before.service = name;
+    for (const auto& [id, watched] : containers_) {
+      if (is_member(watched, name) && watched.life.up) before.up.emplace(id, watched.life);
+    }
+    out.push_back(std::move(before));
+  }
+  for (const auto& [id, watched] : containers_) {
+    if (!watched.services.empty() || !watched.life.up) continue;
+    Before before;
+    before.up.emplace(id, watched.life);
+    out.push_back(std::move(before));
+  }
+  return out;
+}
+
+Difference ServiceBoard::difference_since(const Before& old, Scene& scene) const {
+  const auto meanwhile = rebooted_ ? with_the_host : while_away;
+  Difference difference;
+  difference.details = meanwhile;
+  for (const auto& [id, before] : old.up) {
+    const auto found = containers_.find(id);
+    if (found == containers_.end()) {
+      difference.interrupted = true;
+      scene.subject = id;
+      continue;
+    }
+    const auto& seen = found->second.seen;
+    scene.container = &seen;
+    if (found->second.life.up) {
+      difference.interrupted |= is_started_anew(seen, before);
+      scene.when_us = std::max(scene.when_us, seen.started_us);
+      continue;
+    }
+    difference.interrupted = true;
+    scene.when_us = std::max(scene.when_us, seen.finished_us);
+    if (!found->second.life.failed || difference.failed) continue;
+    difference.failed = true;
+    difference.details =
+        fmt::format("{}, {}", ending_text(seen.exit_code, seen.oom_killed), meanwhile);
+    scene.exit_code = seen.exit_code;
+  }
+  return difference;
+}
+
+void ServiceBoard::compare(const std::vector<Before>& before) {
+  std::set<std::string> compared;
+  for (const auto& old : before) {
+    Scene scene;
+    auto difference = difference_since(old, scene);
+    if (const auto service = services_.find(old.service); service != services_.end()) {
+      if (scene.container == nullptr) show_newest_member(old.service, scene);
+      if (scene.when_us == 0) scene.when_us = now_us();
+      emit(service->second.subject.looked(
+               crew_of(old.service), scene.when_us, std::move(difference)),
+           old.service,
+           scene);
+      if (service->second.subject.phase() == Phase::stopped) forgive_failures(old.service);
+      continue;
+    }
+    const auto found = containers_.find(old.up.begin()->first);
+    if (found == containers_.end()) continue;
+    compared.insert(found->first);
+    emit(found->second.own.looked(crew_of(found->second), scene.when_us, std::move(difference)),
+         {},
+         scene);
+  }
+  for (auto& [id, watched] : containers_) {
+    if (!watched.services.empty() || compared.contains(id)) continue;
+    Scene scene;
+    scene.container = &watched.seen;
+    scene.when_us = watched.seen.started_us > 0 ? watched.seen.started_us : now_us();
+    if (watched.own.phase() == Phase::unknown) watched.own.settle(Crew{});
+    Difference difference;
+    difference.details = rebooted_ ? with_the_host : while_away;
+    emit(watched.own.looked(crew_of(watched), scene.when_us, std::move(difference)), {}, scene);
+  }
+}
+
+/// None of those that ran before is there any more.
+void ServiceBoard::show_newest_member(const std::string& service, Scene& scene) const {
+  for (const auto& [id, watched] : containers_) {
+    if (!watched.life.up || !is_member(watched, service)) continue;
+    if (watched.seen.started_us < scene.when_us) continue;
+    scene.container = &watched.seen;
+    scene.when_us = watched.seen.started_us;
+  }
+}
+
+}  // namespace portoser::agent::services

@@ -1,0 +1,47 @@
+/// What a board knows, as a file: the next agent goes on from it, so that what happens to services
+/// while no agent runs is told all the same.
+#pragma once
+
+#include "agent/engine/container.h"
+#include "agent/services/life.h"
+#include "agent/services/subject.h"
+#include "agent/services/taken_events.h"
+#include "common/describe.h"
+#include "protocol/messages.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portoser::agent::services {
+
+struct SavedService {
+  protocol::AssignedService assigned;
+  SubjectMemory subject;
+};
+BOOST_DESCRIBE_STRUCT(SavedService, (), (assigned, subject))
+
+struct SavedContainer {
+  engine::Container seen;
+  Life life;
+  SubjectMemory own;
+};
+BOOST_DESCRIBE_STRUCT(SavedContainer, (), (seen, life, own))
+
+struct Checkpoint {
+  static constexpr std::int64_t present_version = 1;
+
+  std::int64_t version = present_version;
+  std::string boot_id;  ///< of the machine, when it was made
+  std::vector<SavedService> services;
+  std::vector<SavedContainer> containers;
+  TakenMemory taken;
+};
+BOOST_DESCRIBE_STRUCT(Checkpoint, (), (version, boot_id, services, containers, taken))
+
+std::string to_text(const Checkpoint& checkpoint);
+/// Half a file, another program's, a later version's: `Error{invalid}`.
+Checkpoint checkpoint_from(std::string_view text);
+
+}  // namespace portoser::agent::services

@@ -2,10 +2,10 @@
 
 #include "agent/collect/facts.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/version.h"
 
 #include <boost/asio/signal_set.hpp>
-#include <systemd/sd-daemon.h>
 
 #include <filesystem>
 #include <malloc.h>
@@ -102,10 +102,10 @@ asio::awaitable<void> Agent::run() {
             {{"version", version},
              {"host", identity_.name},
              {"controller", identity_.controller_endpoint}});
-  ::sd_notify(0, "READY=1");
+  notify_service_manager("READY=1");
   co_await signals.async_wait(asio::use_awaitable);
   log::info("agent", "stopping");
-  ::sd_notify(0, "STOPPING=1");
+  notify_service_manager("STOPPING=1");
   actions_.stop();
   co_await actions_.join();
   tasks_.stop();

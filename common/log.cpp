@@ -4,8 +4,9 @@
 #include "common/log_counts.h"
 
 #include <nlohmann/json.hpp>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/sinks/systemd_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -62,6 +63,40 @@ class Repeats {
   std::map<std::string, Seen> seen_;
 };
 
+/// journald's priority of a line: what its "<4>" at the beginning says, as sd-daemon(3) has it.
+class Priority : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message,
+              const std::tm& /*time*/,
+              spdlog::memory_buf_t& out) override {
+    switch (message.level) {
+      case spdlog::level::debug:
+        return out.push_back('7');
+      case spdlog::level::warn:
+        return out.push_back('4');
+      case spdlog::level::err:
+        return out.push_back('3');
+      default:
+        return out.push_back('6');
+    }
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<Priority>();
+  }
+};
+
+/// systemd sets it for services whose standard error is the journal.
+bool is_journal() {
+  return std::getenv("JOURNAL_STREAM") != nullptr;
+}
+
+/// The journal knows the time of a line itself.
+void set_journal_lines(spdlog::logger& logger) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<Priority>('*').set_pattern("<%*>%v");
+  logger.set_formatter(std::move(formatter));
+}
+
 struct Sink {
   Sink();
   std::shared_ptr<spdlog::logger> logger;
@@ -72,11 +107,10 @@ struct Sink {
 };
 
 Sink::Sink() {
-  // JOURNAL_STREAM is set by systemd for services whose standard error is the journal.
-  if (std::getenv("JOURNAL_STREAM") != nullptr) {
-    logger = std::make_shared<spdlog::logger>(
-        "portoser", std::make_shared<spdlog::sinks::systemd_sink_mt>("portoser"));
-    logger->set_pattern("%v");
+  if (is_journal()) {
+    logger = std::make_shared<spdlog::logger>("portoser",
+                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    set_journal_lines(*logger);
   } else {
     logger = std::make_shared<spdlog::logger>(
         "portoser", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
@@ -126,7 +160,7 @@ std::string as_json(std::string_view room, std::string_view message, Fields fiel
 void configure(Level level, Format format) {
   sink().format = format;
   sink().logger->set_level(to_spdlog(level));
-  if (format == Format::json) {
+  if (format == Format::json && !is_journal()) {
     sink().logger->set_pattern("%v");
   }
 }

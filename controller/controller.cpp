@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/version.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/devices.h"
@@ -28,7 +29,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/strand.hpp>
-#include <systemd/sd-daemon.h>
 
 #include <list>
 #include <optional>
@@ -207,11 +207,11 @@ asio::awaitable<void> start(Rooms& rooms,
              {"web", settings.http_address + ":" + std::to_string(web_port)},
              {"wire", rooms.fleet.wire_port()},
              {"join", join_port}});
-  ::sd_notify(0, "READY=1");
+  notify_service_manager("READY=1");
 }
 
 asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
-  ::sd_notify(0, "STOPPING=1");
+  notify_service_manager("STOPPING=1");
   co_await server.stop();
   rooms.tasks.stop();
   co_await rooms.tasks.join();

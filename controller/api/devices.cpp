@@ -131,7 +131,9 @@ void DevicesApi::add_to(http::Router& router) {
               .summary = "Hosts that have joined",
               .query = {{"page", "from 1", "integer"},
                         {"page_size", "1 to 100", "integer"},
-                        {"status", "online, warning, offline or unknown"},
+                        {.name = "status",
+                         .description = "only devices with this status",
+                         .allowed = {"online", "warning", "offline", "unknown"}},
                         {"role", "only devices with this role in registry.yml"}}},
              *this,
              &DevicesApi::list);

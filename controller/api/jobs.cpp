@@ -112,15 +112,19 @@ constexpr std::int64_t page_limit = 1000;
 }  // namespace
 
 void JobsApi::add_to(http::Router& router) {
-  router.add({.path = "/api/jobs",
-              .summary = "Jobs, newest first",
-              .query = {{"state", "queued, running, succeeded, failed, cancelled or interrupted"},
-                        {"service", "only jobs of this service"},
-                        {"machine", "only jobs on this host"},
-                        {"before", "only jobs older than the one with this id"},
-                        {"limit", "1 to 1000", "integer"}}},
-             *this,
-             &JobsApi::list);
+  router.add(
+      {.path = "/api/jobs",
+       .summary = "Jobs, newest first",
+       .query =
+           {{.name = "state",
+             .description = "only jobs in this state",
+             .allowed = {"queued", "running", "succeeded", "failed", "cancelled", "interrupted"}},
+            {"service", "only jobs of this service"},
+            {"machine", "only jobs on this host"},
+            {"before", "only jobs older than the one with this id"},
+            {"limit", "1 to 1000", "integer"}}},
+      *this,
+      &JobsApi::list);
   router.add({.path = "/api/jobs/{id}",
               .summary = "One job, with its steps and the beginning of its log",
               .errors = {Code::not_found}},

@@ -6,13 +6,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 namespace portoser::api {
 namespace {
 
-constexpr std::array<std::string_view, 5> time_ranges{"1h", "6h", "24h", "7d", "30d"};
+http::Parameter view_parameter() {
+  return {.name = "view",
+          .description = "a row for each machine, or for each service",
+          .allowed = {"machines", "services"}};
+}
 
 http::Response cached(http::Response response, int seconds) {
   response.headers.emplace_back("Cache-Control",
@@ -35,14 +36,16 @@ void require_machine(const registry::Registry& registry, const std::string& name
 void MetricsApi::add_to(http::Router& router) {
   router.add({.path = "/api/metrics",
               .summary = "The same as /api/metrics/all, or the Prometheus page",
-              .errors = {Code::bad_request},
-              .query = {{"format", "json or prometheus"}}},
+              .query = {{.name = "format",
+                         .description = "json unless given",
+                         .allowed = {"json", "prometheus"}},
+                        view_parameter()}},
              *this,
              &MetricsApi::summary);
   router.add({.path = "/metrics", .summary = "Prometheus page"}, *this, &MetricsApi::prometheus);
   router.add({.path = "/api/metrics/all",
               .summary = "Present values of every host and its services",
-              .query = {{"view", "services: a row for each service instead"}}},
+              .query = {view_parameter()}},
              *this,
              &MetricsApi::all);
   router.add({.path = "/api/metrics/machine/{machine}",
@@ -52,19 +55,16 @@ void MetricsApi::add_to(http::Router& router) {
              &MetricsApi::machine);
   router.add({.path = "/api/metrics/{service}/{machine}",
               .summary = "Present values of a service on a host",
-              .errors = {Code::not_found, Code::bad_request},
-              .query = {{"timeRange", "1h, 6h, 24h, 7d or 30d"}}},
+              .errors = {Code::not_found},
+              .query = {{.name = "timeRange",
+                         .description = "1h unless given",
+                         .allowed = {"1h", "6h", "24h", "7d", "30d"}}}},
              *this,
              &MetricsApi::service);
 }
 
 http::Response MetricsApi::summary(http::Call<void> call) {
-  const auto format = call.query("format").value_or("json");
-  if (format == "prometheus") return prometheus(std::move(call));
-  if (format == "json") return all(std::move(call));
-  throw Error{Code::bad_request,
-              fmt::format("\"{}\" is no format: use json or prometheus", format),
-              "query.format"};
+  return call.query("format") == "prometheus" ? prometheus(std::move(call)) : all(std::move(call));
 }
 
 http::Response MetricsApi::all(http::Call<void> call) {
@@ -112,12 +112,6 @@ http::Response MetricsApi::machine(http::Call<void> call) {
 
 http::Response MetricsApi::service(http::Call<void> call) {
   auto range = call.query("timeRange").value_or("1h");
-  if (std::find(time_ranges.begin(), time_ranges.end(), range) == time_ranges.end()) {
-    throw Error{
-        Code::bad_request,
-        fmt::format("Invalid timeRange value: {}. Valid values: 1h, 6h, 24h, 7d, 30d", range),
-        "query.timeRange"};
-  }
   const auto registry = registry_.snapshot()->registry;
   const auto& machine = call.param("machine");
   const auto* entry = registry->find_service(call.param("service"));

@@ -45,6 +45,12 @@ std::string operation_id(const Route& route) {
   return id;
 }
 
+Json schema_of_parameter(const Parameter& parameter) {
+  Json schema{{"type", parameter.type}};
+  if (!parameter.allowed.empty()) schema["enum"] = parameter.allowed;
+  return schema;
+}
+
 Json parameters_of(const Endpoint& endpoint) {
   Json list = Json::array();
   for (const auto& name : endpoint.parameters) {
@@ -55,7 +61,7 @@ Json parameters_of(const Endpoint& endpoint) {
     list.push_back({{"name", parameter.name},
                     {"in", "query"},
                     {"description", parameter.description},
-                    {"schema", {{"type", parameter.type}}}});
+                    {"schema", schema_of_parameter(parameter)}});
   }
   return list;
 }
@@ -75,6 +81,10 @@ Json responses_of(const Endpoint& endpoint) {
   }
   if (!endpoint.request_schema.is_null()) {
     codes.insert(codes.end(), {Code::bad_request, Code::invalid, Code::too_large});
+  }
+  for (const auto& parameter : route.query) {
+    if (!parameter.allowed.empty()) codes.push_back(Code::bad_request);
+    if (parameter.type != "string") codes.push_back(Code::invalid);
   }
   codes.push_back(Code::internal);
   std::set<unsigned> statuses;

@@ -4,11 +4,36 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace portoser::http {
 namespace {
 
 CallContext context_of(const Exchange& exchange) {
   return CallContext{exchange.request, exchange.match.endpoint->parameters, exchange.match.values};
+}
+
+void require_role(const Request& request, Role role) {
+  if (request.user->has(role)) return;
+  throw Error{Code::forbidden,
+              fmt::format("\"{}\" needs the role {} for {} {}",
+                          request.user->name,
+                          to_string(role),
+                          to_string(request.method),
+                          request.path)};
+}
+
+void require_known_word(const Request& request, const Parameter& parameter) {
+  const auto& allowed = parameter.allowed;
+  if (allowed.empty()) return;
+  const auto word = request.query(parameter.name);
+  if (!word || std::find(allowed.begin(), allowed.end(), *word) != allowed.end()) return;
+  throw Error{Code::bad_request,
+              fmt::format("Invalid {} value: {}. Valid values: {}",
+                          parameter.name,
+                          word->empty() ? "\"\"" : *word,
+                          fmt::join(allowed, ", ")),
+              fmt::format("query.{}", parameter.name)};
 }
 
 }  // namespace
@@ -55,11 +80,12 @@ Pipeline::Admission Pipeline::admit(Exchange& exchange, const Router& router) co
       throw Error{Code::bad_request, "this path is a WebSocket: connect to it as one"}.reason(
           "UPGRADE_REQUIRED");
     }
-    if (exchange.match.endpoint->route.role == Role::public_) return Admission::admitted;
-    auto user = authenticator_.recall(request);
-    if (!user) return Admission::unknown_user;
-    request.user = std::move(user);
-    require_role(exchange);
+    if (exchange.match.endpoint->route.role != Role::public_) {
+      auto user = authenticator_.recall(request);
+      if (!user) return Admission::unknown_user;
+      request.user = std::move(user);
+    }
+    require_admissible(exchange);
     return Admission::admitted;
   } catch (...) {
     fail(exchange, to_error(std::current_exception(), request));
@@ -71,7 +97,7 @@ asio::awaitable<bool> Pipeline::authenticate(Exchange& exchange) const {
   try {
     auto user = co_await authenticator_.authenticate(exchange.request);
     exchange.request.user = std::make_shared<const User>(std::move(user));
-    require_role(exchange);
+    require_admissible(exchange);
     co_return true;
   } catch (...) {
     fail(exchange, to_error(std::current_exception(), exchange.request));
@@ -152,16 +178,11 @@ void Pipeline::require_route(Exchange& exchange, const Router& router) const {
       .reason("METHOD_NOT_ALLOWED");
 }
 
-void Pipeline::require_role(const Exchange& exchange) const {
-  const auto& request = exchange.request;
-  const auto role = exchange.match.endpoint->route.role;
-  if (request.user->has(role)) return;
-  throw Error{Code::forbidden,
-              fmt::format("\"{}\" needs the role {} for {} {}",
-                          request.user->name,
-                          to_string(role),
-                          to_string(request.method),
-                          request.path)};
+/// The user may ask for this, and the query has only words that the route knows.
+void Pipeline::require_admissible(const Exchange& exchange) {
+  const auto& route = exchange.match.endpoint->route;
+  require_role(exchange.request, route.role);
+  for (const auto& parameter : route.query) require_known_word(exchange.request, parameter);
 }
 
 }  // namespace portoser::http

@@ -62,7 +62,7 @@ class Pipeline {
 
  private:
   void require_route(Exchange& exchange, const Router& router) const;
-  void require_role(const Exchange& exchange) const;
+  static void require_admissible(const Exchange& exchange);
 
   Origins origins_;
   Authenticator& authenticator_;

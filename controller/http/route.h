@@ -17,11 +17,13 @@
 
 namespace portoser::http {
 
-/// A query parameter, for the documentation.
+/// A query parameter. The pipeline refuses a word that is not in `allowed`; the rest is for the
+/// documentation.
 struct Parameter {
   std::string name;
   std::string description{};
-  std::string type{"string"};  ///< of JSON Schema: "string", "integer", "boolean"
+  std::string type{"string"};          ///< of JSON Schema: "string", "integer", "boolean"
+  std::vector<std::string> allowed{};  ///< the words that it may be; empty: any
 };
 
 struct Route {

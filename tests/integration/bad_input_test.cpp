@@ -189,7 +189,17 @@ TEST_F(BadInput, HostWithoutAnAgentIsRefusedAtOnce) {
 
 TEST_F(BadInput, WrongQueriesAndBodiesAre4xx) {
   EXPECT_EQ(controller_->get("/api/jobs?limit=many").status, 422U);
-  EXPECT_EQ(controller_->get("/api/metrics?format=xml").status, 400U);
+  for (const auto* path : {"/api/metrics?format=xml",
+                           "/api/metrics?view=all",
+                           "/api/metrics/all?view=hosts",
+                           "/api/metrics/nobody/brick?timeRange=2h",
+                           "/api/jobs?state=done",
+                           "/api/devices?status=up"}) {
+    const auto answer = controller_->get(path);
+    EXPECT_EQ(answer.status, 400U) << path;
+    EXPECT_THAT(answer.body["where"].get<std::string>(), testing::StartsWith("query.")) << path;
+    EXPECT_THAT(answer.body["message"].get<std::string>(), HasSubstr("Valid values: ")) << path;
+  }
   EXPECT_EQ(HttpClient{controller_->port()}
                 .post("/api/v1/devices", "{\"hostname\":", {{"Content-Type", "application/json"}})
                 .status,

@@ -39,7 +39,11 @@ TEST_F(OpenApi, DescribesAnOperationWhole) {
 TEST_F(OpenApi, ListsQueryParametersSocketsAndStatusesWithoutBody) {
   const auto& get = document_["paths"]["/api/services/{service}"]["get"];
   EXPECT_EQ(get["parameters"][1]["name"], "tail");
-  EXPECT_EQ(get["parameters"][1]["schema"]["type"], "integer");
+  EXPECT_EQ(get["parameters"][1]["schema"], (Json{{"type", "integer"}}));
+  EXPECT_EQ(get["parameters"][2]["schema"],
+            (Json{{"type", "string"}, {"enum", {"oldest", "newest"}}}));
+  EXPECT_TRUE(get["responses"].contains("400")) << "of an unknown word";
+  EXPECT_TRUE(get["responses"].contains("422")) << "of a number that is none";
   EXPECT_TRUE(document_["paths"]["/api/services/{service}"]["delete"]["responses"].contains("204"));
   EXPECT_EQ(document_["x-websockets"]["/ws/echo/{name}"]["x-role"], "viewer");
   EXPECT_FALSE(document_["paths"].contains("/ws/echo/{name}"));

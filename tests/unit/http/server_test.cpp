@@ -32,6 +32,22 @@ TEST(HttpServer, HandsPathAndQueryToTheHandlerDecoded) {
   EXPECT_EQ(client.get("/api/services/a%2fb").status, 404U);
 }
 
+TEST(HttpServer, RefusesAWordThatTheParameterDoesNotKnow) {
+  TestServer test{{}, {}, true};
+  HttpClient client{test.port};
+  EXPECT_EQ(client.get("/api/services/a?order=newest", as("viewer")).status, 200U);
+  for (const auto* target : {"/api/services/a?order=up%0a", "/api/services/a?order"}) {
+    const auto answer = client.get(target, as("viewer"));
+    EXPECT_EQ(answer.status, 400U) << target;
+    const auto body = Json::parse(answer.body);
+    EXPECT_EQ(body["where"], "query.order") << target;
+    EXPECT_NE(body["message"].get<std::string>().find("Valid values: oldest, newest"),
+              std::string::npos)
+        << body;
+  }
+  EXPECT_EQ(client.get("/api/services/a?order=up").status, 401U) << "who asks is asked first";
+}
+
 TEST(HttpServer, TreatsAnAbsentBodyAndNullAsAnEmptyObject) {
   TestServer test;
   HttpClient client{test.port};

@@ -152,7 +152,10 @@ class TestApi {
     router.add({.method = Method::get,
                 .path = "/api/services/{service}",
                 .summary = "One service",
-                .query = {{"tail", "how many lines", "integer"}}},
+                .query = {{"tail", "how many lines", "integer"},
+                          {.name = "order",
+                           .description = "what comes first",
+                           .allowed = {"oldest", "newest"}}}},
                *this,
                &TestApi::service);
     router.add({.method = Method::post,
@@ -172,7 +175,9 @@ class TestApi {
                *this,
                &TestApi::size);
     router.add_socket({.path = "/ws/echo/{name}", .summary = "Echo"}, *this, &TestApi::echo_socket);
-    router.add_socket({.path = "/ws/flood"}, *this, &TestApi::flood_socket);
+    router.add_socket({.path = "/ws/flood", .query = {{.name = "pace", .allowed = {"slow"}}}},
+                      *this,
+                      &TestApi::flood_socket);
     router.add_socket({.path = "/ws/admin", .role = Role::admin}, *this, &TestApi::echo_socket);
     router.add_socket({.path = "/ws/fail"}, *this, &TestApi::fail_socket);
   }

@@ -36,6 +36,13 @@ TEST(HttpWebSocket, CarriesTextBothWays) {
   EXPECT_EQ(test.observer.requests().front(), "GET /ws/echo/{name} 101");
 }
 
+TEST(HttpWebSocket, AWordThatTheParameterDoesNotKnowEndsIt) {
+  TestServer test;
+  SocketClient client{test.port, "/ws/flood?pace=fast"};
+  EXPECT_EQ(client.await_close(), 1008);
+  EXPECT_NE(client.close_reason().find("Valid values: slow"), std::string::npos);
+}
+
 TEST(HttpWebSocket, AHandlerLearnsOfAClientThatVanished) {
   TestServer test;
   SocketClient client{test.port, "/ws/echo/a"};

@@ -1,7 +1,6 @@
 #include "controller/api/machines.h"
 
 #include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 #include <fmt/format.h>
 
@@ -101,7 +100,7 @@ MachineRow row_of(const registry::Registry& registry,
   const auto found = devices.find(host.name);
   const auto* device = found == devices.end() ? nullptr : &found->second;
   const auto liveness = device == nullptr ? fleet::Liveness::unknown : device->liveness;
-  row.status = telemetry::machine_status(liveness);
+  row.status = enum_name(liveness);
   row.reason = reason_of(device, liveness);
   if (device != nullptr) {
     row.last_seen = device->last_seen;

@@ -1,7 +1,6 @@
 #include "controller/api/services.h"
 
 #include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 #include <fmt/format.h>
 
@@ -82,10 +81,9 @@ http::Response ServicesApi::detail(http::Call<void> call) {
   if (const auto* host =
           service.current_host ? registry->find_host(*service.current_host) : nullptr) {
     const auto live = live_.host(host->name);
-    answer["machine"] = {
-        {"name", host->name},
-        {"ip", host->ip},
-        {"status", telemetry::machine_status(live ? live->liveness : fleet::Liveness::unknown)}};
+    answer["machine"] = {{"name", host->name},
+                         {"ip", host->ip},
+                         {"status", enum_name(live ? live->liveness : fleet::Liveness::unknown)}};
   }
   answer["last_deployment"] = nullptr;
   answer["health_detail"] = nullptr;

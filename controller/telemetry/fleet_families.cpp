@@ -270,7 +270,7 @@ void write_device_families(Exposition& out,
                            const Live& live,
                            Time now) {
   std::map<std::string, int> by_status;
-  for (const auto& [name, device] : devices) ++by_status[machine_status(device.liveness)];
+  for (const auto& [name, device] : devices) ++by_status[enum_name(device.liveness)];
   out.family("devices_online", "gauge", "Devices by liveness");
   for (const auto& [status, count] : by_status) {
     out.sample({{"status", status}, {"role", ""}}, count);

@@ -69,10 +69,6 @@ HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
   return {"ok", "", is_stale, age};
 }
 
-std::string machine_status(fleet::Liveness liveness) {
-  return enum_name(liveness);
-}
-
 std::string device_status(const HostLive* host) {
   if (host == nullptr) return "unknown";
   switch (host->liveness) {

@@ -48,8 +48,7 @@ struct HostMetricsStatus {
 };
 HostMetricsStatus metrics_status_of(const HostLive* host, Time now);
 
-/// The same liveness in the words of /api/machines and of /api/devices.
-std::string machine_status(fleet::Liveness liveness);
+/// The liveness in the words of /api/devices; /api/machines has the names of the enumerators.
 std::string device_status(const HostLive* host);
 
 }  // namespace portoser::telemetry

@@ -2,8 +2,6 @@
 
 #include "controller/http/router.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace portoser::api {
@@ -145,16 +143,10 @@ http::Response MachinesApi::list(http::Call<void>) {
 http::Response MachinesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& name = call.param("machine");
-  const auto* host = registry->find_host(name);
-  if (host == nullptr) {
-    throw Error{Code::not_found,
-                fmt::format("there is no host \"{}\" in registry.yml", name),
-                "path.machine"}
-        .reason("MACHINE_UNKNOWN");
-  }
+  const auto& host = registry->require_host(name, "path.machine");
   const auto live = live_.host(name);
   const auto devices = fleet_.devices();
-  auto answer = to_json(row_of(*registry, *host, *devices, live.get()));
+  auto answer = to_json(row_of(*registry, host, *devices, live.get()));
   Json services = Json::array();
   for (const auto& service : registry->services()) {
     if (service.current_host == name)

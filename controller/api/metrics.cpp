@@ -22,13 +22,19 @@ http::Response cached(http::Response response, int seconds) {
   return response;
 }
 
-void require_machine(const registry::Registry& registry, const std::string& name) {
-  if (registry.find_host(name) == nullptr) {
-    throw Error{Code::not_found,
-                fmt::format("there is no host \"{}\" in registry.yml", name),
-                "path.machine"}
-        .reason("MACHINE_UNKNOWN");
-  }
+/// The service, which must be on that host.
+const registry::Service& require_placed(const registry::Registry& registry,
+                                        const std::string& service,
+                                        const std::string& machine) {
+  const auto& host = registry.require_host(machine, "path.machine");
+  const auto& entry = registry.require_service(service, "path.service");
+  if (entry.current_host == host.name) return entry;
+  throw Error{Code::not_found,
+              fmt::format("the service \"{}\" is not on \"{}\"", service, machine),
+              "path.machine"}
+      .reason("SERVICE_UNKNOWN")
+      .hint(entry.current_host ? fmt::format("it is on \"{}\"", *entry.current_host)
+                               : "it is assigned to no host");
 }
 
 }  // namespace
@@ -103,27 +109,18 @@ std::shared_ptr<const std::string> MetricsApi::all_text() {
 
 http::Response MetricsApi::machine(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
-  const auto& name = call.param("machine");
-  require_machine(*registry, name);
-  return cached(
-      http::json_response(dump(to_json(machine_metrics(*registry, name, live_, clock_.now())))),
-      10);
+  const auto& host = registry->require_host(call.param("machine"), "path.machine");
+  const auto row = machine_metrics(*registry, host.name, live_, clock_.now());
+  return cached(http::json_response(dump(to_json(row))), 10);
 }
 
 http::Response MetricsApi::service(http::Call<void> call) {
   auto range = call.query("timeRange").value_or("1h");
   const auto registry = registry_.snapshot()->registry;
   const auto& machine = call.param("machine");
-  const auto* entry = registry->find_service(call.param("service"));
-  require_machine(*registry, machine);
-  if (entry == nullptr || entry->current_host != machine) {
-    throw Error{Code::not_found,
-                fmt::format("there is no service \"{}\" on \"{}\"", call.param("service"), machine),
-                "path.service"}
-        .reason("SERVICE_UNKNOWN");
-  }
+  const auto& entry = require_placed(*registry, call.param("service"), machine);
   auto metrics =
-      to_json(service_metrics(entry->name, machine, live_, clock_.now(), std::move(range)));
+      to_json(service_metrics(entry.name, machine, live_, clock_.now(), std::move(range)));
   metrics["historical"] = {{"metrics", Json::array({"cpu", "memory", "disk"})},
                            {"dataPoints", Json::array()}};
   return cached(http::json_response(dump(metrics)), 10);

@@ -2,8 +2,6 @@
 
 #include "controller/http/router.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace portoser::api {
@@ -17,17 +15,6 @@ struct ActionAnswer {
   std::string state;
 };
 BOOST_DESCRIBE_STRUCT(ActionAnswer, (), (success, output, error, job_id, state))
-
-const registry::Service& known(const registry::Registry& registry, const std::string& name) {
-  const auto* service = registry.find_service(name);
-  if (service == nullptr) {
-    throw Error{Code::not_found,
-                fmt::format("there is no service \"{}\" in registry.yml", name),
-                "path.service"}
-        .reason("SERVICE_UNKNOWN");
-  }
-  return *service;
-}
 
 }  // namespace
 
@@ -67,7 +54,7 @@ http::Response ServicesApi::list(http::Call<void>) {
 
 http::Response ServicesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
-  const auto& service = known(*registry, call.param("service"));
+  const auto& service = registry->require_service(call.param("service"), "path.service");
   auto answer = to_json(rows_.row(*registry, service));
   auto config = Json::parse(service.config, nullptr, false);
   Json dependents = Json::array();

@@ -49,16 +49,10 @@ NamedArguments command_of(Action action, const protocol::ComposeTarget& target) 
 
 /// The entry, when something may be done with it.
 const registry::Service& usable(const registry::Registry& registry, const std::string& name) {
-  const auto* service = registry.find_service(name);
-  if (service == nullptr) {
-    throw Error{Code::not_found,
-                fmt::format("there is no service \"{}\" in registry.yml", name),
-                "path.service"}
-        .reason("SERVICE_UNKNOWN");
-  }
-  if (service->quarantined()) {
+  const auto& service = registry.require_service(name, "path.service");
+  if (service.quarantined()) {
     std::vector<ErrorDetail> details;
-    for (const auto& finding : service->config_errors) {
+    for (const auto& finding : service.config_errors) {
       details.push_back({fmt::format("{}:{}:{}", registry.file, finding.line, finding.column),
                          finding.message + (finding.hint.empty() ? "" : "; " + finding.hint)});
     }
@@ -69,20 +63,20 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
         .hint("mend the entry; the controller notices within a second")
         .details(std::move(details));
   }
-  if (!service->current_host) {
+  if (!service.current_host) {
     throw Error{Code::invalid, fmt::format("\"{}\" is assigned to no host", name), "path.service"}
         .reason("SERVICE_UNASSIGNED")
         .hint("set its current_host in registry.yml");
   }
-  if (service->deployment_type != registry::DeploymentType::docker) {
+  if (service.deployment_type != registry::DeploymentType::docker) {
     throw Error{Code::invalid,
                 fmt::format("\"{}\" is a {} service; only docker services can be acted on yet",
                             name,
-                            enum_name(service->deployment_type)),
+                            enum_name(service.deployment_type)),
                 "path.service"}
         .reason("KIND_NOT_SUPPORTED");
   }
-  return *service;
+  return service;
 }
 
 }  // namespace

@@ -1,5 +1,10 @@
 #include "controller/registry/model.h"
 
+#include "common/error.h"
+#include "controller/registry/names.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +26,32 @@ bool add_to(std::vector<Item>& items, Index& index, Item item) {
   return true;
 }
 
+/// `kind` is "host" or "service".
+template <class Item>
+Error unknown_name(std::string_view kind,
+                   std::string_view name,
+                   const std::vector<Item>& items,
+                   std::string_view where) {
+  std::vector<std::string_view> names;
+  for (const auto& item : items) names.push_back(item.name);
+  std::string hint;
+  constexpr std::size_t most = 10;
+  if (const auto close = nearest(name, names); !close.empty()) {
+    hint = fmt::format("did you mean \"{}\"?", close);
+  } else if (names.empty()) {
+    hint = fmt::format("there is no {} at all", kind);
+  } else {
+    const auto rest = names.size() - std::min(names.size(), most);
+    names.resize(names.size() - rest);
+    hint = fmt::format("there are: {}", fmt::join(names, ", "));
+    if (rest > 0) hint += fmt::format(" and {} more", rest);
+  }
+  return Error{Code::not_found,
+               fmt::format("there is no {} \"{}\" in registry.yml", kind, name),
+               std::string{where}}
+      .hint(hint);
+}
+
 }  // namespace
 
 bool Service::quarantined() const {
@@ -35,6 +66,16 @@ const Host* Registry::find_host(std::string_view name) const {
 
 const Service* Registry::find_service(std::string_view name) const {
   return find_in(services_, service_index_, name);
+}
+
+const Host& Registry::require_host(std::string_view name, std::string_view where) const {
+  if (const auto* host = find_host(name)) return *host;
+  throw unknown_name("host", name, hosts_, where).reason("MACHINE_UNKNOWN");
+}
+
+const Service& Registry::require_service(std::string_view name, std::string_view where) const {
+  if (const auto* service = find_service(name)) return *service;
+  throw unknown_name("service", name, services_, where).reason("SERVICE_UNKNOWN");
 }
 
 std::vector<std::string> Registry::compose_candidates(const Service& service) const {

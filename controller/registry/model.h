@@ -128,6 +128,11 @@ class Registry {
   /// Null when there is none of that name.
   [[nodiscard]] const Host* find_host(std::string_view name) const;
   [[nodiscard]] const Service* find_service(std::string_view name) const;
+  /// The same for a name that somebody asks for; `where` is its place in the request
+  /// ("path.service"). None of that name: `Error{not_found}`, MACHINE_UNKNOWN or SERVICE_UNKNOWN,
+  /// whose hint tells the name that was probably meant.
+  [[nodiscard]] const Host& require_host(std::string_view name, std::string_view where) const;
+  [[nodiscard]] const Service& require_service(std::string_view name, std::string_view where) const;
 
   /// Where the file may be on the service's host, best first. Only the agent can know which one is
   /// there: an absolute path is meant literally or, in older registries, below the host's `path`.

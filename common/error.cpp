@@ -7,7 +7,7 @@
 namespace portoser {
 namespace {
 
-constexpr std::array<std::pair<Code, std::string_view>, 11> names{{
+constexpr std::array<std::pair<Code, std::string_view>, 12> names{{
     {Code::bad_request, "bad_request"},
     {Code::invalid, "invalid"},
     {Code::unauthenticated, "unauthenticated"},
@@ -16,6 +16,7 @@ constexpr std::array<std::pair<Code, std::string_view>, 11> names{{
     {Code::conflict, "conflict"},
     {Code::too_large, "too_large"},
     {Code::rate_limited, "rate_limited"},
+    {Code::bad_gateway, "bad_gateway"},
     {Code::unavailable, "unavailable"},
     {Code::deadline, "deadline"},
     {Code::internal, "internal"},

@@ -19,6 +19,7 @@ enum class Code {
   conflict,         ///< 409: at odds with what is there or under way
   too_large,        ///< 413
   rate_limited,     ///< 429
+  bad_gateway,      ///< 502: a host was asked to do it, and failed
   unavailable,      ///< 503: somebody else is away
   deadline,         ///< 504: it took longer than it may
   internal,         ///< 500: our fault

@@ -28,15 +28,18 @@ void ServicesApi::add_to(http::Router& router) {
              *this,
              &ServicesApi::detail);
   const auto action = [](std::string name, std::string summary) {
-    return http::Route{
-        .method = http::Method::post,
-        .path = "/api/services/{service}/" + name,
-        .summary = std::move(summary) +
-                   "; answers when it is done, or at once with "
-                   "\"Prefer: respond-async\"",
-        .role = http::Role::operator_,
-        .errors = {
-            Code::not_found, Code::invalid, Code::conflict, Code::unavailable, Code::deadline}};
+    return http::Route{.method = http::Method::post,
+                       .path = "/api/services/{service}/" + name,
+                       .summary = std::move(summary) +
+                                  "; answers when it is done, or at once with "
+                                  "\"Prefer: respond-async\"",
+                       .role = http::Role::operator_,
+                       .errors = {Code::not_found,
+                                  Code::invalid,
+                                  Code::conflict,
+                                  Code::bad_gateway,
+                                  Code::unavailable,
+                                  Code::deadline}};
   };
   router.add(action("start", "Start a service on its host"), *this, &ServicesApi::start);
   router.add(

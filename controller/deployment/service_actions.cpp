@@ -79,6 +79,34 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
   return service;
 }
 
+/// Did the host try and fail? Its codes speak of the command: "not_found" is no path of ours that
+/// is missing, "invalid" no field of the request.
+bool failed_on_host(const std::string& reason, Code code, bool has_reason) {
+  switch (code) {
+    case Code::deadline:
+      return false;
+    case Code::conflict:
+      return reason != "BUSY" && reason != "ACTION_CANCELLED";
+    case Code::unavailable:  // the agent or its engine, unless waiting would not help
+      return reason == "ACTION_FAILED" || reason == "COMPOSE_MISSING";
+    case Code::internal:  // without a reason it is a fault of the agent
+      return has_reason;
+    default:
+      return true;
+  }
+}
+
+/// The error of a job that failed, as whoever asked for the job should see it.
+Error error_of(const storage::JobRecord& job) {
+  auto code = code_from_string(job.error_code);
+  const bool has_reason = job.error_reason != Error{code, ""}.reason();
+  const bool was_sent = !job.command_id.empty();
+  if (was_sent && failed_on_host(job.error_reason, code, has_reason)) code = Code::bad_gateway;
+  return Error{code, job.error_message, "job"}
+      .reason(has_reason ? job.error_reason : "")
+      .hint(job.error_hint);
+}
+
 }  // namespace
 
 ServiceActions::ServiceActions(registry::RegistryWatch& registry,
@@ -125,17 +153,15 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
 void ServiceActions::require_success(const storage::JobRecord& job) {
   if (job.state == "succeeded") return;
   std::vector<ErrorDetail> details{{"job_id", job.id}};
+  for (const auto& step : job.steps) {
+    if (step.state == "failed") details.push_back({"step", step.name});
+  }
   for (std::size_t start = 0; start < job.last_output.size();) {
     const auto end = job.last_output.find('\n', start);
     details.push_back({"output", job.last_output.substr(start, end - start)});
     start = end + 1;
   }
-  // What the host does not find is no path of ours that is missing.
-  const auto code = code_from_string(job.error_code);
-  throw Error{code == Code::not_found ? Code::invalid : code, job.error_message, "job"}
-      .reason(job.error_reason)
-      .hint(job.error_hint)
-      .details(std::move(details));
+  throw error_of(job).details(std::move(details));
 }
 
 }  // namespace portoser::deployment

@@ -27,7 +27,10 @@ class ServiceActions {
   /// AGENT_OFFLINE, AGENT_MISSING); another job for it (`conflict`: BUSY).
   asio::awaitable<jobs::Submitted> begin(Action action, std::string service, std::string user);
 
-  /// For a job that ended badly: throws what it ended with. Does nothing for one that succeeded.
+  /// Does nothing for a job that succeeded. For one that ended badly: throws what it ended with,
+  /// with the job ("job_id"), the step that failed ("step") and the last lines of the tool
+  /// ("output") as details. What a host could not do is `bad_gateway`, whatever the host calls it;
+  /// what is away, too slow, cancelled or busy keeps its code, and so does what was refused here.
   static void require_success(const storage::JobRecord& job);
 
  private:

@@ -11,14 +11,12 @@
 namespace portoser::http {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, unsigned>, 7> status_of_reason{{
+constexpr std::array<std::pair<std::string_view, unsigned>, 5> status_of_reason{{
     {"METHOD_NOT_ALLOWED", 405},
     {"REQUEST_TIMEOUT", 408},
     {"PRECONDITION_FAILED", 412},
     {"UPGRADE_REQUIRED", 426},
     {"HEADERS_TOO_LARGE", 431},
-    {"BAD_GATEWAY", 502},
-    {"ACTION_FAILED", 502},
 }};
 
 /// For the statuses at which the reference gives a suggestion; a hint of our own goes before.
@@ -65,6 +63,8 @@ unsigned status_of(Code code) {
       return 413;
     case Code::rate_limited:
       return 429;
+    case Code::bad_gateway:
+      return 502;
     case Code::unavailable:
       return 503;
     case Code::deadline:
@@ -166,6 +166,7 @@ std::uint16_t close_code_of(const Error& error) {
     case Code::rate_limited:
     case Code::unavailable:
       return 1013;
+    case Code::bad_gateway:
     case Code::deadline:
     case Code::internal:
       break;

@@ -51,9 +51,11 @@ class BadInput : public testing::Test {
   }
 
   /// Posts the action and expects a failure with that reason; the job must tell the same.
-  static ApiAnswer expect_failure(const std::string& path, const std::string& reason) {
+  static ApiAnswer expect_failure(const std::string& path,
+                                  const std::string& reason,
+                                  unsigned status = 502) {
     auto answer = controller_->post(path);
-    EXPECT_GE(answer.status, 400U) << answer.text;
+    EXPECT_EQ(answer.status, status) << answer.text;
     EXPECT_EQ(answer.body["code"], reason) << answer.text;
     EXPECT_FALSE(answer.body["message"].get<std::string>().empty());
     EXPECT_FALSE(answer.body["hint"].get<std::string>().empty()) << answer.text;
@@ -85,7 +87,8 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
   project.write("services:\n  web: [\n");
   place("broken", project.file());
   const auto answer = expect_failure("/api/services/broken/start", "COMPOSE_INVALID");
-  EXPECT_THAT(answer.text, HasSubstr("output"));
+  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"step","message":"config"})"));
+  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"output")"));
 }
 
 TEST_F(BadInput, ImageThatIsNotThereFailsThePlainWay) {
@@ -126,7 +129,7 @@ TEST_F(BadInput, EngineThatIsDownIsSaidAndComesBack) {
     return controller_->get("/api/machines/brick").body["engine_available"] == false;
   });
   EXPECT_EQ(controller_->row("/api/services", "services", "down")["status"], "unknown");
-  expect_failure("/api/services/down/start", "ENGINE_UNAVAILABLE");
+  expect_failure("/api/services/down/start", "ENGINE_UNAVAILABLE", 503);
   engine.start();
   await_until("the engine is back", 60s, [] {
     return controller_->get("/api/machines/brick").body["engine_available"] == true;

@@ -59,8 +59,8 @@ TEST(ErrorAnswer, NamesTheFieldsOfAnInvalidRequest) {
 
 TEST(ErrorAnswer, FieldsAreThoseOfTheRequest) {
   const auto body =
-      body_of(error_response(Error{Code::invalid, "the container ended at once", "job"}
-                                 .details({{"job_id", "7"}, {"output", "exit 1"}}),
+      body_of(error_response(Error{Code::invalid, "the container ended at once", "job"}.details(
+                                 {{"job_id", "7"}, {"output", "exit 1"}}),
                              a_request(),
                              moment));
   EXPECT_FALSE(body["error"].contains("field_errors")) << body;
@@ -120,8 +120,8 @@ INSTANTIATE_TEST_SUITE_P(All,
                                          StatusCase{Code::bad_request, "METHOD_NOT_ALLOWED", 405},
                                          StatusCase{Code::conflict, "PRECONDITION_FAILED", 412},
                                          StatusCase{Code::bad_request, "HEADERS_TOO_LARGE", 431},
-                                         StatusCase{Code::unavailable, "BAD_GATEWAY", 502},
-                                         StatusCase{Code::internal, "ACTION_FAILED", 502}),
+                                         StatusCase{Code::bad_gateway, "", 502},
+                                         StatusCase{Code::bad_gateway, "PORT_TAKEN", 502}),
                          [](const auto& test_case) {
                            const auto& given = test_case.param;
                            return std::string{to_string(given.code)} + std::string{given.reason};

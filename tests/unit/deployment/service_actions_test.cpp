@@ -1,0 +1,151 @@
+// What becomes of an action whose host could not do it; the host is played by the test.
+
+#include "controller/deployment/service_actions.h"
+
+#include "tests/unit/fleet/fleet_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace portoser::deployment {
+namespace {
+
+using testing::ElementsAre;
+
+/// What `require_success` throws.
+Error error_of(const storage::JobRecord& job) {
+  try {
+    ServiceActions::require_success(job);
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "a job that " << job.state << " was taken for a success";
+  return Error{Code::internal, ""};
+}
+
+std::vector<std::string> details_of(const Error& error) {
+  std::vector<std::string> texts;
+  for (const auto& detail : error.details()) texts.push_back(detail.where + ": " + detail.message);
+  return texts;
+}
+
+class ServiceActionsTest : public fleet::FleetTest {
+ protected:
+  ServiceActionsTest() {
+    jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
+    actions_ = std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_);
+    run(jobs_->start());
+    join_brick();
+  }
+  ~ServiceActionsTest() override { run(jobs_->stop()); }
+
+  Error refusal(const std::string& service) {
+    try {
+      run(actions_->begin(Action::start, service, "ada"));
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "the action was accepted";
+    return Error{Code::internal, ""};
+  }
+
+  std::unique_ptr<jobs::Jobs> jobs_;
+  std::unique_ptr<ServiceActions> actions_;
+};
+
+TEST_F(ServiceActionsTest, AFailureOnTheHostSaysWhichStepFailedAndWhatTheToolSaid) {
+  auto device = welcomed();
+  const auto id = run(actions_->begin(Action::rebuild, "notes", "ada")).id;
+  await<protocol::Command>(device);
+  device.send(protocol::Progress{id, "config", 0, {}, {"config", "pull", "up"}});
+  protocol::CommandResult result;
+  result.sequence = 1;
+  result.command_id = id;
+  result.code = "invalid";
+  result.reason = "IMAGE_MISSING";
+  result.message = "the image could not be pulled";
+  result.hint = "check its name";
+  result.failed_step = "pull";
+  result.last_lines = {"pulling", "manifest unknown"};
+  device.send(result);
+  const auto error = error_of(run(jobs_->wait(id)));
+  EXPECT_EQ(error.code(), Code::bad_gateway);
+  EXPECT_EQ(error.reason(), "IMAGE_MISSING");
+  EXPECT_EQ(error.message(), "the image could not be pulled");
+  EXPECT_EQ(error.hint(), "check its name");
+  EXPECT_THAT(
+      details_of(error),
+      ElementsAre("job_id: " + id, "step: pull", "output: pulling", "output: manifest unknown"));
+}
+
+TEST_F(ServiceActionsTest, WhatIsRefusedBeforeKeepsItsCode) {
+  const auto unknown = refusal("note");
+  EXPECT_EQ(unknown.code(), Code::not_found);
+  EXPECT_EQ(unknown.reason(), "SERVICE_UNKNOWN");
+  EXPECT_EQ(unknown.hint(), "did you mean \"notes\"?");
+  EXPECT_EQ(refusal("notes").reason(), "AGENT_OFFLINE");
+}
+
+struct Ending {
+  std::string code;
+  std::string reason;
+  Code answer;
+  std::string answer_reason;
+};
+
+class EndOfAJob : public testing::TestWithParam<Ending> {
+ protected:
+  static storage::JobRecord job(bool was_sent) {
+    storage::JobRecord record;
+    record.id = "7";
+    record.state = "failed";
+    record.error_code = GetParam().code;
+    record.error_reason = GetParam().reason;
+    record.error_message = "it did not work";
+    if (was_sent) record.command_id = "7";
+    return record;
+  }
+};
+
+TEST_P(EndOfAJob, TellsTheHostsFailuresFromThoseOfTheRequest) {
+  const auto error = error_of(job(true));
+  EXPECT_EQ(to_string(error.code()), to_string(GetParam().answer));
+  EXPECT_EQ(error.reason(), GetParam().answer_reason);
+}
+
+TEST_P(EndOfAJob, KeepsTheCodeOfWhatNoHostWasAsked) {
+  const auto error = error_of(job(false));
+  EXPECT_EQ(to_string(error.code()), GetParam().code);
+  EXPECT_EQ(error.reason(), GetParam().reason);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    EndOfAJob,
+    testing::Values(
+        Ending{"invalid", "COMPOSE_INVALID", Code::bad_gateway, "COMPOSE_INVALID"},
+        Ending{"invalid", "IMAGE_MISSING", Code::bad_gateway, "IMAGE_MISSING"},
+        Ending{"not_found", "COMPOSE_FILE_MISSING", Code::bad_gateway, "COMPOSE_FILE_MISSING"},
+        Ending{"not_found", "NOT_FOUND", Code::bad_gateway, "BAD_GATEWAY"},
+        Ending{"invalid", "UNKNOWN_COMMAND", Code::bad_gateway, "UNKNOWN_COMMAND"},
+        Ending{"conflict", "PORT_TAKEN", Code::bad_gateway, "PORT_TAKEN"},
+        Ending{"internal", "CONTAINER_EXITED", Code::bad_gateway, "CONTAINER_EXITED"},
+        Ending{"internal", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
+        Ending{"unavailable", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
+        Ending{"unavailable", "COMPOSE_MISSING", Code::bad_gateway, "COMPOSE_MISSING"},
+        Ending{"internal", "INTERNAL", Code::internal, "INTERNAL"},
+        Ending{"conflict", "BUSY", Code::conflict, "BUSY"},
+        Ending{"conflict", "ACTION_CANCELLED", Code::conflict, "ACTION_CANCELLED"},
+        Ending{"deadline", "ACTION_DEADLINE", Code::deadline, "ACTION_DEADLINE"},
+        Ending{"unavailable", "AGENT_OFFLINE", Code::unavailable, "AGENT_OFFLINE"},
+        Ending{"unavailable", "AGENT_LOST", Code::unavailable, "AGENT_LOST"},
+        Ending{"unavailable", "ENGINE_UNAVAILABLE", Code::unavailable, "ENGINE_UNAVAILABLE"}),
+    [](const auto& ending) { return ending.param.code + "_" + ending.param.reason; });
+
+TEST(RequireSuccess, HasNothingToSayOfAJobThatSucceeded) {
+  storage::JobRecord record;
+  record.state = "succeeded";
+  EXPECT_NO_THROW(ServiceActions::require_success(record));
+}
+
+}  // namespace
+}  // namespace portoser::deployment

@@ -3,12 +3,31 @@
 
 #include "common/describe_json.h"
 
+#include <variant>
+
 namespace portoser {
+
+template <class T>
+Json schema_of();
+
+namespace detail {
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... Options>
+inline constexpr bool is_variant<std::variant<Options...>> = true;
+
+template <class... Options>
+Json schema_of_any(const std::variant<Options...>* /*type*/) {
+  return {{"anyOf", Json::array({schema_of<Options>()...})}};
+}
+}  // namespace detail
 
 template <class T>
 Json schema_of() {
   if constexpr (std::is_same_v<T, Json>) {
     return Json::object();  // any value
+  } else if constexpr (detail::is_variant<T>) {
+    return detail::schema_of_any(static_cast<const T*>(nullptr));
   } else if constexpr (std::is_same_v<T, Time>) {
     return {{"type", "string"}, {"format", "date-time"}};
   } else if constexpr (is_optional<T>) {

@@ -4,9 +4,9 @@
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace portoser::api {
-namespace {
 
 struct DeviceService {
   std::string name;
@@ -78,6 +78,17 @@ BOOST_DESCRIBE_STRUCT(DeviceRow,
                        metrics,
                        service_count,
                        services))
+
+struct DeviceList {
+  std::vector<DeviceRow> devices;
+  std::int64_t total = 0;  ///< after the filters
+  std::int64_t total_pages = 0;
+  std::int64_t page = 1;
+  std::int64_t page_size = 0;
+};
+BOOST_DESCRIBE_STRUCT(DeviceList, (), (devices, total, total_pages, page, page_size))
+
+namespace {
 
 std::optional<double> percent(std::int64_t part, std::int64_t whole) {
   if (whole <= 0) return std::nullopt;
@@ -159,7 +170,7 @@ asio::awaitable<fleet::RegistrationAnswer> DevicesApi::register_device(
   co_return co_await on_executor(core_, fleet_.join(std::move(call.body)));
 }
 
-http::Response DevicesApi::list(http::Call<void> call) {
+DeviceList DevicesApi::list(http::Call<void> call) {
   const auto devices = fleet_.devices();
   const auto registry = registry_.snapshot()->registry;
   const auto wanted_status = call.query("status");
@@ -194,17 +205,16 @@ http::Response DevicesApi::list(http::Call<void> call) {
     }
     rows.push_back(std::move(row));
   }
-  const auto size = static_cast<std::size_t>(call.query_int("page_size", 100, 1, 100));
-  const auto page = static_cast<std::size_t>(call.query_int("page", 1, 1, 1000000));
-  const auto total = rows.size();
-  const auto first = std::min((page - 1) * size, total);
-  Json shown = Json::array();
-  for (auto i = first; i < std::min(first + size, total); ++i) shown.push_back(to_json(rows[i]));
-  return http::json_response(dump(Json{{"devices", std::move(shown)},
-                                       {"total", total},
-                                       {"total_pages", (total + size - 1) / size},
-                                       {"page", page},
-                                       {"page_size", size}}));
+  DeviceList list;
+  list.page_size = call.query_int("page_size", 100, 1, 100);
+  list.page = call.query_int("page", 1, 1, 1000000);
+  list.total = static_cast<std::int64_t>(rows.size());
+  list.total_pages = (list.total + list.page_size - 1) / list.page_size;
+  const auto first = std::min((list.page - 1) * list.page_size, list.total);
+  const auto end = std::min(first + list.page_size, list.total);
+  list.devices.assign(std::make_move_iterator(rows.begin() + first),
+                      std::make_move_iterator(rows.begin() + end));
+  return list;
 }
 
 }  // namespace portoser::api

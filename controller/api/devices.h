@@ -5,13 +5,14 @@
 #include "controller/api/service_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
-#include "controller/http/response.h"
 
 namespace portoser::http {
 class Router;
 }
 
 namespace portoser::api {
+
+struct DeviceList;
 
 class DevicesApi {
  public:
@@ -32,7 +33,7 @@ class DevicesApi {
   void add_registration_to(http::Router& router);
 
  private:
-  http::Response list(http::Call<void> call);
+  DeviceList list(http::Call<void> call);
   asio::awaitable<fleet::RegistrationAnswer> register_device(
       http::Call<fleet::RegistrationRequest> call);
 

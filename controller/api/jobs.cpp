@@ -4,7 +4,6 @@
 #include "controller/http/router.h"
 
 namespace portoser::api {
-namespace {
 
 struct JobError {
   std::string code;
@@ -22,6 +21,14 @@ struct StepView {
   std::optional<std::string> message;  ///< why it failed
 };
 BOOST_DESCRIBE_STRUCT(StepView, (), (name, state, started_at, finished_at, message))
+
+struct LineView {
+  std::int64_t number = 0;
+  Time timestamp;
+  std::string step;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(LineView, (), (number, timestamp, step, text))
 
 struct JobView {
   std::string id;
@@ -60,6 +67,25 @@ BOOST_DESCRIBE_STRUCT(JobView,
                        error,
                        last_output))
 
+struct JobList {
+  std::vector<JobView> jobs;
+};
+BOOST_DESCRIBE_STRUCT(JobList, (), (jobs))
+
+struct JobDetail : JobView {
+  std::vector<StepView> steps;
+  std::vector<LineView> log;  ///< its beginning
+};
+BOOST_DESCRIBE_STRUCT(JobDetail, (JobView), (steps, log))
+
+struct LogPage {
+  std::vector<LineView> lines;
+  std::int64_t next = 0;  ///< the offset to go on from
+};
+BOOST_DESCRIBE_STRUCT(LogPage, (), (lines, next))
+
+namespace {
+
 JobView view_of(const storage::JobRecord& job) {
   JobView view;
   view.id = job.id;
@@ -82,19 +108,14 @@ JobView view_of(const storage::JobRecord& job) {
   return view;
 }
 
-Json lines_of(const std::vector<storage::JobLogLine>& lines) {
-  Json array = Json::array();
-  for (const auto& line : lines) {
-    array.push_back({{"number", line.number},
-                     {"timestamp", to_rfc3339(line.time)},
-                     {"step", line.step},
-                     {"text", line.text}});
-  }
-  return array;
+std::vector<LineView> lines_of(const std::vector<storage::JobLogLine>& lines) {
+  std::vector<LineView> views;
+  for (const auto& line : lines) views.push_back({line.number, line.time, line.step, line.text});
+  return views;
 }
 
-Json steps_of(const std::vector<storage::JobStep>& steps) {
-  Json array = Json::array();
+std::vector<StepView> steps_of(const std::vector<storage::JobStep>& steps) {
+  std::vector<StepView> views;
   for (const auto& step : steps) {
     StepView view;
     view.name = step.name;
@@ -102,9 +123,9 @@ Json steps_of(const std::vector<storage::JobStep>& steps) {
     view.started_at = step.started_at;
     view.finished_at = step.finished_at;
     view.message = unless_empty(step.message);
-    array.push_back(to_json(view));
+    views.push_back(std::move(view));
   }
-  return array;
+  return views;
 }
 
 constexpr std::int64_t page_limit = 1000;
@@ -147,7 +168,7 @@ void JobsApi::add_to(http::Router& router) {
              &JobsApi::cancel);
 }
 
-asio::awaitable<http::Response> JobsApi::list(http::Call<void> call) {
+asio::awaitable<JobList> JobsApi::list(http::Call<void> call) {
   storage::JobFilter filter;
   filter.state = call.query("state");
   filter.service = call.query("service");
@@ -155,34 +176,35 @@ asio::awaitable<http::Response> JobsApi::list(http::Call<void> call) {
   filter.before_id = call.query("before");
   filter.limit = call.query_int("limit", 100, 1, page_limit);
   const auto jobs = co_await on_executor(core_, jobs_.list(std::move(filter)));
-  Json rows = Json::array();
-  for (const auto& job : jobs) rows.push_back(to_json(view_of(job)));
-  Json answer{{"jobs", std::move(rows)}};
-  co_return http::json_response(dump(answer));
+  JobList list;
+  for (const auto& job : jobs) list.jobs.push_back(view_of(job));
+  co_return list;
 }
 
-asio::awaitable<http::Response> JobsApi::detail(http::Call<void> call) {
+asio::awaitable<JobDetail> JobsApi::detail(http::Call<void> call) {
   const auto& id = call.param("id");
   const auto job = co_await on_executor(core_, jobs_.find(id));
   const auto lines = co_await on_executor(core_, jobs_.log(id, 0, page_limit));
-  auto answer = to_json(view_of(job));
-  answer["steps"] = steps_of(job.steps);
-  answer["log"] = lines_of(lines);
-  co_return http::json_response(dump(answer));
+  JobDetail detail;
+  static_cast<JobView&>(detail) = view_of(job);
+  detail.steps = steps_of(job.steps);
+  detail.log = lines_of(lines);
+  co_return detail;
 }
 
-asio::awaitable<http::Response> JobsApi::log(http::Call<void> call) {
+asio::awaitable<LogPage> JobsApi::log(http::Call<void> call) {
   const auto offset = call.query_int("offset", 0, 0, INT64_MAX);
   const auto limit = call.query_int("limit", page_limit, 1, page_limit);
   const auto lines = co_await on_executor(core_, jobs_.log(call.param("id"), offset, limit));
-  Json answer{{"lines", lines_of(lines)},
-              {"next", lines.empty() ? offset : lines.back().number + 1}};
-  co_return http::json_response(dump(answer));
+  LogPage page;
+  page.lines = lines_of(lines);
+  page.next = lines.empty() ? offset : lines.back().number + 1;
+  co_return page;
 }
 
-asio::awaitable<http::Response> JobsApi::cancel(http::Call<void> call) {
+asio::awaitable<JobView> JobsApi::cancel(http::Call<void> call) {
   const auto job = co_await on_executor(core_, jobs_.cancel(call.param("id")));
-  co_return http::json_response(dump(to_json(view_of(job))), 202);
+  co_return view_of(job);
 }
 
 }  // namespace portoser::api

@@ -3,7 +3,6 @@
 
 #include "common/tasks.h"
 #include "controller/http/call.h"
-#include "controller/http/response.h"
 #include "controller/jobs/jobs.h"
 
 namespace portoser::http {
@@ -11,6 +10,11 @@ class Router;
 }
 
 namespace portoser::api {
+
+struct JobView;
+struct JobList;
+struct JobDetail;
+struct LogPage;
 
 class JobsApi {
  public:
@@ -20,10 +24,10 @@ class JobsApi {
   void add_to(http::Router& router);
 
  private:
-  asio::awaitable<http::Response> list(http::Call<void> call);
-  asio::awaitable<http::Response> detail(http::Call<void> call);
-  asio::awaitable<http::Response> log(http::Call<void> call);
-  asio::awaitable<http::Response> cancel(http::Call<void> call);
+  asio::awaitable<JobList> list(http::Call<void> call);
+  asio::awaitable<JobDetail> detail(http::Call<void> call);
+  asio::awaitable<LogPage> log(http::Call<void> call);
+  asio::awaitable<JobView> cancel(http::Call<void> call);
 
   jobs::Jobs& jobs_;
   asio::any_io_executor core_;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 namespace portoser::api {
-namespace {
 
 struct MachineRow {
   std::string name;
@@ -57,6 +56,19 @@ BOOST_DESCRIBE_STRUCT(MachineRow,
                        os_version,
                        kernel,
                        config_errors))
+
+struct MachineList {
+  std::vector<MachineRow> machines;
+  std::string revision;  ///< of registry.yml
+};
+BOOST_DESCRIBE_STRUCT(MachineList, (), (machines, revision))
+
+struct MachineDetail : MachineRow {
+  std::vector<ServiceRow> services;
+};
+BOOST_DESCRIBE_STRUCT(MachineDetail, (MachineRow), (services))
+
+namespace {
 
 std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
   if (device == nullptr) return "no agent has joined from this host";
@@ -128,32 +140,30 @@ void MachinesApi::add_to(http::Router& router) {
              &MachinesApi::detail);
 }
 
-http::Response MachinesApi::list(http::Call<void>) {
+MachineList MachinesApi::list(http::Call<void>) {
   const auto registry = registry_.snapshot()->registry;
   const auto devices = fleet_.devices();
-  Json rows = Json::array();
+  MachineList list;
   for (const auto& host : registry->hosts()) {
     const auto live = live_.host(host.name);
-    rows.push_back(to_json(row_of(*registry, host, *devices, live.get())));
+    list.machines.push_back(row_of(*registry, host, *devices, live.get()));
   }
-  return http::json_response(
-      dump(Json{{"machines", std::move(rows)}, {"revision", registry->revision}}));
+  list.revision = registry->revision;
+  return list;
 }
 
-http::Response MachinesApi::detail(http::Call<void> call) {
+MachineDetail MachinesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& name = call.param("machine");
   const auto& host = registry->require_host(name, "path.machine");
   const auto live = live_.host(name);
   const auto devices = fleet_.devices();
-  auto answer = to_json(row_of(*registry, host, *devices, live.get()));
-  Json services = Json::array();
+  MachineDetail detail;
+  static_cast<MachineRow&>(detail) = row_of(*registry, host, *devices, live.get());
   for (const auto& service : registry->services()) {
-    if (service.current_host == name)
-      services.push_back(to_json(services_.row(*registry, service)));
+    if (service.current_host == name) detail.services.push_back(services_.row(*registry, service));
   }
-  answer["services"] = std::move(services);
-  return http::json_response(dump(answer));
+  return detail;
 }
 
 }  // namespace portoser::api

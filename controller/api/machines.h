@@ -4,13 +4,15 @@
 #include "controller/api/service_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
-#include "controller/http/response.h"
 
 namespace portoser::http {
 class Router;
 }
 
 namespace portoser::api {
+
+struct MachineList;
+struct MachineDetail;
 
 class MachinesApi {
  public:
@@ -23,8 +25,8 @@ class MachinesApi {
   void add_to(http::Router& router);
 
  private:
-  http::Response list(http::Call<void> call);
-  http::Response detail(http::Call<void> call);
+  MachineList list(http::Call<void> call);
+  MachineDetail detail(http::Call<void> call);
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;

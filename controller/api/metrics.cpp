@@ -6,8 +6,15 @@
 
 #include <fmt/format.h>
 
+#include <variant>
+
 namespace portoser::api {
 namespace {
+
+constexpr std::string_view prometheus_type = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Of `view=machines` (unless given) and of `view=services`.
+using AllRows = std::variant<std::vector<MachineMetricsRow>, std::vector<ServiceMetricsRow>>;
 
 http::Parameter view_parameter() {
   return {.name = "view",
@@ -40,33 +47,37 @@ const registry::Service& require_placed(const registry::Registry& registry,
 }  // namespace
 
 void MetricsApi::add_to(http::Router& router) {
-  router.add({.path = "/api/metrics",
-              .summary = "The same as /api/metrics/all, or the Prometheus page",
-              .query = {{.name = "format",
-                         .description = "json unless given",
-                         .allowed = {"json", "prometheus"}},
-                        view_parameter()}},
-             *this,
-             &MetricsApi::summary);
-  router.add({.path = "/metrics", .summary = "Prometheus page"}, *this, &MetricsApi::prometheus);
-  router.add({.path = "/api/metrics/all",
-              .summary = "Present values of every host and its services",
-              .query = {view_parameter()}},
-             *this,
-             &MetricsApi::all);
-  router.add({.path = "/api/metrics/machine/{machine}",
-              .summary = "Present values of one host",
-              .errors = {Code::not_found}},
-             *this,
-             &MetricsApi::machine);
-  router.add({.path = "/api/metrics/{service}/{machine}",
-              .summary = "Present values of a service on a host",
-              .errors = {Code::not_found},
-              .query = {{.name = "timeRange",
-                         .description = "1h unless given",
-                         .allowed = {"1h", "6h", "24h", "7d", "30d"}}}},
-             *this,
-             &MetricsApi::service);
+  router.add<AllRows>({.path = "/api/metrics",
+                       .summary = "The same as /api/metrics/all, or the Prometheus page",
+                       .query = {{.name = "format",
+                                  .description = "json unless given",
+                                  .allowed = {"json", "prometheus"}},
+                                 view_parameter()},
+                       .text_type = std::string{prometheus_type}},
+                      *this,
+                      &MetricsApi::summary);
+  router.add<void>(
+      {.path = "/metrics", .summary = "Prometheus page", .text_type = std::string{prometheus_type}},
+      *this,
+      &MetricsApi::prometheus);
+  router.add<AllRows>({.path = "/api/metrics/all",
+                       .summary = "Present values of every host and its services",
+                       .query = {view_parameter()}},
+                      *this,
+                      &MetricsApi::all);
+  router.add<MachineMetricsRow>({.path = "/api/metrics/machine/{machine}",
+                                 .summary = "Present values of one host",
+                                 .errors = {Code::not_found}},
+                                *this,
+                                &MetricsApi::machine);
+  router.add<ServiceMetricsWithHistory>({.path = "/api/metrics/{service}/{machine}",
+                                         .summary = "Present values of a service on a host",
+                                         .errors = {Code::not_found},
+                                         .query = {{.name = "timeRange",
+                                                    .description = "1h unless given",
+                                                    .allowed = {"1h", "6h", "24h", "7d", "30d"}}}},
+                                        *this,
+                                        &MetricsApi::service);
 }
 
 http::Response MetricsApi::summary(http::Call<void> call) {
@@ -119,16 +130,15 @@ http::Response MetricsApi::service(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& machine = call.param("machine");
   const auto& entry = require_placed(*registry, call.param("service"), machine);
-  auto metrics =
-      to_json(service_metrics(entry.name, machine, live_, clock_.now(), std::move(range)));
-  metrics["historical"] = {{"metrics", Json::array({"cpu", "memory", "disk"})},
-                           {"dataPoints", Json::array()}};
-  return cached(http::json_response(dump(metrics)), 10);
+  ServiceMetricsWithHistory metrics;
+  static_cast<ServiceMetrics&>(metrics) =
+      service_metrics(entry.name, machine, live_, clock_.now(), std::move(range));
+  return cached(http::json_response(dump(to_json(metrics))), 10);
 }
 
 http::Response MetricsApi::prometheus(http::Call<void>) {
   http::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.content_type = prometheus_type;
   response.headers.emplace_back("Cache-Control", "no-store");
   response.body = exposition();
   return response;

@@ -55,10 +55,10 @@ std::shared_ptr<const std::string> ServiceRows::list() {
     return made->text;
   }
   const auto& registry = *now.registry->registry;
-  Json rows = Json::array();
-  for (const auto& service : registry.services()) rows.push_back(to_json(row(registry, service)));
-  Json answer = {{"services", std::move(rows)}, {"revision", registry.revision}};
-  auto text = std::make_shared<const std::string>(dump(answer));
+  ServiceList list;
+  for (const auto& service : registry.services()) list.services.push_back(row(registry, service));
+  list.revision = registry.revision;
+  auto text = std::make_shared<const std::string>(dump(to_json(list)));
   made_.store(std::make_shared<const Made>(Made{std::move(now), text}));
   return text;
 }

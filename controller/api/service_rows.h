@@ -73,6 +73,12 @@ BOOST_DESCRIBE_STRUCT(ServiceRow,
                        job,
                        last_updated))
 
+struct ServiceList {
+  std::vector<ServiceRow> services;
+  std::string revision;  ///< of registry.yml
+};
+BOOST_DESCRIBE_STRUCT(ServiceList, (), (services, revision))
+
 /// Reads snapshots only. Any thread.
 class ServiceRows {
  public:
@@ -83,7 +89,7 @@ class ServiceRows {
 
   [[nodiscard]] ServiceRow row(const registry::Registry& registry,
                                const registry::Service& service) const;
-  /// `{"services": [...], "revision": "..."}`
+  /// A `ServiceList`.
   [[nodiscard]] std::shared_ptr<const std::string> list();
 
  private:

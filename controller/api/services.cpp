@@ -16,17 +16,37 @@ struct ActionAnswer {
 };
 BOOST_DESCRIBE_STRUCT(ActionAnswer, (), (success, output, error, job_id, state))
 
+struct MachineBrief {
+  std::string name;
+  std::string ip;
+  std::string status;  ///< online, stale, offline, unknown
+};
+BOOST_DESCRIBE_STRUCT(MachineBrief, (), (name, ip, status))
+
+/// The keys of `config` stand at the top level too, where they do not hide one of these.
+struct ServiceDetail : ServiceRow {
+  std::vector<std::string> dependents;
+  std::optional<MachineBrief> machine;
+  std::optional<Json> last_deployment;  ///< not known yet
+  std::optional<Json> health_detail;    ///< not known yet
+  std::map<std::string, Json> config;   ///< the entry in registry.yml, without secrets
+};
+BOOST_DESCRIBE_STRUCT(ServiceDetail,
+                      (ServiceRow),
+                      (dependents, machine, last_deployment, health_detail, config))
+
 }  // namespace
 
 void ServicesApi::add_to(http::Router& router) {
-  router.add({.path = "/api/services", .summary = "All services of the registry, with their state"},
-             *this,
-             &ServicesApi::list);
-  router.add({.path = "/api/services/{service}",
-              .summary = "One service, with its entry in registry.yml",
-              .errors = {Code::not_found}},
-             *this,
-             &ServicesApi::detail);
+  router.add<ServiceList>(
+      {.path = "/api/services", .summary = "All services of the registry, with their state"},
+      *this,
+      &ServicesApi::list);
+  router.add<ServiceDetail>({.path = "/api/services/{service}",
+                             .summary = "One service, with its entry in registry.yml",
+                             .errors = {Code::not_found}},
+                            *this,
+                            &ServicesApi::detail);
   const auto action = [](std::string name, std::string summary) {
     return http::Route{.method = http::Method::post,
                        .path = "/api/services/{service}/" + name,
@@ -41,14 +61,16 @@ void ServicesApi::add_to(http::Router& router) {
                                   Code::unavailable,
                                   Code::deadline}};
   };
-  router.add(action("start", "Start a service on its host"), *this, &ServicesApi::start);
-  router.add(
+  router.add<ActionAnswer>(
+      action("start", "Start a service on its host"), *this, &ServicesApi::start);
+  router.add<ActionAnswer>(
       action("stop", "Stop a service; its containers and volumes stay"), *this, &ServicesApi::stop);
-  router.add(
+  router.add<ActionAnswer>(
       action("restart", "Recreate the containers of a service"), *this, &ServicesApi::restart);
-  router.add(action("rebuild", "Build or pull the images of a service, then recreate it"),
-             *this,
-             &ServicesApi::rebuild);
+  router.add<ActionAnswer>(
+      action("rebuild", "Build or pull the images of a service, then recreate it"),
+      *this,
+      &ServicesApi::rebuild);
 }
 
 http::Response ServicesApi::list(http::Call<void>) {
@@ -58,32 +80,30 @@ http::Response ServicesApi::list(http::Call<void>) {
 http::Response ServicesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& service = registry->require_service(call.param("service"), "path.service");
-  auto answer = to_json(rows_.row(*registry, service));
-  auto config = Json::parse(service.config, nullptr, false);
-  Json dependents = Json::array();
+  ServiceDetail detail;
+  static_cast<ServiceRow&>(detail) = rows_.row(*registry, service);
   for (const auto& other : registry->services()) {
     const auto& all = other.dependencies;
-    if (std::find(all.begin(), all.end(), service.name) != all.end())
-      dependents.push_back(other.name);
+    if (std::find(all.begin(), all.end(), service.name) != all.end()) {
+      detail.dependents.push_back(other.name);
+    }
   }
-  answer["dependents"] = std::move(dependents);
-  answer["machine"] = nullptr;
   if (const auto* host =
           service.current_host ? registry->find_host(*service.current_host) : nullptr) {
     const auto live = live_.host(host->name);
-    answer["machine"] = {{"name", host->name},
-                         {"ip", host->ip},
-                         {"status", enum_name(live ? live->liveness : fleet::Liveness::unknown)}};
+    detail.machine = MachineBrief{
+        host->name, host->ip, enum_name(live ? live->liveness : fleet::Liveness::unknown)};
   }
-  answer["last_deployment"] = nullptr;
-  answer["health_detail"] = nullptr;
-  // Clients of the old backend read the registry's keys at the top level.
+  const auto config = Json::parse(service.config, nullptr, false);
+  auto answer = to_json(detail);
+  // An entry that is no map has only its errors to show.
   if (config.is_object()) {
+    answer["config"] = config;
+    // Clients of the old backend read the registry's keys at the top level.
     for (const auto& [key, value] : config.items()) {
       if (!answer.contains(key)) answer[key] = value;
     }
   }
-  answer["config"] = std::move(config);
   return http::json_response(dump(answer));
 }
 

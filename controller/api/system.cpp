@@ -5,12 +5,116 @@
 
 namespace portoser::api {
 
+struct Ping {
+  std::string status = "ok";
+};
+BOOST_DESCRIBE_STRUCT(Ping, (), (status))
+
+struct ConfigStatus {
+  bool valid = false;
+  std::size_t warnings_count = 0;
+};
+BOOST_DESCRIBE_STRUCT(ConfigStatus, (), (valid, warnings_count))
+
+struct ProblemDetail {
+  std::string where;
+  std::string message;
+};
+BOOST_DESCRIBE_STRUCT(ProblemDetail, (), (where, message))
+
+/// Why the file cannot be read.
+struct RegistryProblem {
+  std::string message;
+  std::string where;
+  std::string hint;
+  std::vector<ProblemDetail> details;
+};
+BOOST_DESCRIBE_STRUCT(RegistryProblem, (), (message, where, hint, details))
+
+struct RegistryHealth {
+  registry::Source source = registry::Source::never_read;
+  std::string revision;
+  std::size_t hosts = 0;
+  std::size_t services = 0;
+  std::optional<RegistryProblem> problem;
+  std::vector<registry::Finding> findings;
+};
+BOOST_DESCRIBE_STRUCT(RegistryHealth, (), (source, revision, hosts, services, problem, findings))
+
+struct DatabaseHealth {
+  std::size_t queue_depth = 0;
+};
+BOOST_DESCRIBE_STRUCT(DatabaseHealth, (), (queue_depth))
+
+struct Health {
+  std::string status;  ///< healthy, degraded
+  std::string service = "portoser-controller";
+  std::string version;
+  Time timestamp;
+  bool registry_exists = false;
+  std::map<std::string, Json> background_workers;  ///< the old backend had some
+  ConfigStatus config_status;
+  RegistryHealth registry;
+  DatabaseHealth database;
+};
+BOOST_DESCRIBE_STRUCT(Health,
+                      (),
+                      (status,
+                       service,
+                       version,
+                       timestamp,
+                       registry_exists,
+                       background_workers,
+                       config_status,
+                       registry,
+                       database))
+
+struct BriefHealth {
+  std::string status;  ///< healthy, degraded
+  std::string service = "portoser-controller";
+  std::string version;
+  Time timestamp;
+  std::string vault = "disabled";
+  std::string keycloak = "disabled";
+  std::string registry;  ///< connected, not_found
+};
+BOOST_DESCRIBE_STRUCT(BriefHealth,
+                      (),
+                      (status, service, version, timestamp, vault, keycloak, registry))
+
+struct UiConfig {
+  bool auth_enabled = false;
+  bool vault_enabled = false;
+  std::optional<std::string> keycloak_url;
+  std::optional<std::string> keycloak_realm;
+  std::optional<std::string> keycloak_client_id;
+  std::string auth_mode = "none";
+  std::string version;
+};
+BOOST_DESCRIBE_STRUCT(UiConfig,
+                      (),
+                      (auth_enabled,
+                       vault_enabled,
+                       keycloak_url,
+                       keycloak_realm,
+                       keycloak_client_id,
+                       auth_mode,
+                       version))
+
+namespace {
+
+std::string word_for(registry::Source source) {
+  return source == registry::Source::ok ? "healthy" : "degraded";
+}
+
+}  // namespace
+
 void SystemApi::add_to(http::Router& router) {
   const auto open = [](std::string path, std::string summary) {
     return http::Route{
         .path = std::move(path), .summary = std::move(summary), .role = http::Role::public_};
   };
-  router.add(open("/ping", "Is the controller there?"), *this, &SystemApi::ping);
+  router.add<Ping>(open("/ping", "Is the controller there?"), *this, &SystemApi::ping);
   router.add(
       open("/health", "State of the controller and of registry.yml"), *this, &SystemApi::health);
   router.add(open("/api/health", "The same in short"), *this, &SystemApi::api_health);
@@ -20,68 +124,53 @@ void SystemApi::add_to(http::Router& router) {
 }
 
 http::Response SystemApi::ping(http::Call<void>) {
-  static const auto text = std::make_shared<const std::string>(R"({"status":"ok"})");
+  static const auto text = std::make_shared<const std::string>(dump(to_json(Ping{})));
   return http::json_response(text);
 }
 
-http::Response SystemApi::health(http::Call<void>) {
+Health SystemApi::health(http::Call<void>) {
   const auto state = registry_.snapshot();
   const auto& registry = *state->registry;
-  Json registry_problem = nullptr;
+  Health health;
+  health.status = word_for(state->source);
+  health.version = version;
+  health.timestamp = clock_.now();
+  health.registry_exists = state->source != registry::Source::missing;
+  health.config_status.valid = state->source == registry::Source::ok;
+  health.config_status.warnings_count = registry.findings.size();
+  health.registry.source = state->source;
+  health.registry.revision = registry.revision;
+  health.registry.hosts = registry.hosts().size();
+  health.registry.services = registry.services().size();
+  health.registry.findings = registry.findings;
   if (state->problem) {
-    Json details = Json::array();
+    RegistryProblem problem;
+    problem.message = state->problem->message;
+    problem.where = state->problem->where;
+    problem.hint = state->problem->hint;
     for (const auto& detail : state->problem->details) {
-      details.push_back({{"where", detail.where}, {"message", detail.message}});
+      problem.details.push_back({detail.where, detail.message});
     }
-    registry_problem = {{"message", state->problem->message},
-                        {"where", state->problem->where},
-                        {"hint", state->problem->hint},
-                        {"details", std::move(details)}};
+    health.registry.problem = std::move(problem);
   }
-  Json findings = Json::array();
-  for (const auto& finding : registry.findings) findings.push_back(to_json(finding));
-  const bool is_ok = state->source == registry::Source::ok;
-  const auto warnings = registry.findings.size();
-  Json answer{{"status", is_ok ? "healthy" : "degraded"},
-              {"service", "portoser-controller"},
-              {"version", version},
-              {"timestamp", to_rfc3339(clock_.now())},
-              {"registry_exists", state->source != registry::Source::missing},
-              {"background_workers", Json::object()},
-              {"config_status", {{"valid", is_ok}, {"warnings_count", warnings}}},
-              {"registry",
-               {{"source", enum_name(state->source)},
-                {"revision", registry.revision},
-                {"hosts", registry.hosts().size()},
-                {"services", registry.services().size()},
-                {"problem", std::move(registry_problem)},
-                {"findings", std::move(findings)}}},
-              {"database", {{"queue_depth", database_.stats().queue_depth}}}};
-  return http::json_response(dump(answer));
+  health.database.queue_depth = database_.stats().queue_depth;
+  return health;
 }
 
-http::Response SystemApi::api_health(http::Call<void>) {
+BriefHealth SystemApi::api_health(http::Call<void>) {
   const auto source = registry_.snapshot()->source;
-  const bool is_ok = source == registry::Source::ok;
-  const Json answer{{"status", is_ok ? "healthy" : "degraded"},
-                    {"service", "portoser-controller"},
-                    {"version", version},
-                    {"timestamp", to_rfc3339(clock_.now())},
-                    {"vault", "disabled"},
-                    {"keycloak", "disabled"},
-                    {"registry", source == registry::Source::missing ? "not_found" : "connected"}};
-  return http::json_response(dump(answer));
+  BriefHealth health;
+  health.status = word_for(source);
+  health.version = version;
+  health.timestamp = clock_.now();
+  health.registry = source == registry::Source::missing ? "not_found" : "connected";
+  return health;
 }
 
-http::Response SystemApi::config(http::Call<void>) {
-  const Json answer{{"auth_enabled", false},
-                    {"vault_enabled", false},
-                    {"keycloak_url", nullptr},
-                    {"keycloak_realm", nullptr},
-                    {"keycloak_client_id", nullptr},
-                    {"auth_mode", "none"},
-                    {"version", version}};
-  return http::json_response(dump(answer));
+UiConfig SystemApi::config(http::Call<void>) {
+  UiConfig config;
+  config.version = version;
+  return config;
 }
 
 }  // namespace portoser::api

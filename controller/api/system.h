@@ -13,6 +13,10 @@ class Router;
 
 namespace portoser::api {
 
+struct Health;
+struct BriefHealth;
+struct UiConfig;
+
 class SystemApi {
  public:
   SystemApi(const registry::RegistryWatch& registry,
@@ -24,9 +28,9 @@ class SystemApi {
 
  private:
   http::Response ping(http::Call<void> call);
-  http::Response health(http::Call<void> call);
-  http::Response api_health(http::Call<void> call);
-  http::Response config(http::Call<void> call);
+  Health health(http::Call<void> call);
+  BriefHealth api_health(http::Call<void> call);
+  UiConfig config(http::Call<void> call);
 
   const registry::RegistryWatch& registry_;
   const storage::Database& database_;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -71,6 +72,9 @@ Json responses_of(const Endpoint& endpoint) {
   Json success{{"description", std::string{reason_phrase(route.success_status)}}};
   if (!endpoint.response_schema.is_null()) {
     success["content"]["application/json"]["schema"] = endpoint.response_schema;
+  }
+  if (!route.text_type.empty()) {
+    success["content"][route.text_type]["schema"] = {{"type", "string"}};
   }
   Json responses = Json::object();
   responses[std::to_string(route.success_status)] = success;
@@ -179,9 +183,10 @@ void serve_openapi(Router& router, std::string_view title) {
   route.path = "/openapi.json";
   route.summary = "This document";
   route.role = Role::public_;
-  router.keep(std::make_shared<Document>(openapi_document(router, title)),
-              std::move(route),
-              &Document::get);
+  router.keep<std::map<std::string, Json>>(
+      std::make_shared<Document>(openapi_document(router, title)),
+      std::move(route),
+      &Document::get);
 }
 
 }  // namespace portoser::http

@@ -34,6 +34,8 @@ struct Route {
   std::vector<Code> errors{};  ///< beyond those that every route may give
   std::vector<Parameter> query{};
   unsigned success_status = 200;
+  /// Media type of an answer in text, beside JSON or instead of it; empty: none.
+  std::string text_type{};
   std::size_t body_limit = 1U << 20U;  ///< bytes; more is 413
 };
 
@@ -52,7 +54,7 @@ struct Endpoint {
   std::function<asio::awaitable<Response>(CallContext)> later;
   std::function<asio::awaitable<void>(std::shared_ptr<WebSocket>)> socket;
   Json request_schema;   ///< null: no body
-  Json response_schema;  ///< null: none, or of the handler's own making
+  Json response_schema;  ///< null: no JSON, but `route.text_type` or nothing (204)
 };
 
 }  // namespace portoser::http

@@ -154,6 +154,15 @@ void Router::insert(std::unique_ptr<Endpoint> endpoint) {
     throw Error{Code::internal,
                 fmt::format("\"{} {}\" is no route", to_string(route.method), route.path)};
   }
+  const bool has_answer = endpoint->socket || !endpoint->response_schema.is_null() ||
+                          !route.text_type.empty() || route.success_status == 204;
+  if (!has_answer) {
+    throw Error{Code::internal,
+                fmt::format("the route {} {} does not say what it answers: it needs a shape, a "
+                            "text_type or the status 204",
+                            to_string(route.method),
+                            route.path)};
+  }
   auto* node = root_.get();
   for (const auto segment : split(route.path)) {
     auto& next = is_parameter(segment) ? node->parameter : node->literals[std::string{segment}];

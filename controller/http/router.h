@@ -23,6 +23,8 @@ namespace portoser::http {
 namespace detail {
 template <class Handler>
 struct HandlerTraits;
+/// The handler's signature tells the shape of its answer.
+struct AsSigned {};
 }  // namespace detail
 
 /// The outcome of a search; its memory is used again.
@@ -43,15 +45,17 @@ class Router {
 
   /// `handler` is `asio::awaitable<R> (Class::*)(Call<B>)`, or `R (Class::*)(Call<B>)` for an
   /// answer from memory. B: void, a described struct or Json. R: void (204), a described struct or
-  /// list of them, Json, or Response. A route that is there already, or a path without a leading
-  /// slash: `Error{internal}`. `object` must outlive the server.
-  template <class Object, class Handler>
+  /// list of them, Json, or Response. A Response does not tell what is in it, so its route says it:
+  /// `add<ServiceList>(...)`, a variant for one of several shapes, or `add<void>(...)` when all of
+  /// it is text of `route.text_type`. A route that is there already, one without an answer, or a
+  /// path without a leading slash: `Error{internal}`. `object` must outlive the server.
+  template <class Answer = detail::AsSigned, class Object, class Handler>
   void add(Route route, Object& object, Handler handler);
 
   /// The same with an object that the router keeps alive.
-  template <class Object, class Handler>
+  template <class Answer = detail::AsSigned, class Object, class Handler>
   void keep(std::shared_ptr<Object> object, Route route, Handler handler) {
-    add(std::move(route), *object, handler);
+    add<Answer>(std::move(route), *object, handler);
     kept_.push_back(std::move(object));
   }
 
@@ -161,19 +165,25 @@ asio::awaitable<Response> run_later(Object* object,
 
 }  // namespace detail
 
-template <class Object, class Handler>
+template <class Answer, class Object, class Handler>
 void Router::add(Route route, Object& object, Handler handler) {
   using Traits = detail::HandlerTraits<Handler>;
   using Body = typename Traits::Body;
   using Result = typename Traits::Result;
+  constexpr bool as_signed = std::is_same_v<Answer, detail::AsSigned>;
+  static_assert(as_signed != std::is_same_v<Result, Response>,
+                "say what is in a Response: add<Shape>(...), or add<void>(...) for no JSON; any "
+                "other answer is described by the handler's signature");
   auto endpoint = std::make_unique<Endpoint>();
   if constexpr (!std::is_void_v<Body>) {
     endpoint->request_schema = schema_of<Body>();
   }
   if constexpr (std::is_void_v<Result>) {
     if (route.success_status == 200) route.success_status = 204;
-  } else if constexpr (!std::is_same_v<Result, Response>) {
+  } else if constexpr (as_signed) {
     endpoint->response_schema = schema_of<Result>();
+  } else if constexpr (!std::is_void_v<Answer>) {
+    endpoint->response_schema = schema_of<Answer>();
   }
   const auto status = route.success_status;
   if constexpr (Traits::is_coroutine) {

@@ -79,7 +79,13 @@ TEST_F(Surface, OpenApiNamesEveryPathAndSocketThatThereIs) {
   EXPECT_THAT(document["openapi"].get<std::string>(), testing::StartsWith("3."));
   std::set<std::string> declared;
   for (const auto& [path, operations] : document["paths"].items()) {
-    for (const auto& [method, operation] : operations.items()) declared.insert(method + " " + path);
+    for (const auto& [method, operation] : operations.items()) {
+      declared.insert(method + " " + path);
+      for (const auto& [status, response] : operation["responses"].items()) {
+        if (status[0] != '2' || status == "204") continue;
+        EXPECT_TRUE(response.contains("content")) << method << " " << path << " " << status;
+      }
+    }
   }
   EXPECT_THAT(declared,
               IsSupersetOf({"get /api/services",

@@ -49,6 +49,12 @@ TEST_F(OpenApi, ListsQueryParametersSocketsAndStatusesWithoutBody) {
   EXPECT_FALSE(document_["paths"].contains("/ws/echo/{name}"));
 }
 
+TEST_F(OpenApi, DescribesWhatAResponseHoldsAsItsRouteDeclaresIt) {
+  const auto& content = document_["paths"]["/api/shared"]["get"]["responses"]["200"]["content"];
+  EXPECT_EQ(content["application/json"]["schema"]["properties"]["shared"]["type"], "boolean");
+  EXPECT_EQ(content["text/csv"]["schema"]["type"], "string");
+}
+
 TEST_F(OpenApi, PublicRoutesNeedNoToken) {
   const auto& ping = document_["paths"]["/ping"]["get"];
   EXPECT_EQ(ping["security"], Json::array());

@@ -9,6 +9,10 @@ struct SocketHandler {
   asio::awaitable<void> run(std::shared_ptr<WebSocket> /*socket*/) { co_return; }
 };
 
+struct ResponseHandler {
+  Response run(Call<void> /*call*/) { return {}; }
+};
+
 class RouterTest : public testing::Test {
  protected:
   Json answer(Call<void> /*call*/) { return Json::object(); }
@@ -117,6 +121,25 @@ TEST_F(RouterTest, ARouteThatIsThereTwiceIsRefusedWhateverItsParametersAreCalled
   EXPECT_THROW(add(Method::get, "/api/{b}"), Error);
   EXPECT_THROW(add(Method::get, "api"), Error);
   EXPECT_THROW(add(Method::get, "/api/"), Error);
+}
+
+TEST_F(RouterTest, ARouteThatDoesNotSayWhatItAnswersIsRefused) {
+  ResponseHandler handler;
+  const auto add_by_hand = [&](std::string path, std::string text_type, unsigned status) {
+    Route route;
+    route.path = std::move(path);
+    route.text_type = std::move(text_type);
+    route.success_status = status;
+    router_.add<void>(std::move(route), handler, &ResponseHandler::run);
+  };
+  EXPECT_THROW(add_by_hand("/page", "", 200), Error);
+  EXPECT_NO_THROW(add_by_hand("/page", "text/plain", 200));
+  EXPECT_NO_THROW(add_by_hand("/nothing", "", 204));
+  Route typed;
+  typed.path = "/either";
+  router_.add<std::variant<int, std::string>>(std::move(typed), handler, &ResponseHandler::run);
+  EXPECT_EQ(router_.endpoints().back()->response_schema,
+            (Json{{"anyOf", {{{"type", "integer"}}, {{"type", "string"}}}}}));
 }
 
 TEST(HttpBody, IsAnEmptyObjectWhenAbsentBlankOrNull) {

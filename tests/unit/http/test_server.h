@@ -142,13 +142,21 @@ struct EchoAnswer {
 };
 BOOST_DESCRIBE_STRUCT(EchoAnswer, (), (text, service, user))
 
+struct SharedAnswer {
+  bool shared = true;
+};
+BOOST_DESCRIBE_STRUCT(SharedAnswer, (), (shared))
+
 /// Handlers of every shape.
 class TestApi {
  public:
   void add_to(Router& router) {
     router.add(
         {.method = Method::get, .path = "/ping", .role = Role::public_}, *this, &TestApi::ping);
-    router.add({.method = Method::get, .path = "/api/shared"}, *this, &TestApi::shared);
+    router.add<SharedAnswer>(
+        {.method = Method::get, .path = "/api/shared", .text_type = "text/csv"},
+        *this,
+        &TestApi::shared);
     router.add({.method = Method::get,
                 .path = "/api/services/{service}",
                 .summary = "One service",

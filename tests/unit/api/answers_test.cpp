@@ -1,0 +1,173 @@
+// What routes declare of their answers, and whether the answers are so.
+
+#include "tests/unit/api/api_fixture.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+
+namespace portoser::api {
+namespace {
+
+using Answers = ApiTest;
+
+std::string name_of(const http::Endpoint& endpoint) {
+  return std::string{http::to_string(endpoint.route.method)} + " " + endpoint.route.path;
+}
+
+bool says_something(const Json& schema) {
+  return schema.is_object() && (schema.contains("type") || schema.contains("anyOf"));
+}
+
+TEST_F(Answers, EveryRouteSaysWhatItAnswers) {
+  ASSERT_GT(router_.endpoints().size(), 20U);
+  for (const auto& endpoint : router_.endpoints()) {
+    const auto& route = endpoint->route;
+    if (endpoint->socket) continue;
+    if (endpoint->response_schema.is_null()) {
+      EXPECT_TRUE(!route.text_type.empty() || route.success_status == 204) << name_of(*endpoint);
+    } else {
+      EXPECT_TRUE(says_something(endpoint->response_schema)) << name_of(*endpoint);
+    }
+  }
+}
+
+std::string type_of(const Json& value) {
+  if (value.is_number_integer()) return "integer";
+  if (value.is_number()) return "number";
+  return value.type_name();  // "null", "boolean", "string", "array", "object"
+}
+
+bool fits_type(const Json& declared, const std::string& type) {
+  if (declared.is_array()) {
+    return std::any_of(
+        declared.begin(), declared.end(), [&](const Json& one) { return fits_type(one, type); });
+  }
+  return declared == type || (declared == "number" && type == "integer");
+}
+
+/// Where the value is not as the schema says, key for key; empty when it is.
+std::string difference_from(const Json& schema, const Json& value, const std::string& path) {
+  if (schema.contains("anyOf")) {
+    std::string reasons;
+    for (const auto& option : schema["anyOf"]) {
+      const auto reason = difference_from(option, value, path);
+      if (reason.empty()) return "";
+      reasons += reason + "; ";
+    }
+    return reasons;
+  }
+  if (!schema.contains("type")) return "";
+  const auto type = type_of(value);
+  if (!fits_type(schema["type"], type)) return path + " is " + type;
+  if (value.is_string() && schema.contains("enum")) {
+    const auto& words = schema["enum"];
+    const bool is_known = std::find(words.begin(), words.end(), value) != words.end();
+    return is_known ? "" : path + " is \"" + value.get<std::string>() + "\"";
+  }
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      auto reason =
+          difference_from(schema["items"], value[i], path + "[" + std::to_string(i) + "]");
+      if (!reason.empty()) return reason;
+    }
+  }
+  if (value.is_object() && schema.contains("properties")) {
+    const auto& properties = schema["properties"];
+    for (const auto& [key, part] : properties.items()) {
+      if (!value.contains(key)) return path + "." + key + " is declared and not there";
+      auto reason = difference_from(part, value[key], path + "." + key);
+      if (!reason.empty()) return reason;
+    }
+    for (const auto& [key, part] : value.items()) {
+      if (!properties.contains(key)) return path + "." + key + " is not declared";
+    }
+  }
+  return "";
+}
+
+TEST_F(Answers, AreAsTheirRoutesDeclare) {
+  storage::JobStore store{*database_};
+  storage::JobRecord job;
+  job.id = "01J";
+  job.kind = "restart";
+  job.service = "notes";
+  job.host = "brick";
+  job.state = "failed";
+  job.created_at = clock_.now();
+  run(store.insert(job));
+  job.finished_at = clock_.now();
+  job.error_code = "conflict";
+  job.error_message = "port 8090 is taken";
+  job.steps = {{"up", "failed", clock_.now(), clock_.now(), "port 8090 is taken"}};
+  run(store.update(job));
+  run(store.advance(job, {{0, clock_.now(), "up", "Recreating"}}));
+
+  std::set<const http::Endpoint*> asked;
+  for (const auto* target : {"/ping",
+                             "/health",
+                             "/api/health",
+                             "/api/config",
+                             "/api/services",
+                             "/api/services/notes",
+                             "/api/machines",
+                             "/api/machines/brick",
+                             "/api/devices",
+                             "/api/jobs",
+                             "/api/jobs/01J",
+                             "/api/jobs/01J/log",
+                             "/api/metrics",
+                             "/api/metrics/all",
+                             "/api/metrics/all?view=services",
+                             "/api/metrics/machine/brick",
+                             "/api/metrics/notes/brick"}) {
+    http::Request request;
+    request.set_target(target);
+    http::Match match;
+    router_.find(request, match);
+    ASSERT_NE(match.endpoint, nullptr) << target;
+    asked.insert(match.endpoint);
+    EXPECT_EQ(difference_from(match.endpoint->response_schema, get(target), "answer"), "")
+        << target;
+  }
+  for (const auto& endpoint : router_.endpoints()) {
+    const bool is_get = endpoint->route.method == http::Method::get && !endpoint->socket;
+    if (!is_get || endpoint->response_schema.is_null()) continue;
+    EXPECT_TRUE(asked.contains(endpoint.get())) << name_of(*endpoint) << " is not asked here";
+  }
+}
+
+TEST_F(Answers, TextIsOfTheTypeThatTheRouteDeclares) {
+  for (const auto* target : {"/metrics", "/api/metrics?format=prometheus"}) {
+    const auto answer = ask(target);
+    EXPECT_EQ(answer.content_type, "text/plain; version=0.0.4; charset=utf-8") << target;
+    EXPECT_NE(answer.text().find("portoser_host_cpu_percent"), std::string::npos) << target;
+  }
+}
+
+TEST_F(Answers, AServiceOnAnotherHostIsToldFromAnUnknownOne) {
+  const auto error_of = [&](const char* target) {
+    try {
+      ask(target);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << target << " was answered";
+    return Error{Code::internal, ""};
+  };
+  EXPECT_EQ(error_of("/api/metrics/note/brick").hint(), "did you mean \"notes\"?");
+  EXPECT_EQ(error_of("/api/metrics/notes/brik").hint(), "did you mean \"brick\"?");
+  EXPECT_EQ(error_of("/api/services/note").hint(), "did you mean \"notes\"?");
+  EXPECT_EQ(error_of("/api/machines/brik").hint(), "did you mean \"brick\"?");
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  brick: {ip: 127.0.0.1}\n  chalk: {ip: 127.0.0.2}\nservices:\n"
+                    "  notes: {current_host: brick, docker_compose: /srv/notes/compose.yml}\n");
+  run(registry_->reload());
+  const auto elsewhere = error_of("/api/metrics/notes/chalk");
+  EXPECT_EQ(elsewhere.code(), Code::not_found);
+  EXPECT_EQ(elsewhere.hint(), "it is on \"brick\"");
+}
+
+}  // namespace
+}  // namespace portoser::api

@@ -1,0 +1,95 @@
+#include "tests/unit/api/api_fixture.h"
+
+#include "tests/unit/telemetry/played_host.h"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+
+namespace portoser::api {
+
+ApiTest::ApiTest() {
+  const auto core = asio::any_io_executor{context_.get_executor()};
+  jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, core);
+  actions_ = std::make_unique<deployment::ServiceActions>(*registry_, *fleet_, *jobs_);
+  deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
+  uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
+  metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
+  services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core);
+  machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows());
+  devices_ = std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), core);
+  jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
+  metrics_ = std::make_unique<MetricsApi>(
+      *registry_, live_, *fleet_, *jobs_, *database_, requests_, clock_);
+  system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
+  deployment_socket_->add_to(router_);
+  uptime_socket_->add_to(router_);
+  metrics_socket_->add_to(router_);
+  services_->add_to(router_);
+  machines_->add_to(router_);
+  devices_->add_to(router_);
+  jobs_api_->add_to(router_);
+  metrics_->add_to(router_);
+  system_->add_to(router_);
+  run(jobs_->start());
+  join_brick();
+  auto sample = telemetry::full_sample(1);
+  sample.containers = {telemetry::container("a", 4096)};
+  live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online);
+  live_.on_state("brick", clock_.now(), telemetry::state_of_notes("running", {"a"}));
+  live_.on_sample("brick", clock_.now(), std::move(sample));
+}
+
+ApiTest::~ApiTest() {
+  for (const auto& socket : sockets_) socket->hang_up();
+  step_until([&] {
+    return std::all_of(
+        sockets_.begin(), sockets_.end(), [](const auto& socket) { return socket->handled; });
+  });
+  run(jobs_->stop());
+}
+
+http::Response ApiTest::ask(std::string_view target) {
+  http::Request request;
+  request.set_target(target);
+  http::Match match;
+  router_.find(request, match);
+  if (match.endpoint == nullptr || match.endpoint->socket) {
+    ADD_FAILURE() << "there is nothing to get at " << target;
+    return http::json_response("null");
+  }
+  const http::CallContext call{request, match.endpoint->parameters, match.values};
+  return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
+}
+
+std::shared_ptr<PlayedSocket> ApiTest::open_socket(std::string_view path,
+                                                   std::deque<std::string> texts) {
+  http::Request request;
+  request.set_target(path);
+  request.wants_socket = true;
+  http::Match match;
+  router_.find(request, match);
+  auto socket = std::make_shared<PlayedSocket>(context_.get_executor(), std::move(texts));
+  if (match.endpoint == nullptr || !match.endpoint->socket) {
+    ADD_FAILURE() << "there is no socket at " << path;
+    return socket;
+  }
+  sockets_.push_back(socket);
+  asio::co_spawn(context_,
+                 match.endpoint->socket(socket),
+                 [socket](const std::exception_ptr& /*ended*/) { socket->handled = true; });
+  return socket;
+}
+
+Json ApiTest::frame_of(PlayedSocket& socket, std::string_view type) {
+  const auto find = [&] {
+    return std::find_if(socket.frames.begin(), socket.frames.end(), [&](const Json& frame) {
+      return frame["type"] == type;
+    });
+  };
+  step_until([&] { return find() != socket.frames.end(); });
+  const auto found = find();
+  return found == socket.frames.end() ? Json::object() : *found;
+}
+
+}  // namespace portoser::api

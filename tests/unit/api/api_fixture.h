@@ -1,0 +1,52 @@
+/// The whole API over real rooms, asked past the network. The host "brick" has joined, runs "notes"
+/// and has said what it measures.
+#pragma once
+
+#include "controller/api/deployment_socket.h"
+#include "controller/api/devices.h"
+#include "controller/api/jobs.h"
+#include "controller/api/machines.h"
+#include "controller/api/metrics.h"
+#include "controller/api/metrics_socket.h"
+#include "controller/api/services.h"
+#include "controller/api/system.h"
+#include "controller/api/uptime_socket.h"
+#include "controller/http/router.h"
+#include "tests/unit/api/played_socket.h"
+#include "tests/unit/fleet/fleet_fixture.h"
+
+namespace portoser::api {
+
+class ApiTest : public fleet::FleetTest {
+ protected:
+  ApiTest();
+  ~ApiTest() override;
+
+  /// The answer to a GET, whatever its type; the test fails when there is nothing.
+  http::Response ask(std::string_view target);
+  Json get(std::string_view target) { return Json::parse(ask(target).text()); }
+
+  std::shared_ptr<PlayedSocket> open_socket(std::string_view path, std::deque<std::string> texts);
+  /// The first frame of this type, once it is there.
+  Json frame_of(PlayedSocket& socket, std::string_view type);
+
+  telemetry::Live live_;
+  std::unique_ptr<jobs::Jobs> jobs_;
+  std::unique_ptr<deployment::ServiceActions> actions_;
+  RequestCounters requests_;
+  std::unique_ptr<DeploymentSocket> deployment_socket_;
+  std::unique_ptr<UptimeSocket> uptime_socket_;
+  std::unique_ptr<MetricsSocket> metrics_socket_;
+  std::unique_ptr<ServicesApi> services_;
+  std::unique_ptr<MachinesApi> machines_;
+  std::unique_ptr<DevicesApi> devices_;
+  std::unique_ptr<JobsApi> jobs_api_;
+  std::unique_ptr<MetricsApi> metrics_;
+  std::unique_ptr<SystemApi> system_;
+  http::Router router_;
+
+ private:
+  std::vector<std::shared_ptr<PlayedSocket>> sockets_;
+};
+
+}  // namespace portoser::api

@@ -133,7 +133,7 @@ struct Rooms {
         fleet(fleet_settings(settings, keys), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs),
-        deployment_socket(clock),
+        deployment_socket(fleet, clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
         services(registry, live, jobs, actions, core),

@@ -180,14 +180,21 @@ void DeploymentSocket::event_arrived(const storage::EventRecord& event) {
 void DeploymentSocket::liveness_changed(const std::string& host,
                                         fleet::Liveness before,
                                         fleet::Liveness after) {
+  Json data{
+      {"hostname", host},
+      {"old_status", enum_name(before)},
+      {"new_status", enum_name(after)},
+      {"reason", after == fleet::Liveness::online ? "heartbeat_recovered" : "heartbeat_timeout"}};
+  const auto devices = fleet_.devices();
+  const auto device = devices->find(host);
+  if (after == fleet::Liveness::online) {
+    data["last_seen"] = to_rfc3339(clock_.now());  // what makes it online was heard just now
+  } else if (device != devices->end() && device->second.last_seen) {
+    data["last_seen"] = to_rfc3339(*device->second.last_seen);
+  }
   Json frame{{"type", "device_status_change"},
              {"timestamp", to_rfc3339(clock_.now())},
-             {"data",
-              {{"hostname", host},
-               {"old_status", enum_name(before)},
-               {"new_status", enum_name(after)},
-               {"reason",
-                after == fleet::Liveness::online ? "heartbeat_recovered" : "heartbeat_timeout"}}}};
+             {"data", std::move(data)}};
   broadcast(FrameKind::other, dump(frame));
 }
 

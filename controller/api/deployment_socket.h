@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "controller/api/paced_frames.h"
+#include "controller/fleet/fleet.h"
 #include "controller/http/websocket.h"
 #include "controller/jobs/listener.h"
 #include "controller/telemetry/live.h"
@@ -24,7 +25,7 @@ namespace portoser::api {
 
 class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
  public:
-  explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}
+  DeploymentSocket(const fleet::Fleet& fleet, const Clock& clock) : fleet_(fleet), clock_(clock) {}
 
   void add_to(http::Router& router);
 
@@ -46,6 +47,7 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   asio::awaitable<void> receive(std::shared_ptr<Client> client);
   void broadcast(FrameKind kind, std::string text);
 
+  const fleet::Fleet& fleet_;
   const Clock& clock_;
   std::mutex mutex_;  // guards clients_ alone
   std::set<std::shared_ptr<Client>> clients_;

@@ -115,13 +115,8 @@ asio::awaitable<void> Agent::run() {
 
 asio::awaitable<void> Agent::gather_facts() {
   facts_ = collect::host_facts();
-  constexpr std::chrono::seconds patience{5};  // a host is worth showing without these
-  try {
-    facts_.compose_version =
-        co_await with_deadline(actions_.compose_version(), patience, "the compose tool");
-  } catch (const Error&) {
-    // Unknown until the agent starts again; actions look for the tool themselves.
-  }
+  // docker-compose 1.29 needs seconds to say its version, and a host is worth showing without.
+  tasks_.spawn("compose version", find_compose());
   try {
     const auto info = co_await engine_.version();
     facts_.engine_version = info.version;
@@ -129,6 +124,18 @@ asio::awaitable<void> Agent::gather_facts() {
   } catch (const Error&) {
     // The follower says so, and tells the version when the engine comes.
   }
+}
+
+/// Until somebody installs one.
+asio::awaitable<void> Agent::find_compose() {
+  constexpr std::chrono::minutes again{5};
+  for (;;) {
+    auto found = co_await actions_.compose_version();
+    facts_.compose_version = std::move(found);
+    if (!facts_.compose_version.empty()) break;
+    co_await pause(again);
+  }
+  if (link_) send_state();
 }
 
 void Agent::connect() {
@@ -197,6 +204,7 @@ void Agent::send_state() {
   state_is_due_ = false;
   auto state = board_.state();
   state.engine_version = follower_.version();
+  state.compose_version = facts_.compose_version;
   link_->send(std::move(state));
 }
 

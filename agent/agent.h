@@ -35,6 +35,7 @@ class Agent : private actions::EngineControl {
  private:
   asio::awaitable<void> run();
   asio::awaitable<void> gather_facts();
+  asio::awaitable<void> find_compose();
   asio::awaitable<void> send_samples();
   asio::awaitable<void> send_state_soon();
   asio::awaitable<void> reconcile();

@@ -174,14 +174,17 @@ struct State {
   static constexpr std::string_view type = "state";
   Moment when;
   bool engine_available = false;
-  std::string engine_problem;  ///< why not; empty while it is available
-  std::string engine_version;  ///< empty: it never answered since the agent started
+  std::string engine_problem;   ///< why not; empty while it is available
+  std::string engine_version;   ///< empty: it never answered since the agent started
+  std::string compose_version;  ///< empty: not found yet
   std::vector<Container> containers;
   std::vector<ServiceState> services;
   bool operator==(const State&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(
-    State, (), (when, engine_available, engine_problem, engine_version, containers, services))
+    State,
+    (),
+    (when, engine_available, engine_problem, engine_version, compose_version, containers, services))
 
 struct CpuSample {
   std::optional<double> percent;  ///< of the whole machine, since the sample before; 0 to 100

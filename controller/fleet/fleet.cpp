@@ -240,8 +240,11 @@ void Fleet::take(Member& member, Inbound& inbound) {
     listener_.on_sample(member.device.name, when.time, std::move(*sample));
   } else if (auto* state = std::get_if<protocol::State>(&body)) {
     member.clock.observe(state->when, inbound.received);
-    // An engine that was installed or upgraded since the hello.
-    if (!state->engine_version.empty()) member.device.facts.engine_version = state->engine_version;
+    // What was installed or upgraded since the hello.
+    auto facts = member.device.facts;
+    if (!state->engine_version.empty()) facts.engine_version = state->engine_version;
+    if (!state->compose_version.empty()) facts.compose_version = state->compose_version;
+    if (facts != member.device.facts) learn(member, std::move(facts));
     listener_.on_state(member.device.name, inbound.received.wall, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
     auto record = to_record(*event);
@@ -323,6 +326,15 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   log::info("fleet",
             "an agent is connected",
             {{"host", member.device.name}, {"version", hello.agent_version}});
+}
+
+void Fleet::learn(Member& member, protocol::HostFacts facts) {
+  member.device.facts = std::move(facts);
+  publish_soon();
+  tasks_.spawn(
+      "facts",
+      update_facts(
+          member.device.id, dump(to_json(member.device.facts)), member.device.agent_version));
 }
 
 bool Fleet::on_durable(Member& member,

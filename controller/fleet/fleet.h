@@ -110,6 +110,7 @@ class Fleet {
   asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
+  void learn(Member& member, protocol::HostFacts facts);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
   /// False: it was taken before.
   bool on_durable(Member& member,

@@ -132,7 +132,10 @@ std::size_t RequestParser::feed(const char* data, std::size_t size, error_code& 
   if (!implementation_->parser->got_some()) {
     // RFC 9112, 2.2: blank lines before a request line are ignored.
     while (skipped + 1 < size && data[skipped] == '\r' && data[skipped + 1] == '\n') skipped += 2;
-    if (skipped == size) return skipped;
+    // Half a blank line is none of the parser's: it would take it for the beginning of a method.
+    const bool is_half = skipped + 1 == size && data[skipped] == '\r';
+    if (is_half) failure = beast_http::error::need_more;
+    if (is_half || skipped == size) return skipped;
   }
   const auto used =
       implementation_->parser->put(boost::asio::buffer(data + skipped, size - skipped), failure);

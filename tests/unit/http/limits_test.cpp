@@ -1,3 +1,4 @@
+#include "controller/http/request_parser.h"
 #include "tests/unit/http/test_server.h"
 
 #include <gtest/gtest.h>
@@ -109,6 +110,21 @@ TEST(HttpLimits, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(body_of(client.read())["service"], "two");
   EXPECT_EQ(body_of(client.read())["service"], "three");
   EXPECT_TRUE(client.is_closed_by_server());
+}
+
+TEST(HttpLimits, ABlankLineBeforeARequestMayComeInTwoPieces) {
+  const std::string text = "\r\n\r\nGET /api HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (std::size_t first = 1; first < text.size(); ++first) {
+    Request request;
+    RequestParser parser{request, 1000};
+    boost::system::error_code failure;
+    const auto used = parser.feed(text.data(), first, failure);
+    ASSERT_TRUE(!failure || RequestParser::needs_more(failure)) << first << failure.message();
+    failure = {};
+    parser.feed(text.data() + used, text.size() - used, failure);
+    EXPECT_FALSE(failure) << "split at " << first << ": " << failure.message();
+    EXPECT_TRUE(parser.is_done()) << "split at " << first;
+  }
 }
 
 TEST(HttpLimits, ARequestMayComeInSmallPieces) {

@@ -12,6 +12,10 @@ namespace portoser::jobs {
 namespace {
 
 constexpr std::chrono::milliseconds flush_interval{200};
+/// A disk that takes nothing must not hold up the controller's end.
+constexpr std::chrono::seconds last_flush_limit{5};
+/// Jobs that are over and have lines which the database does not take: each may hold many.
+constexpr std::size_t most_ended = 10;
 
 std::string fingerprint_of(const Request& request) {
   return fmt::format(
@@ -72,6 +76,11 @@ asio::awaitable<void> Jobs::stop() {
   stopping_ = true;
   tasks_.stop();
   co_await tasks_.join();
+  try {
+    co_await with_deadline(flush_all(), last_flush_limit, "writing the logs of jobs");
+  } catch (const Error& error) {
+    log::warn("jobs", "log lines of jobs are lost", {{"reason", error.what()}});
+  }
   for (const auto& [id, entry] : running_) wake(id);
 }
 
@@ -190,23 +199,8 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
         Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
   }
   if (failure) run->log(failure->message());
-  // A job is over when its end is in the database and its service is free: until then it is shown
-  // as running.
-  auto ended = record;
-  finish(ended, failure ? &*failure : nullptr, clock_.now());
-  for (bool stored = false; !stored;) {
-    try {
-      co_await run->flush();
-      co_await store_.update(ended);
-      stored = true;
-    } catch (const Error& error) {
-      log::error("jobs",
-                 "the end of a job could not be stored",
-                 {{"job", record.id}, {"reason", error.what()}});
-    }
-    if (!stored) co_await pause(std::chrono::seconds{1});
-  }
-  record = ended;
+  co_await store_end(run, std::move(failure));
+  keep_log_of(run);
   log::info("jobs",
             "job finished",
             {{"job", record.id},
@@ -220,6 +214,42 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
   by_service_.erase(record.service);
   publish();
   for (auto* listener : listeners_) listener->job_finished(record);
+}
+
+/// A job is over when its end is in the database and its service is free: until then it is shown
+/// as running. Its log need not be: who cannot write that can still say how the job ended.
+asio::awaitable<void> Jobs::store_end(std::shared_ptr<Run> run, std::optional<Error> failure) {
+  const auto now = clock_.now();
+  for (;;) {
+    try {
+      co_await run->flush();
+    } catch (const Error& error) {
+      log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
+    }
+    auto ended = run->record();
+    finish(ended, failure ? &*failure : nullptr, now);
+    try {
+      co_await store_.update(ended);
+      // Lines that came meanwhile have their numbers already.
+      ended.next_line = run->record().next_line;
+      ended.output_lines = run->record().output_lines;
+      run->record() = std::move(ended);
+      co_return;
+    } catch (const Error& error) {
+      log::error("jobs",
+                 "the end of a job could not be stored",
+                 {{"job", ended.id}, {"reason", error.what()}});
+    }
+    co_await pause(std::chrono::seconds{1});
+  }
+}
+
+void Jobs::keep_log_of(std::shared_ptr<Run> run) {
+  if (run->flushed()) return;
+  ended_.push_back(std::move(run));
+  if (ended_.size() <= most_ended) return;
+  log::error("jobs", "log lines of a job are lost", {{"job", ended_.front()->record().id}});
+  ended_.pop_front();
 }
 
 asio::awaitable<storage::JobRecord> Jobs::wait(std::string id) {
@@ -276,10 +306,12 @@ asio::awaitable<std::vector<storage::JobLogLine>> Jobs::log(std::string id,
                                                             std::int64_t offset,
                                                             std::int64_t limit) {
   co_await find(id);
-  if (const auto found = running_.find(id); found != running_.end()) {
-    const auto run = found->second.run;
-    co_await run->flush();
+  std::shared_ptr<Run> run;
+  if (const auto found = running_.find(id); found != running_.end()) run = found->second.run;
+  for (const auto& ended : ended_) {
+    if (ended->record().id == id) run = ended;
   }
+  if (run) co_await run->flush();
   co_return co_await store_.log(std::move(id), offset, limit);
 }
 
@@ -308,6 +340,10 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
       log::info("jobs",
                 "the outcome of an interrupted job is known",
                 {{"job", id}, {"state", job->state}});
+      // Its log may still be on its way, and that goes with the steps.
+      for (const auto& ended : ended_) {
+        if (ended->record().id == id) ended->record() = *job;
+      }
       co_await store_.update(std::move(*job));
       co_return;
     } catch (const Error& error) {
@@ -322,16 +358,25 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
 asio::awaitable<void> Jobs::keep_flushing() {
   for (;;) {
     co_await pause(flush_interval);
-    std::vector<std::shared_ptr<Run>> runs;
-    for (const auto& [id, entry] : running_) runs.push_back(entry.run);
-    for (const auto& run : runs) {
-      try {
-        co_await run->flush();
-      } catch (const Error& error) {
-        log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
-      }
+    co_await flush_all();
+  }
+}
+
+asio::awaitable<void> Jobs::flush_all() {
+  std::vector<std::shared_ptr<Run>> runs(ended_.begin(), ended_.end());
+  for (const auto& [id, entry] : running_) {
+    if (entry.stored) runs.push_back(entry.run);
+  }
+  for (const auto& run : runs) {
+    try {
+      co_await run->flush();
+    } catch (const Error& error) {
+      log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
+      // Deleted meanwhile: nobody can ask for its log.
+      if (error.reason() == "JOB_UNKNOWN") std::erase(ended_, run);
     }
   }
+  std::erase_if(ended_, [](const auto& run) { return run->flushed(); });
 }
 
 void Jobs::publish() {

@@ -12,6 +12,7 @@
 #include "controller/storage/job_store.h"
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,7 +55,8 @@ class Jobs {
 
   /// Takes up the jobs that the last run of the controller left unfinished.
   asio::awaitable<void> start();
-  /// Leaves what runs on hosts alone; it is taken up at the next start.
+  /// Leaves what runs on hosts alone; it is taken up at the next start. What can be written of the
+  /// logs within five seconds is.
   asio::awaitable<void> stop();
 
   /// Persists and begins the job. An identical one under way is joined; another one for the same
@@ -90,7 +92,10 @@ class Jobs {
 
   void begin(std::shared_ptr<Run> run);
   asio::awaitable<void> carry_out(std::shared_ptr<Run> run);
+  asio::awaitable<void> store_end(std::shared_ptr<Run> run, std::optional<Error> failure);
+  void keep_log_of(std::shared_ptr<Run> run);
   asio::awaitable<void> keep_flushing();
+  asio::awaitable<void> flush_all();
   asio::awaitable<void> correct(std::string id, storage::EventRecord record);
   asio::awaitable<Submitted> join(std::string id);
   asio::awaitable<void> wait_for_news(std::string id);
@@ -107,6 +112,7 @@ class Jobs {
   std::map<std::string, Work> kinds_;
   std::map<std::string, Running> running_;  // by id
   std::map<std::string, std::string> by_service_;
+  std::deque<std::shared_ptr<Run>> ended_;  // over and stored; lines of their logs are not yet
   bool stopping_ = false;
   std::atomic<std::shared_ptr<const Active>> active_;
   std::atomic<std::uint64_t> version_{0};

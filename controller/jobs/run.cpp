@@ -2,6 +2,8 @@
 
 #include "controller/jobs/steps.h"
 
+#include <boost/asio/redirect_error.hpp>
+
 #include <utility>
 
 namespace portoser::jobs {
@@ -42,7 +44,7 @@ void Run::cancel() {
 void Run::append(std::string step, std::string text) {
   storage::JobLogLine line{record_.next_line++, clock_.now(), std::move(step), std::move(text)};
   for (auto* listener : listeners_) listener->job_log(record_, line);
-  unwritten_.push_back(std::move(line));
+  pending_.push(std::move(line));
 }
 
 void Run::output(const protocol::Progress& news) {
@@ -79,16 +81,46 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
 }
 
 asio::awaitable<void> Run::flush() {
-  if (unwritten_.empty() && !steps_changed_) co_return;
-  auto lines = std::exchange(unwritten_, {});
-  steps_changed_ = false;
+  const auto end = record_.next_line;
+  co_await my_turn_to_flush();
+  std::exception_ptr failure;
   try {
-    co_await store_.advance(record_, lines);
+    while (pending_.has_before(end) || steps_changed_) co_await write_batch();
   } catch (...) {
-    unwritten_.insert(unwritten_.begin(), lines.begin(), lines.end());
-    steps_changed_ = true;
+    failure = std::current_exception();
+  }
+  flushing_ = false;
+  for (const auto& timer : std::exchange(waiting_to_flush_, {})) timer->cancel();
+  if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> Run::my_turn_to_flush() {
+  while (flushing_) {
+    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor,
+                                                      asio::steady_timer::time_point::max());
+    waiting_to_flush_.push_back(timer);
+    boost::system::error_code ignored;
+    co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  flushing_ = true;
+}
+
+asio::awaitable<void> Run::write_batch() {
+  auto lines = pending_.batch();
+  // What is stored of the counts belongs to what is stored of the log: a controller that is
+  // restarted goes on from there.
+  auto record = record_;
+  const auto last = lines.empty() ? record_.next_line - 1 : lines.back().number;
+  record.next_line = last + 1;
+  record.output_lines -= pending_.tool_lines_behind(last);
+  const bool steps = std::exchange(steps_changed_, false);
+  try {
+    co_await store_.advance(std::move(record), std::move(lines));
+  } catch (...) {
+    steps_changed_ = steps_changed_ || steps;
     throw;
   }
+  pending_.written(last);
 }
 
 Error error_of(const protocol::CommandResult& result) {

@@ -5,17 +5,15 @@
 #include "common/tasks.h"
 #include "controller/fleet/fleet.h"
 #include "controller/jobs/listener.h"
+#include "controller/jobs/pending_log.h"
 #include "controller/storage/job_store.h"
 
 #include <functional>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace portoser::jobs {
-
-/// The step under which the controller's own lines stand in a log.
-inline constexpr std::string_view own_step = "controller";
 
 class Run {
  public:
@@ -49,20 +47,26 @@ class Run {
                                                    Bytes arguments,
                                                    std::chrono::milliseconds limit);
 
-  /// Writes the lines and steps that are not yet in the database.
+  /// Writes the lines and steps that were there when it began and are not in the database.
   asio::awaitable<void> flush();
+  /// False: something waits for `flush`.
+  [[nodiscard]] bool flushed() const { return pending_.empty() && !steps_changed_; }
 
  private:
   void output(const protocol::Progress& news);
   void append(std::string step, std::string text);
+  asio::awaitable<void> my_turn_to_flush();
+  asio::awaitable<void> write_batch();
 
   storage::JobRecord record_;
   storage::JobStore& store_;
   fleet::Fleet& fleet_;
   const Clock& clock_;
   std::vector<Listener*> listeners_;
-  std::vector<storage::JobLogLine> unwritten_;
+  PendingLog pending_;
   bool steps_changed_ = false;
+  bool flushing_ = false;  // one at a time: each has a copy of lines
+  std::vector<std::shared_ptr<asio::steady_timer>> waiting_to_flush_;
   std::int64_t repeated_lines_ = 0;  // the agent tells again what the log has
   bool cancelled_ = false;
   std::function<void()> on_step_;

@@ -6,6 +6,9 @@
 namespace portoser::api {
 namespace {
 
+/// A socket holds 256 frames; who was away longer asks the history.
+constexpr std::size_t replay_limit = 200;
+
 Json stamped(std::string_view type, const Clock& clock) {
   return Json{{"type", type}, {"timestamp", to_rfc3339(clock.now())}};
 }
@@ -93,40 +96,62 @@ asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> sock
   auto reply = stamped(action == "subscribe" ? "subscribed" : "unsubscribed", clock_);
   reply["services"] = filter.services;
   reply["machine"] = filter.machine ? Json(*filter.machine) : Json(nullptr);
-  socket->send(dump(reply));
+  const auto since = message.find("since");
+  const bool replaying = since != message.end() && since->is_number_integer();
   {
     const std::lock_guard lock{mutex_};
-    clients_[socket] = filter;
+    socket->send(dump(reply));
+    clients_[socket] = {filter, replaying};
   }
-  const auto since = message.find("since");
-  if (since != message.end() && since->is_number_integer()) {
-    co_await replay(socket, std::move(filter), since->get<std::int64_t>());
-  }
+  if (replaying) co_await replay(socket, std::move(filter), since->get<std::int64_t>());
 }
 
 asio::awaitable<void> UptimeSocket::replay(std::shared_ptr<http::WebSocket> socket,
                                            Filter filter,
                                            std::int64_t since) {
-  // A socket holds 256 frames; who was away longer asks the history.
-  constexpr std::int64_t replay_limit = 200;
+  std::vector<ShownEvent> events;
+  std::exception_ptr failure;
+  try {
+    events = co_await stored(filter, since);
+  } catch (...) {
+    failure = std::current_exception();  // what was shown meanwhile is sent all the same
+  }
+  const auto passes = [&filter](const auto& event) { return filter.passes(event); };
+  {
+    // Under the lock, so that no event comes between the replay and what is live.
+    const std::lock_guard lock{mutex_};
+    for (const auto& one : recent_.merged(std::move(events), since, passes, replay_limit)) {
+      socket->send(one.frame);
+    }
+    if (const auto client = clients_.find(socket); client != clients_.end()) {
+      client->second.replaying = false;
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<std::vector<ShownEvent>> UptimeSocket::stored(Filter filter, std::int64_t since) {
   storage::EventFilter wanted;
   wanted.scope = "service";
+  wanted.services.assign(filter.services.begin(), filter.services.end());
   wanted.machine = filter.machine;
   wanted.since_id = since;
-  wanted.newest_first = false;
-  wanted.limit = replay_limit;
-  const auto events = co_await events_.list(std::move(wanted));
-  for (const auto& event : events) {
-    if (filter.passes(event)) socket->send(uptime_frame(event));
+  wanted.limit = static_cast<std::int64_t>(replay_limit);
+  std::vector<ShownEvent> events;
+  for (auto& event : co_await events_.list(std::move(wanted))) {
+    auto frame = std::make_shared<const std::string>(uptime_frame(event));
+    events.push_back({std::move(event), std::move(frame)});
   }
+  co_return events;
 }
 
 void UptimeSocket::event_arrived(const storage::EventRecord& event) {
   if (event.scope != "service") return;
   const auto text = std::make_shared<const std::string>(uptime_frame(event));
   const std::lock_guard lock{mutex_};
-  for (const auto& [socket, filter] : clients_) {
-    if (filter.passes(event)) socket->send(text);
+  recent_.push({event, text});
+  for (const auto& [socket, client] : clients_) {
+    if (!client.replaying && client.filter.passes(event)) socket->send(text);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "controller/api/recent_events.h"
 #include "controller/http/websocket.h"
 #include "controller/storage/event_store.h"
 #include "controller/telemetry/live.h"
@@ -12,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace portoser::http {
 class Router;
@@ -40,16 +42,23 @@ class UptimeSocket : public telemetry::LiveListener {
     [[nodiscard]] bool passes(const storage::EventRecord& event) const;
   };
 
+  struct Client {
+    Filter filter;
+    bool replaying = false;  ///< what happens meanwhile comes with the replay, in its place
+  };
+
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
   asio::awaitable<void> answer(std::shared_ptr<http::WebSocket> socket, std::string text);
   asio::awaitable<void> replay(std::shared_ptr<http::WebSocket> socket,
                                Filter filter,
                                std::int64_t since);
+  asio::awaitable<std::vector<ShownEvent>> stored(Filter filter, std::int64_t since);
 
   storage::EventStore events_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::map<std::shared_ptr<http::WebSocket>, Filter> clients_;
+  std::map<std::shared_ptr<http::WebSocket>, Client> clients_;
+  RecentEvents recent_;
 };
 
 }  // namespace portoser::api

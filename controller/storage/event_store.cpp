@@ -1,5 +1,6 @@
 #include "controller/storage/event_store.h"
 
+#include "common/describe_json.h"
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
 
@@ -74,6 +75,7 @@ std::string text_of(const EventFilter& filter) {
       "service, "
       "machine, details, metadata FROM events WHERE 1";
   add_condition(sql, filter.service, " AND service = ?");
+  if (!filter.services.empty()) sql += " AND service IN (SELECT value FROM json_each(?))";
   add_condition(sql, filter.machine, " AND machine = ?");
   add_condition(sql, filter.scope, " AND scope = ?");
   add_condition(sql, filter.event_type, " AND event_type = ?");
@@ -87,6 +89,7 @@ std::string text_of(const EventFilter& filter) {
 std::vector<EventRecord> list_events(Connection& connection, const EventFilter& filter) {
   auto rows = connection.query(text_of(filter));
   bind_if_wanted(rows, filter.service);
+  if (!filter.services.empty()) rows.bind(dump(Json(filter.services)));
   bind_if_wanted(rows, filter.machine);
   bind_if_wanted(rows, filter.scope);
   bind_if_wanted(rows, filter.event_type);

@@ -33,6 +33,7 @@ struct EventRecord {
 /// Empty members select everything.
 struct EventFilter {
   std::optional<std::string> service;
+  std::vector<std::string> services;  ///< of one of these
   std::optional<std::string> machine;
   std::optional<std::string> scope;
   std::optional<std::string> event_type;

@@ -141,6 +141,9 @@ TEST_F(EventStoreTest, ListsWhatIsAskedFor) {
   web.scope = "service";
   web.newest_first = false;
   EXPECT_EQ(ids(web), (std::vector{id[0], id[4]}));
+  EventFilter of_two;
+  of_two.services = {"db", "nobody's"};
+  EXPECT_EQ(ids(of_two), (std::vector{id[1]}));
   EventFilter started;
   started.event_type = "start";
   EXPECT_EQ(ids(started), (std::vector{id[2]}));

@@ -3,6 +3,7 @@
 #include "controller/api/client_message.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -29,6 +30,28 @@ Json result_of(const storage::JobRecord& job) {
 }
 
 }  // namespace
+
+std::string device_status_frame(const std::string& host,
+                                fleet::Liveness before,
+                                fleet::Liveness after,
+                                std::optional<Time> last_seen,
+                                Time now) {
+  const auto word = [](fleet::Liveness liveness) {
+    return telemetry::device_status(telemetry::standing_of(liveness));
+  };
+  const auto* reason = after == fleet::Liveness::online ? "heartbeat_recovered"
+                       : last_seen                      ? "heartbeat_timeout"
+                                                        : "no_heartbeat_data";
+  Json frame{{"type", "device_status_change"},
+             {"timestamp", to_rfc3339(now)},
+             {"data",
+              {{"hostname", host},
+               {"old_status", word(before)},
+               {"new_status", word(after)},
+               {"reason", reason},
+               {"last_seen", last_seen ? Json(to_rfc3339(*last_seen)) : Json(nullptr)}}}};
+  return dump(frame);
+}
 
 struct DeploymentSocket::Client {
   Client(asio::any_io_executor on, std::shared_ptr<http::WebSocket> of)
@@ -179,23 +202,9 @@ void DeploymentSocket::event_arrived(const storage::EventRecord& event) {
 
 void DeploymentSocket::liveness_changed(const std::string& host,
                                         fleet::Liveness before,
-                                        fleet::Liveness after) {
-  Json data{
-      {"hostname", host},
-      {"old_status", enum_name(before)},
-      {"new_status", enum_name(after)},
-      {"reason", after == fleet::Liveness::online ? "heartbeat_recovered" : "heartbeat_timeout"}};
-  const auto devices = fleet_.devices();
-  const auto device = devices->find(host);
-  if (after == fleet::Liveness::online) {
-    data["last_seen"] = to_rfc3339(clock_.now());  // what makes it online was heard just now
-  } else if (device != devices->end() && device->second.last_seen) {
-    data["last_seen"] = to_rfc3339(*device->second.last_seen);
-  }
-  Json frame{{"type", "device_status_change"},
-             {"timestamp", to_rfc3339(clock_.now())},
-             {"data", std::move(data)}};
-  broadcast(FrameKind::other, dump(frame));
+                                        fleet::Liveness after,
+                                        std::optional<Time> last_seen) {
+  broadcast(FrameKind::other, device_status_frame(host, before, after, last_seen, clock_.now()));
 }
 
 }  // namespace portoser::api

@@ -23,9 +23,16 @@ class Router;
 
 namespace portoser::api {
 
+/// The frame `device_status_change` as text, in the words of GET /api/devices.
+std::string device_status_frame(const std::string& host,
+                                fleet::Liveness before,
+                                fleet::Liveness after,
+                                std::optional<Time> last_seen,
+                                Time now);
+
 class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
  public:
-  DeploymentSocket(const fleet::Fleet& fleet, const Clock& clock) : fleet_(fleet), clock_(clock) {}
+  explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}
 
   void add_to(http::Router& router);
 
@@ -37,7 +44,8 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   void event_arrived(const storage::EventRecord& event) override;
   void liveness_changed(const std::string& host,
                         fleet::Liveness before,
-                        fleet::Liveness after) override;
+                        fleet::Liveness after,
+                        std::optional<Time> last_seen) override;
 
  private:
   struct Client;
@@ -47,7 +55,6 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   asio::awaitable<void> receive(std::shared_ptr<Client> client);
   void broadcast(FrameKind kind, std::string text);
 
-  const fleet::Fleet& fleet_;
   const Clock& clock_;
   std::mutex mutex_;  // guards clients_ alone
   std::set<std::shared_ptr<Client>> clients_;

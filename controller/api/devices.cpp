@@ -127,7 +127,13 @@ DeviceRow row_of(const fleet::Device& device) {
   row.resources.cpu_threads = device.facts.cpu_threads;
   row.resources.memory_gb = (device.facts.memory_bytes + gibibyte / 2) / gibibyte;
   row.resources.disk_gb = (device.facts.disk_bytes + gibibyte / 2) / gibibyte;
-  if (!device.facts.engine_version.empty()) row.capabilities.emplace_back("docker");
+  row.resources.gpu = device.declared.gpu;
+  row.resources.mlx_capable = device.declared.mlx_capable;
+  row.labels = device.declared.labels;
+  row.capabilities = device.declared.capabilities;
+  const bool says_docker = std::find(row.capabilities.begin(), row.capabilities.end(), "docker") !=
+                           row.capabilities.end();
+  if (!device.facts.engine_version.empty() && !says_docker) row.capabilities.emplace_back("docker");
   row.registered_at = device.registered_at;
   row.last_seen_at = device.last_seen;
   row.last_seen = device.last_seen.value_or(device.registered_at);
@@ -159,15 +165,19 @@ void DevicesApi::add_registration_to(http::Router& router) {
                 .role = http::Role::public_,
                 .errors = {Code::unauthenticated, Code::forbidden, Code::conflict, Code::invalid},
                 .success_status = 201,
+                .repeat_status = 200,
                 .body_limit = 64U << 10U},
                *this,
                &DevicesApi::register_device);
   }
 }
 
-asio::awaitable<fleet::RegistrationAnswer> DevicesApi::register_device(
+asio::awaitable<http::Answer<fleet::RegistrationAnswer>> DevicesApi::register_device(
     http::Call<fleet::RegistrationRequest> call) {
-  co_return co_await on_executor(core_, fleet_.join(std::move(call.body)));
+  http::Answer<fleet::RegistrationAnswer> answer;
+  answer.body = co_await on_executor(core_, fleet_.join(std::move(call.body)));
+  answer.status = answer.body.known_before ? 200 : 201;
+  co_return answer;
 }
 
 DeviceList DevicesApi::list(http::Call<void> call) {
@@ -175,11 +185,12 @@ DeviceList DevicesApi::list(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto wanted_status = call.query("status");
   const auto wanted_role = call.query("role");
+  const auto now = clock_.now();
   std::vector<DeviceRow> rows;
   for (const auto& [name, device] : *devices) {
     auto row = row_of(device);
     const auto live = live_.host(name);
-    row.status = telemetry::device_status(live.get());
+    row.status = telemetry::device_status(telemetry::standing_of(live.get(), now));
     row.metrics = use_of(live.get());
     static_cast<DeviceUse&>(row) = row.metrics;
     if (const auto* host = registry->find_host(name)) {

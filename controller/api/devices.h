@@ -21,11 +21,13 @@ class DevicesApi {
              const registry::RegistryWatch& registry,
              const telemetry::Live& live,
              const ServiceRows& services,
+             const Clock& clock,
              asio::any_io_executor core)
       : fleet_(fleet),
         registry_(registry),
         live_(live),
         services_(services),
+        clock_(clock),
         core_(std::move(core)) {}
 
   void add_to(http::Router& router);
@@ -34,13 +36,14 @@ class DevicesApi {
 
  private:
   DeviceList list(http::Call<void> call);
-  asio::awaitable<fleet::RegistrationAnswer> register_device(
+  asio::awaitable<http::Answer<fleet::RegistrationAnswer>> register_device(
       http::Call<fleet::RegistrationRequest> call);
 
   fleet::Fleet& fleet_;
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   const ServiceRows& services_;
+  const Clock& clock_;
   asio::any_io_executor core_;
 };
 

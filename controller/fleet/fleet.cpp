@@ -14,14 +14,15 @@ namespace {
 /// got the command, ends it gently, and then looks whether what it started stays up.
 constexpr std::chrono::seconds result_grace{150};
 
-protocol::HostFacts facts_from(const std::string& text) {
-  protocol::HostFacts facts;
+template <class Described>
+Described from_stored(const std::string& text) {
+  Described value;
   try {
-    from_json(Json::parse(text), facts, "facts");
+    from_json(Json::parse(text), value, "stored");
   } catch (const std::exception&) {
     log::warn("fleet", "stored facts of a device cannot be read");
   }
-  return facts;
+  return value;
 }
 
 protocol::AssignedService assigned_service(const registry::Registry& registry,
@@ -77,7 +78,8 @@ asio::awaitable<void> Fleet::start() {
     member.device.registered_at = record.registered_at;
     member.device.last_seen = record.last_seen_at;
     member.device.agent_version = record.agent_version;
-    member.device.facts = facts_from(record.facts);
+    member.device.facts = from_stored<protocol::HostFacts>(record.facts);
+    member.device.declared = from_stored<DeviceDeclaration>(record.declared);
     recorder_.resume(record.id, record.spool_epoch, record.acked_sequence);
     presence_.add(record.id);
     key_of_name_[record.name] = record.public_key;
@@ -154,7 +156,8 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   member.device.id = record.id;
   member.device.name = record.name;
   member.device.registered_at = record.registered_at;
-  member.device.facts = facts_from(record.facts);
+  member.device.facts = from_stored<protocol::HostFacts>(record.facts);
+  member.device.declared = from_stored<DeviceDeclaration>(record.declared);
   key_of_name_[record.name] = record.public_key;
   presence_.add(record.id);
   gateway_->allow(record.public_key);
@@ -170,6 +173,7 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   answer.registry_version = registry->revision;
   answer.next_steps = {"start portoser-agent on the host"};
   answer.registered_at = record.registered_at;
+  answer.known_before = registration.joined == storage::Joined::known;
   co_return answer;
 }
 
@@ -403,7 +407,7 @@ void Fleet::changed(const LivenessChange& change) {
                {"before", enum_name(change.before)},
                {"after", enum_name(change.after)}});
     publish_soon();
-    listener_.on_liveness(member.device.name, change.before, change.after);
+    listener_.on_liveness(member.device.name, change.before, change.after, member.device.last_seen);
   }
 }
 

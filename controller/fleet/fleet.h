@@ -41,6 +41,7 @@ struct Device {
   Time registered_at;
   std::string agent_version;
   protocol::HostFacts facts;
+  DeviceDeclaration declared;
   Liveness liveness = Liveness::unknown;
   std::optional<Time> last_seen;
   std::optional<Time> connected_since;

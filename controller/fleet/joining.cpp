@@ -56,6 +56,15 @@ std::string facts_of(const RegistrationRequest& request) {
   return dump(to_json(facts));
 }
 
+std::string declared_by(const RegistrationRequest& request) {
+  DeviceDeclaration declared;
+  declared.capabilities = request.capabilities;
+  declared.labels = request.labels;
+  declared.gpu = request.resources.gpu;
+  declared.mlx_capable = request.resources.mlx_capable;
+  return dump(to_json(declared));
+}
+
 }  // namespace
 
 asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& request) {
@@ -113,6 +122,7 @@ asio::awaitable<storage::Registration> Joining::admit(
     device.public_key = request.public_key;
     device.registered_at = clock_.now();
     device.facts = facts_of(request);
+    device.declared = declared_by(request);
     auto registration = co_await tokens_.register_device(token_id, clock_.now(), std::move(device));
     log::info("fleet",
               "a device joined",

@@ -29,6 +29,15 @@ BOOST_DESCRIBE_STRUCT(DeviceResources,
                       (),
                       (cpu_cores, cpu_threads, memory_gb, disk_gb, gpu, mlx_capable))
 
+/// What a registration says of the host that no agent measures. Kept as it was said.
+struct DeviceDeclaration {
+  std::vector<std::string> capabilities;
+  std::map<std::string, std::string> labels;
+  bool gpu = false;
+  bool mlx_capable = false;
+};
+BOOST_DESCRIBE_STRUCT(DeviceDeclaration, (), (capabilities, labels, gpu, mlx_capable))
+
 /// The body of a registration. The agent proves that it holds the token's secret (`token_id`,
 /// `proof`); a script may send the whole token as `registration_token` instead.
 struct RegistrationRequest {
@@ -81,6 +90,7 @@ struct RegistrationAnswer {
   Time registered_at;
   std::optional<std::string> approval_url;
   std::optional<std::string> message;
+  bool known_before = false;  ///< not in the JSON: the same key under the same name, asked again
 };
 BOOST_DESCRIBE_STRUCT(RegistrationAnswer,
                       (),

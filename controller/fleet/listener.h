@@ -7,6 +7,7 @@
 #include "controller/storage/event_store.h"
 #include "protocol/messages.h"
 
+#include <optional>
 #include <string>
 
 namespace portoser::fleet {
@@ -24,7 +25,11 @@ class Listener {
   virtual void on_event(const storage::EventRecord& event) = 0;
   /// The result of a command for which nobody waits any more.
   virtual void on_late_result(const storage::EventRecord& result) = 0;
-  virtual void on_liveness(const std::string& host, Liveness before, Liveness after) = 0;
+  /// `last_seen`: when it was last heard; none: never.
+  virtual void on_liveness(const std::string& host,
+                           Liveness before,
+                           Liveness after,
+                           std::optional<Time> last_seen) = 0;
 };
 
 }  // namespace portoser::fleet

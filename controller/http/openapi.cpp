@@ -78,6 +78,10 @@ Json responses_of(const Endpoint& endpoint) {
   }
   Json responses = Json::object();
   responses[std::to_string(route.success_status)] = success;
+  if (route.repeat_status != 0) {
+    success["description"] = std::string{reason_phrase(route.repeat_status)};
+    responses[std::to_string(route.repeat_status)] = success;
+  }
   auto codes = route.errors;
   if (route.role != Role::public_) {
     codes.push_back(Code::unauthenticated);

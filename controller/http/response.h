@@ -20,6 +20,13 @@ struct Response {
   [[nodiscard]] std::string_view text() const { return shared_body ? *shared_body : body; }
 };
 
+/// A body with its status, for a route with two that mean success.
+template <class Body>
+struct Answer {
+  Body body;
+  unsigned status = 200;
+};
+
 /// `text` is JSON already.
 Response json_response(std::string text, unsigned status = 200);
 Response json_response(std::shared_ptr<const std::string> text, unsigned status = 200);

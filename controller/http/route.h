@@ -34,6 +34,7 @@ struct Route {
   std::vector<Code> errors{};  ///< beyond those that every route may give
   std::vector<Parameter> query{};
   unsigned success_status = 200;
+  unsigned repeat_status = 0;  ///< of a request that changed nothing any more; 0: none
   /// Media type of an answer in text, beside JSON or instead of it; empty: none.
   std::string text_type{};
   std::size_t body_limit = 1U << 20U;  ///< bytes; more is 413

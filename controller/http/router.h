@@ -49,13 +49,13 @@ class Router {
   /// `add<ServiceList>(...)`, a variant for one of several shapes, or `add<void>(...)` when all of
   /// it is text of `route.text_type`. A route that is there already, one without an answer, or a
   /// path without a leading slash: `Error{internal}`. `object` must outlive the server.
-  template <class Answer = detail::AsSigned, class Object, class Handler>
+  template <class Shape = detail::AsSigned, class Object, class Handler>
   void add(Route route, Object& object, Handler handler);
 
   /// The same with an object that the router keeps alive.
-  template <class Answer = detail::AsSigned, class Object, class Handler>
+  template <class Shape = detail::AsSigned, class Object, class Handler>
   void keep(std::shared_ptr<Object> object, Route route, Handler handler) {
-    add<Answer>(std::move(route), *object, handler);
+    add<Shape>(std::move(route), *object, handler);
     kept_.push_back(std::move(object));
   }
 
@@ -134,10 +134,24 @@ Call<Body> make_call(const CallContext& context) {
   }
 }
 
+/// What stands in the body of an answer.
+template <class Result>
+struct BodyOf {
+  using type = Result;
+  static constexpr bool has_status = false;
+};
+template <class Body>
+struct BodyOf<Answer<Body>> {
+  using type = Body;
+  static constexpr bool has_status = true;
+};
+
 template <class Result>
 Response to_response(Result result, unsigned status) {
   if constexpr (std::is_same_v<Result, Response>) {
     return result;
+  } else if constexpr (BodyOf<Result>::has_status) {
+    return json_response(dump(to_json(result.body)), result.status);
   } else {
     return json_response(dump(to_json(result)), status);
   }
@@ -165,12 +179,12 @@ asio::awaitable<Response> run_later(Object* object,
 
 }  // namespace detail
 
-template <class Answer, class Object, class Handler>
+template <class Shape, class Object, class Handler>
 void Router::add(Route route, Object& object, Handler handler) {
   using Traits = detail::HandlerTraits<Handler>;
   using Body = typename Traits::Body;
   using Result = typename Traits::Result;
-  constexpr bool as_signed = std::is_same_v<Answer, detail::AsSigned>;
+  constexpr bool as_signed = std::is_same_v<Shape, detail::AsSigned>;
   static_assert(as_signed != std::is_same_v<Result, Response>,
                 "say what is in a Response: add<Shape>(...), or add<void>(...) for no JSON; any "
                 "other answer is described by the handler's signature");
@@ -181,9 +195,9 @@ void Router::add(Route route, Object& object, Handler handler) {
   if constexpr (std::is_void_v<Result>) {
     if (route.success_status == 200) route.success_status = 204;
   } else if constexpr (as_signed) {
-    endpoint->response_schema = schema_of<Result>();
-  } else if constexpr (!std::is_void_v<Answer>) {
-    endpoint->response_schema = schema_of<Answer>();
+    endpoint->response_schema = schema_of<typename detail::BodyOf<Result>::type>();
+  } else if constexpr (!std::is_void_v<Shape>) {
+    endpoint->response_schema = schema_of<Shape>();
   }
   const auto status = route.success_status;
   if constexpr (Traits::is_coroutine) {

@@ -21,6 +21,10 @@ void update_device_facts(Connection& connection,
                          const std::string& id,
                          const std::string& facts,
                          const std::string& agent_version);
+/// Replaces `DeviceRecord::declared`; an id that is not there: `Error{not_found}`.
+void update_device_declared(Connection& connection,
+                            const std::string& id,
+                            const std::string& declared);
 /// The device of that name that is not removed.
 std::optional<DeviceRecord> device_named(Connection& connection, const std::string& name);
 

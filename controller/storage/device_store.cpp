@@ -14,7 +14,7 @@ namespace {
 
 const std::string select_devices =
     "SELECT id, name, public_key, state, registered_at, last_seen_at, facts, agent_version, "
-    "spool_epoch, acked_sequence FROM devices ";
+    "spool_epoch, acked_sequence, declared FROM devices ";
 
 DeviceRecord read_device(Query& row) {
   DeviceRecord device;
@@ -27,7 +27,8 @@ DeviceRecord read_device(Query& row) {
            device.facts,
            device.agent_version,
            device.spool_epoch,
-           device.acked_sequence);
+           device.acked_sequence,
+           device.declared);
   return device;
 }
 
@@ -102,7 +103,8 @@ void insert_device(Connection& connection, const DeviceRecord& device) {
   connection
       .query(
           "INSERT INTO devices (id, name, public_key, state, registered_at, last_seen_at, facts, "
-          "agent_version, spool_epoch, acked_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "agent_version, spool_epoch, acked_sequence, declared) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(device.id,
             device.name,
             device.public_key,
@@ -112,7 +114,8 @@ void insert_device(Connection& connection, const DeviceRecord& device) {
             device.facts,
             device.agent_version,
             device.spool_epoch,
-            device.acked_sequence)
+            device.acked_sequence,
+            device.declared)
       .run();
 }
 
@@ -133,6 +136,15 @@ void update_device_facts(Connection& connection,
                          const std::string& agent_version) {
   auto update = connection.query("UPDATE devices SET facts = ?, agent_version = ? WHERE id = ?");
   if (update.bind(facts, agent_version, id).run() == 0) {
+    throw no_device(id);
+  }
+}
+
+void update_device_declared(Connection& connection,
+                            const std::string& id,
+                            const std::string& declared) {
+  auto update = connection.query("UPDATE devices SET declared = ? WHERE id = ?");
+  if (update.bind(declared, id).run() == 0) {
     throw no_device(id);
   }
 }

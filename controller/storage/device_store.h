@@ -21,7 +21,8 @@ struct DeviceRecord {
   std::string state = "approved";  ///< "approved", "pending" or "removed"
   Time registered_at;
   std::optional<Time> last_seen_at;
-  std::string facts = "{}";  ///< JSON text
+  std::string facts = "{}";     ///< JSON text
+  std::string declared = "{}";  ///< JSON text: what its registration said beside the facts
   std::string agent_version;
   std::string spool_epoch;          ///< of the newest stored event
   std::int64_t acked_sequence = 0;  ///< the highest stored sequence of that epoch

@@ -143,6 +143,7 @@ Registration join(Connection& connection,
   if (known && token.allow_key_change) {
     replace_device_key(connection, known->id, device.public_key);
     update_device_facts(connection, known->id, device.facts, device.agent_version);
+    update_device_declared(connection, known->id, device.declared);
     return Registration{Joined::key_changed, device_named(connection, device.name).value()};
   }
   insert_device(connection, device);

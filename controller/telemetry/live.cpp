@@ -63,10 +63,15 @@ void Live::on_late_result(const storage::EventRecord& result) {
   if (late_result_) late_result_(result);
 }
 
-void Live::on_liveness(const std::string& host, fleet::Liveness before, fleet::Liveness after) {
+void Live::on_liveness(const std::string& host,
+                       fleet::Liveness before,
+                       fleet::Liveness after,
+                       std::optional<Time> last_seen) {
   change(host, [&](HostLive& entry) { entry.liveness = after; });
   state_version_.fetch_add(1);
-  for (auto* listener : listeners_) listener->liveness_changed(host, before, after);
+  for (auto* listener : listeners_) {
+    listener->liveness_changed(host, before, after, last_seen);
+  }
 }
 
 std::shared_ptr<const HostLive> Live::host(const std::string& name) const {

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ class LiveListener {
   virtual void event_arrived(const storage::EventRecord& /*event*/) {}
   virtual void liveness_changed(const std::string& /*host*/,
                                 fleet::Liveness /*before*/,
-                                fleet::Liveness /*after*/) {}
+                                fleet::Liveness /*after*/,
+                                std::optional<Time> /*last_seen*/) {}
 };
 
 class Live : public fleet::Listener {
@@ -61,7 +63,10 @@ class Live : public fleet::Listener {
   void on_state(const std::string& host, Time when, protocol::State state) override;
   void on_event(const storage::EventRecord& event) override;
   void on_late_result(const storage::EventRecord& result) override;
-  void on_liveness(const std::string& host, fleet::Liveness before, fleet::Liveness after) override;
+  void on_liveness(const std::string& host,
+                   fleet::Liveness before,
+                   fleet::Liveness after,
+                   std::optional<Time> last_seen) override;
 
   /// Any thread. Null: nothing is known of that host.
   [[nodiscard]] std::shared_ptr<const HostLive> host(const std::string& name) const;

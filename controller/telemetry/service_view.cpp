@@ -46,39 +46,68 @@ NetworkTotals network_of(const protocol::Sample& sample) {
   return totals;
 }
 
-HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
-  if (host == nullptr || !host->sample) {
-    return {"unavailable", "no sample was received from this host", false, std::nullopt};
+HostStanding standing_of(fleet::Liveness liveness) {
+  switch (liveness) {
+    case fleet::Liveness::online:
+      return HostStanding::online;
+    case fleet::Liveness::stale:
+      return HostStanding::stale;
+    case fleet::Liveness::offline:
+      return HostStanding::offline;
+    case fleet::Liveness::unknown:
+      return HostStanding::unknown;
   }
-  const auto age = std::max(std::chrono::duration<double>(now - host->sample_at).count(), 0.0);
-  const bool is_stale = now - host->sample_at > stale_after;
-  if (host->liveness == fleet::Liveness::offline) {
-    constexpr double just_gone_seconds = 300;
-    return {age < just_gone_seconds ? "unavailable" : "offline",
-            "the host's agent is not connected",
-            true,
-            age};
-  }
-  if (!is_whole(*host->sample)) {
-    const auto& problems = host->sample->problems;
-    return {"error",
-            problems.empty() ? "the agent could not read the host" : problems.front().message,
-            is_stale,
-            age};
-  }
-  return {"ok", "", is_stale, age};
+  return HostStanding::unknown;
 }
 
-std::string device_status(const HostLive* host) {
-  if (host == nullptr) return "unknown";
-  switch (host->liveness) {
-    case fleet::Liveness::online:
-      return host->sample && !host->sample->memory ? "warning" : "online";
-    case fleet::Liveness::stale:
+HostStanding standing_of(const HostLive* host, Time now) {
+  if (host == nullptr) return HostStanding::unknown;
+  const auto standing = standing_of(host->liveness);
+  if (standing == HostStanding::unknown || standing == HostStanding::offline || !host->sample) {
+    return standing;
+  }
+  if (!is_whole(*host->sample)) return HostStanding::failing;
+  return now - host->sample_at > stale_after ? HostStanding::stale : standing;
+}
+
+HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
+  const auto standing = standing_of(host, now);
+  HostMetricsStatus status;
+  if (host != nullptr && host->sample) {
+    status.age_seconds =
+        std::max(std::chrono::duration<double>(now - host->sample_at).count(), 0.0);
+    status.stale = standing == HostStanding::offline || standing == HostStanding::stale ||
+                   now - host->sample_at > stale_after;
+  }
+  if (standing == HostStanding::offline) {
+    constexpr double just_gone_seconds = 300;
+    const bool just_gone = status.age_seconds && *status.age_seconds < just_gone_seconds;
+    status.status = just_gone ? "unavailable" : "offline";
+    status.error = "the host's agent is not connected";
+  } else if (standing == HostStanding::unknown || !status.age_seconds) {
+    status.status = "unavailable";
+    status.error = "no sample was received from this host";
+  } else if (standing == HostStanding::failing) {
+    const auto& problems = host->sample->problems;
+    status.status = "error";
+    status.error =
+        problems.empty() ? "the agent could not read the host" : problems.front().message;
+  } else {
+    status.status = "ok";
+  }
+  return status;
+}
+
+std::string device_status(HostStanding standing) {
+  switch (standing) {
+    case HostStanding::online:
+      return "online";
+    case HostStanding::stale:
+    case HostStanding::failing:
       return "warning";
-    case fleet::Liveness::offline:
+    case HostStanding::offline:
       return "offline";
-    case fleet::Liveness::unknown:
+    case HostStanding::unknown:
       return "unknown";
   }
   return "unknown";

@@ -39,6 +39,19 @@ struct NetworkTotals {
 };
 NetworkTotals network_of(const protocol::Sample& sample);
 
+/// How a host stands: the one judgement behind the words of all answers.
+enum class HostStanding {
+  unknown,  ///< not heard since the controller started
+  online,
+  stale,    ///< silent, or without a new sample, for longer than `stale_after`
+  failing,  ///< its agent says that it cannot read the host
+  offline,
+};
+/// `host` is null when nothing is known of it.
+HostStanding standing_of(const HostLive* host, Time now);
+/// By liveness alone, where no sample is at hand.
+HostStanding standing_of(fleet::Liveness liveness);
+
 /// How a host's metrics stand, in the words of /api/metrics: ok, error, unavailable, offline.
 struct HostMetricsStatus {
   std::string status;
@@ -48,7 +61,7 @@ struct HostMetricsStatus {
 };
 HostMetricsStatus metrics_status_of(const HostLive* host, Time now);
 
-/// The liveness in the words of /api/devices; /api/machines has the names of the enumerators.
-std::string device_status(const HostLive* host);
+/// In the words of /api/devices; /api/machines has the names of the liveness.
+std::string device_status(HostStanding standing);
 
 }  // namespace portoser::telemetry

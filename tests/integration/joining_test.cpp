@@ -32,7 +32,8 @@ class Joining : public testing::Test {
 
   static constexpr auto registry =
       "hosts:\n  brick: {ip: 127.0.0.1}\n  pebble: {ip: 127.0.0.2}\n  slate: {ip: 127.0.0.3}\n"
-      "  shale: {ip: 127.0.0.4}\n  flint: {ip: 127.0.0.5}\n  chalk: {ip: 127.0.0.6}\n";
+      "  shale: {ip: 127.0.0.4}\n  flint: {ip: 127.0.0.5}\n  marl: {ip: 127.0.0.7}\n  chalk: {ip: "
+      "127.0.0.6}\n";
 
   /// A host with an empty data folder of its own, thus with a key of its own.
   static AgentProcess host(const std::string& name) {
@@ -140,6 +141,29 @@ TEST_F(Joining, WholeTokenInTheBodyIsAcceptedToo) {
   const auto answer = register_at(controller_->join_port(), body);
   EXPECT_EQ(answer.status, 201U) << answer.body;
   EXPECT_EQ(Json::parse(answer.body)["device_id"], device_id("flint"));
+  const auto again = register_at(controller_->join_port(), body);
+  EXPECT_EQ(again.status, 200U) << "the same host asks again: " << again.body;
+  EXPECT_EQ(Json::parse(again.body)["device_id"], device_id("flint"));
+}
+
+TEST_F(Joining, WhatARegistrationDeclaresIsListed) {
+  const Json body{{"hostname", "marl"},
+                  {"public_key", protocol::make_key_pair().public_key},
+                  {"registration_token", controller_->create_token()},
+                  {"capabilities", {"mlx", "ssh"}},
+                  {"labels", {{"site", "lab"}}},
+                  {"resources", {{"cpu_cores", 4}, {"gpu", true}, {"mlx_capable", true}}}};
+  EXPECT_EQ(register_at(controller_->join_port(), body).status, 201U);
+  const auto list = Json::parse(HttpClient{controller_->port()}.get("/api/devices").body);
+  for (const auto& device : list["devices"]) {
+    if (device["hostname"] != "marl") continue;
+    EXPECT_EQ(device["capabilities"], (Json{"mlx", "ssh"}));
+    EXPECT_EQ(device["labels"], (Json{{"site", "lab"}}));
+    EXPECT_EQ(device["resources"]["gpu"], true);
+    EXPECT_EQ(device["resources"]["mlx_capable"], true);
+    return;
+  }
+  FAIL() << list;
 }
 
 TEST_F(Joining, HostThatIsNotInTheRegistryIsToldTheLinesToAdd) {

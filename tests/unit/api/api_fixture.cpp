@@ -12,7 +12,7 @@ ApiTest::ApiTest() {
   const auto core = asio::any_io_executor{context_.get_executor()};
   jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, core);
   actions_ = std::make_unique<deployment::ServiceActions>(*registry_, *fleet_, *jobs_);
-  deployment_socket_ = std::make_unique<DeploymentSocket>(*fleet_, clock_);
+  deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core);

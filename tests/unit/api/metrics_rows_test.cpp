@@ -14,7 +14,9 @@ using telemetry::noon;
 
 class MetricsRows : public testing::Test {
  protected:
-  MetricsRows() { live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online); }
+  MetricsRows() {
+    live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
+  }
   [[nodiscard]] MachineMetricsRow brick(Time now = noon) const {
     return machine_metrics(telemetry::small_registry(), "brick", live_, now);
   }

@@ -259,8 +259,8 @@ TEST_F(TelemetryFields, OfAChangeOfADevicesStatus) {
   auto device = welcomed();
   const auto socket = open_socket("/ws", {R"({"action":"ping"})"});
   frame_of(*socket, "pong");
-  step_until([&] { return fleet_->devices()->at("brick").last_seen.has_value(); });
-  deployment_socket_->liveness_changed("brick", fleet::Liveness::stale, fleet::Liveness::offline);
+  deployment_socket_->liveness_changed(
+      "brick", fleet::Liveness::stale, fleet::Liveness::offline, clock_.now());
   const auto frame = frame_of(*socket, "device_status_change");
   expect_fields(frame, {"type", "timestamp", "data"}, {}, "device_status_change");
   expect_fields(frame["data"],

@@ -30,14 +30,19 @@ class Told : public Listener {
   void on_late_result(const storage::EventRecord& result) override {
     late_results.push_back(result);
   }
-  void on_liveness(const std::string& host, Liveness, Liveness after) override {
+  void on_liveness(const std::string& host,
+                   Liveness,
+                   Liveness after,
+                   std::optional<Time> last_seen) override {
     liveness.push_back(host + " " + enum_name(after));
+    last_seens.push_back(last_seen);
   }
   std::vector<std::string> samples;
   std::vector<std::string> states;
   std::vector<storage::EventRecord> events;
   std::vector<storage::EventRecord> late_results;
   std::vector<std::string> liveness;
+  std::vector<std::optional<Time>> last_seens;  ///< with each of `liveness`
 };
 
 /// A DEALER that speaks as an agent does.

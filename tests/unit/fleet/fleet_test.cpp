@@ -19,7 +19,27 @@ TEST_F(FleetTest, JoinedDeviceIsWelcomedAndAssignedItsServices) {
 TEST_F(FleetTest, JoiningAgainWithTheSameKeyTakesNoUse) {
   const auto token = make_token();
   const auto first = run(fleet_->join(request(token, device_keys_)));
-  EXPECT_EQ(run(fleet_->join(request(token, device_keys_))).device_id, first.device_id);
+  const auto again = run(fleet_->join(request(token, device_keys_)));
+  EXPECT_EQ(again.device_id, first.device_id);
+  EXPECT_FALSE(first.known_before);
+  EXPECT_TRUE(again.known_before);
+}
+
+TEST_F(FleetTest, WhatARegistrationDeclaresIsKeptOverARestart) {
+  auto made = request(make_token(), device_keys_);
+  made.capabilities = {"docker", "mlx"};
+  made.labels = {{"site", "lab"}};
+  made.resources.gpu = true;
+  run(fleet_->join(std::move(made)));
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    const auto declared = fleet_->devices()->at("brick").declared;
+    EXPECT_EQ(declared.capabilities, (std::vector<std::string>{"docker", "mlx"}));
+    EXPECT_EQ(declared.labels.at("site"), "lab");
+    EXPECT_TRUE(declared.gpu);
+    EXPECT_FALSE(declared.mlx_capable);
+    close();
+    open();
+  }
 }
 
 TEST_F(FleetTest, RegistrationsThatMustNotPassAreRefused) {
@@ -227,6 +247,8 @@ TEST_F(FleetTest, GoodbyeIsOfflineAtOnce) {
   device.send(protocol::Goodbye{"stopping", ""});
   step_until([&] { return fleet_->devices()->at("brick").liveness == Liveness::offline; });
   EXPECT_EQ(told_.liveness.back(), "brick offline");
+  EXPECT_EQ(told_.last_seens.back(), fleet_->devices()->at("brick").last_seen);
+  EXPECT_TRUE(told_.last_seens.back());
 }
 
 TEST_F(FleetTest, PortThatIsTakenIsNamed) {

@@ -22,6 +22,7 @@ TEST_F(DeviceStoreTest, KeepsEveryField) {
   record.facts =
       "{\"os\":\"D\xc3\xa9"
       "bian\"}";
+  record.declared = "{\"labels\":{\"site\":\"lab\"}}";
   record.spool_epoch = "epoch";
   record.acked_sequence = std::int64_t{1} << 40U;
   run(devices_.insert(record));
@@ -33,6 +34,7 @@ TEST_F(DeviceStoreTest, KeepsEveryField) {
   EXPECT_EQ(back.registered_at, record.registered_at);
   EXPECT_EQ(back.last_seen_at, record.last_seen_at);
   EXPECT_EQ(back.facts, record.facts);
+  EXPECT_EQ(back.declared, record.declared);
   EXPECT_EQ(back.agent_version, record.agent_version);
   EXPECT_EQ(back.spool_epoch, record.spool_epoch);
   EXPECT_EQ(back.acked_sequence, record.acked_sequence);

@@ -35,6 +35,7 @@ TEST_F(MigrationTest, BringsTheFirstVersionForwardWithItsRows) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].name, "nuc-1");
   EXPECT_EQ(all[0].facts, "{\"cores\":4}");
+  EXPECT_EQ(all[0].declared, "{}");
   EXPECT_EQ(all[0].acked_sequence, 7);
   auto happened = event(8);
   happened.device_id = all[0].id;

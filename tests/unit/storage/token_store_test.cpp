@@ -119,11 +119,13 @@ TEST_F(TokenStoreTest, ATokenMayAllowAnotherKeyForAKnownName) {
   auto reinstalled = device(2);
   reinstalled.name = device(1).name;
   reinstalled.facts = "{\"new\":true}";
+  reinstalled.declared = "{\"gpu\":true}";
   const auto answer = join(reinstalled);
   EXPECT_EQ(answer.joined, Joined::key_changed);
   EXPECT_EQ(answer.device.id, device(1).id);
   EXPECT_EQ(answer.device.public_key, device(2).public_key);
   EXPECT_EQ(answer.device.facts, "{\"new\":true}");
+  EXPECT_EQ(answer.device.declared, "{\"gpu\":true}");
   EXPECT_EQ(uses(), 1);
 }
 

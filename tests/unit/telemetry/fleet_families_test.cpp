@@ -13,7 +13,9 @@ using testing::Not;
 
 class FleetFamilies : public testing::Test {
  protected:
-  FleetFamilies() { live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online); }
+  FleetFamilies() {
+    live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
+  }
   [[nodiscard]] std::string text() const {
     Exposition out;
     write_fleet_families(out, small_registry(), live_, noon);

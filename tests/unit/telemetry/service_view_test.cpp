@@ -114,5 +114,34 @@ TEST_F(ServiceView, MetricsAreOfflineOnlyAfterFiveMinutes) {
   EXPECT_EQ(metrics_status_of(nullptr, noon).status, "unavailable");
 }
 
+TEST_F(ServiceView, DevicesAndMetricsJudgeAHostAlike) {
+  const auto words = [this](Time now) {
+    const auto metrics = metrics_status_of(&host_, now);
+    return device_status(standing_of(&host_, now)) + ", " + metrics.status +
+           (metrics.stale ? " stale" : "");
+  };
+  host_.liveness = fleet::Liveness::online;
+  EXPECT_EQ(words(noon), "online, unavailable") << "nothing was measured yet";
+  host_.sample = sample({});
+  host_.sample_at = noon;
+  EXPECT_EQ(words(noon), "online, ok");
+  EXPECT_EQ(words(noon + 20s), "warning, ok stale") << "it speaks and sends no samples";
+  host_.liveness = fleet::Liveness::stale;
+  EXPECT_EQ(words(noon + 3s), "warning, ok stale");
+  host_.liveness = fleet::Liveness::offline;
+  EXPECT_EQ(words(noon + 20s), "offline, unavailable stale");
+  EXPECT_EQ(words(noon + 6min), "offline, offline stale");
+  auto without_load = *host_.sample;
+  without_load.cpu.load_1.reset();
+  host_.sample = std::make_shared<const protocol::Sample>(std::move(without_load));
+  host_.liveness = fleet::Liveness::online;
+  EXPECT_EQ(words(noon), "warning, error");
+  host_.sample = nullptr;
+  host_.liveness = fleet::Liveness::offline;
+  EXPECT_EQ(words(noon), "offline, offline");
+  host_.liveness = fleet::Liveness::unknown;
+  EXPECT_EQ(words(noon), "unknown, unavailable");
+}
+
 }  // namespace
 }  // namespace portoser::telemetry

@@ -188,7 +188,7 @@ DeviceList DevicesApi::list(http::Call<void> call) {
   const auto now = clock_.now();
   std::vector<DeviceRow> rows;
   for (const auto& [name, device] : *devices) {
-    auto row = row_of(device);
+    auto row = row_of(*device);
     const auto live = live_.host(name);
     row.status = telemetry::device_status(telemetry::standing_of(live.get(), now));
     row.metrics = use_of(live.get());
@@ -196,8 +196,8 @@ DeviceList DevicesApi::list(http::Call<void> call) {
     if (const auto* host = registry->find_host(name)) {
       row.ip = host->ip;
       row.assigned_roles = host->roles;
-    } else if (!device.facts.addresses.empty()) {
-      row.ip = device.facts.addresses.front();
+    } else if (!device->facts.addresses.empty()) {
+      row.ip = device->facts.addresses.front();
     }
     row.ip_address = row.ip;
     for (const auto& service : registry->services()) {

@@ -108,7 +108,7 @@ MachineRow row_of(const registry::Registry& registry,
       registry.services().end(),
       [&](const registry::Service& service) { return service.current_host == host.name; });
   const auto found = devices.find(host.name);
-  const auto* device = found == devices.end() ? nullptr : &found->second;
+  const auto* device = found == devices.end() ? nullptr : found->second.get();
   const auto liveness = device == nullptr ? fleet::Liveness::unknown : device->liveness;
   row.status = enum_name(liveness);
   row.reason = reason_of(device, liveness);

@@ -73,16 +73,18 @@ asio::awaitable<void> Fleet::start() {
     if (record.state != "approved") continue;
     Member member;
     member.public_key = record.public_key;
-    member.device.id = record.id;
-    member.device.name = record.name;
-    member.device.registered_at = record.registered_at;
-    member.device.last_seen = record.last_seen_at;
-    member.device.agent_version = record.agent_version;
-    member.device.facts = from_stored<protocol::HostFacts>(record.facts);
-    member.device.declared = from_stored<DeviceDeclaration>(record.declared);
+    auto& device = member.device.change();
+    device.id = record.id;
+    device.name = record.name;
+    device.registered_at = record.registered_at;
+    device.last_seen = record.last_seen_at;
+    device.agent_version = record.agent_version;
+    device.facts = from_stored<protocol::HostFacts>(record.facts);
+    device.declared = from_stored<DeviceDeclaration>(record.declared);
     recorder_.resume(record.id, record.spool_epoch, record.acked_sequence);
     presence_.add(record.id);
     key_of_name_[record.name] = record.public_key;
+    key_of_id_[record.id] = record.public_key;
     members_.emplace(record.public_key, std::move(member));
   }
   // An event is shown before its commit. After a crash such an id must not be given to another
@@ -128,7 +130,7 @@ asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
   try {
     auto answer = co_await admit(std::move(request));
     const auto* member = by_name(answer.hostname);
-    const auto facts = member != nullptr ? member->device.facts : protocol::HostFacts{};
+    const auto facts = member != nullptr ? member->device->facts : protocol::HostFacts{};
     registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
     co_return answer;
   } catch (...) {
@@ -153,12 +155,14 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   }
   auto& member = members_[record.public_key];
   member.public_key = record.public_key;
-  member.device.id = record.id;
-  member.device.name = record.name;
-  member.device.registered_at = record.registered_at;
-  member.device.facts = from_stored<protocol::HostFacts>(record.facts);
-  member.device.declared = from_stored<DeviceDeclaration>(record.declared);
+  auto& device = member.device.change();
+  device.id = record.id;
+  device.name = record.name;
+  device.registered_at = record.registered_at;
+  device.facts = from_stored<protocol::HostFacts>(record.facts);
+  device.declared = from_stored<DeviceDeclaration>(record.declared);
   key_of_name_[record.name] = record.public_key;
+  key_of_id_[record.id] = record.public_key;
   presence_.add(record.id);
   gateway_->allow(record.public_key);
   publish();
@@ -200,14 +204,14 @@ void Fleet::require_online(const std::string& host) const {
                           host));
   }
   const auto& member = members_.at(key->second);
-  if (member.welcomed && presence_.of(member.device.id) != Liveness::offline) {
+  if (member.welcomed && presence_.of(member.device->id) != Liveness::offline) {
     return;
   }
   throw Error{Code::unavailable,
               fmt::format("the agent of \"{}\" is not connected{}",
                           host,
-                          member.device.last_seen
-                              ? "; it was last heard at " + to_rfc3339(*member.device.last_seen)
+                          member.device->last_seen
+                              ? "; it was last heard at " + to_rfc3339(*member.device->last_seen)
                               : ""),
               "machine"}
       .reason("AGENT_OFFLINE")
@@ -231,8 +235,8 @@ void Fleet::take(Member& member, Inbound& inbound) {
   }
   // Only the connection that was welcomed counts; an older one of the same key is not listened to.
   if (inbound.route != member.route || !member.welcomed) return;
-  member.device.last_seen = inbound.received.wall;
-  if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
+  member.device.change().last_seen = inbound.received.wall;
+  if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
     auto& newest = member.newest_sample;
@@ -241,32 +245,32 @@ void Fleet::take(Member& member, Inbound& inbound) {
     }
     if (newest == sample->when) member.clock.observe(sample->when, inbound.received);
     const auto when = member.clock.time_of(sample->when, inbound.received);
-    listener_.on_sample(member.device.name, when.time, std::move(*sample));
+    listener_.on_sample(member.device->name, when.time, std::move(*sample));
   } else if (auto* state = std::get_if<protocol::State>(&body)) {
     member.clock.observe(state->when, inbound.received);
     // What was installed or upgraded since the hello.
-    auto facts = member.device.facts;
+    auto facts = member.device->facts;
     if (!state->engine_version.empty()) facts.engine_version = state->engine_version;
     if (!state->compose_version.empty()) facts.compose_version = state->compose_version;
-    if (facts != member.device.facts) learn(member, std::move(facts));
-    listener_.on_state(member.device.name, inbound.received.wall, std::move(*state));
+    if (facts != member.device->facts) learn(member, std::move(facts));
+    listener_.on_state(member.device->name, inbound.received.wall, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
     auto record = to_record(*event);
     if (on_durable(member, record, event->when, inbound.received)) listener_.on_event(record);
   } else if (const auto* result = std::get_if<protocol::CommandResult>(&body)) {
     auto record = to_record(*result);
     if (!on_durable(member, record, result->when, inbound.received)) return;
-    if (!dispatch_.result(member.device.name, *result)) {
+    if (!dispatch_.result(member.device->name, *result)) {
       listener_.on_late_result(record);
     }
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
-    dispatch_.progress(member.device.name, *progress);
+    dispatch_.progress(member.device->name, *progress);
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
     log::info(
-        "fleet", "an agent left", {{"host", member.device.name}, {"reason", goodbye->reason}});
+        "fleet", "an agent left", {{"host", member.device->name}, {"reason", goodbye->reason}});
     member.welcomed = false;
     member.route.clear();
-    if (const auto change = presence_.left(member.device.id)) changed(*change);
+    if (const auto change = presence_.left(member.device->id)) changed(*change);
   }
 }
 
@@ -283,21 +287,21 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
     gateway_->send(inbound.route, protocol::encode(goodbye));
     log::warn("fleet",
               "an agent speaks another protocol version",
-              {{"host", member.device.name}, {"version", hello.agent_version}});
+              {{"host", member.device->name}, {"version", hello.agent_version}});
     return;
   }
   const bool another_machine =
       member.welcomed && inbound.route != member.route &&
       (hello.now.boot_id != member.boot_id || hello.spool_epoch != member.spool_epoch);
-  if (another_machine && presence_.answers(member.device.id, clock_.uptime())) {
+  if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
     // A copy of a disk carries the key along. The older connection stays in force.
     const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
     gateway_->send(inbound.route, protocol::encode(goodbye));
-    member.device.cloned = true;
+    member.device.change().cloned = true;
     publish();
     log::error("fleet",
                "two machines use one key; the newer is kept out",
-               {{"host", member.device.name}, {"newcomer", hello.facts.hostname}});
+               {{"host", member.device->name}, {"newcomer", hello.facts.hostname}});
     return;
   }
   member.route = inbound.route;
@@ -306,39 +310,39 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.clock.observe(hello.now, inbound.received);
   member.welcomed = true;
   member.assigned.reset();
-  member.device.cloned = false;
-  member.device.agent_version = hello.agent_version;
-  member.device.facts = hello.facts;
-  member.device.last_seen = inbound.received.wall;
-  member.device.connected_since = inbound.received.wall;
+  auto& device = member.device.change();
+  device.cloned = false;
+  device.agent_version = hello.agent_version;
+  device.facts = hello.facts;
+  device.last_seen = inbound.received.wall;
+  device.connected_since = inbound.received.wall;
 
   protocol::Welcome welcome;
   welcome.controller_version = version;
-  welcome.device_id = member.device.id;
-  welcome.name = member.device.name;
-  welcome.acked_sequence = recorder_.acked(member.device.id, hello.spool_epoch);
+  welcome.device_id = member.device->id;
+  welcome.name = member.device->name;
+  welcome.acked_sequence = recorder_.acked(member.device->id, hello.spool_epoch);
   welcome.sample_interval_ms = settings_.sample_interval.count();
   welcome.sample_boot_id = member.newest_sample.boot_id;
   welcome.sample_uptime_ns = member.newest_sample.uptime_ns;
   send(member, welcome);
-  if (const auto change = presence_.seen(member.device.id, clock_.uptime())) changed(*change);
+  if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
   assign(member);
-  dispatch_.repeat(member.device.name);
+  dispatch_.repeat(member.device->name);
   publish();
   tasks_.spawn("facts",
-               update_facts(member.device.id, dump(to_json(hello.facts)), hello.agent_version));
+               update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
   log::info("fleet",
             "an agent is connected",
-            {{"host", member.device.name}, {"version", hello.agent_version}});
+            {{"host", member.device->name}, {"version", hello.agent_version}});
 }
 
 void Fleet::learn(Member& member, protocol::HostFacts facts) {
-  member.device.facts = std::move(facts);
+  member.device.change().facts = std::move(facts);
   publish_soon();
-  tasks_.spawn(
-      "facts",
-      update_facts(
-          member.device.id, dump(to_json(member.device.facts)), member.device.agent_version));
+  const auto& device = *member.device;
+  tasks_.spawn("facts",
+               update_facts(device.id, dump(to_json(device.facts)), device.agent_version));
 }
 
 bool Fleet::on_durable(Member& member,
@@ -346,12 +350,12 @@ bool Fleet::on_durable(Member& member,
                        const protocol::Moment& when,
                        const Receipt& received) {
   const auto time = member.clock.time_of(when, received);
-  record.device_id = member.device.id;
+  record.device_id = member.device->id;
   record.spool_epoch = member.spool_epoch;
-  record.machine = member.device.name;
+  record.machine = member.device->name;
   record.time = time.time;
   record.time_estimated = time.estimated;
-  return recorder_.take(member.device.id, record);
+  return recorder_.take(member.device->id, record);
 }
 
 template <class Message>
@@ -366,7 +370,7 @@ void Fleet::assign(Member& member) {
   protocol::Assign message;
   message.revision = registry->revision;
   for (const auto& service : registry->services()) {
-    if (service.current_host == member.device.name && !service.quarantined()) {
+    if (service.current_host == member.device->name && !service.quarantined()) {
       message.services.push_back(assigned_service(*registry, service));
     }
   }
@@ -391,24 +395,22 @@ void Fleet::send_to(const std::string& host, const Message& message) {
 }
 
 void Fleet::acknowledge(const std::string& device_id, protocol::Ack ack) {
-  for (const auto& [key, member] : members_) {
-    if (member.device.id == device_id) send(member, ack);
-  }
+  if (const auto* member = by_id(device_id)) send(*member, ack);
 }
 
 void Fleet::changed(const LivenessChange& change) {
-  for (auto& [key, member] : members_) {
-    if (member.device.id != change.device_id) continue;
-    member.device.liveness = change.after;
-    if (change.after == Liveness::offline) member.device.connected_since.reset();
-    log::info("fleet",
-              "a host changed its state",
-              {{"host", member.device.name},
-               {"before", enum_name(change.before)},
-               {"after", enum_name(change.after)}});
-    publish_soon();
-    listener_.on_liveness(member.device.name, change.before, change.after, member.device.last_seen);
-  }
+  auto* member = by_id(change.device_id);
+  if (member == nullptr) return;
+  auto& device = member->device.change();
+  device.liveness = change.after;
+  if (change.after == Liveness::offline) device.connected_since.reset();
+  log::info("fleet",
+            "a host changed its state",
+            {{"host", device.name},
+             {"before", enum_name(change.before)},
+             {"after", enum_name(change.after)}});
+  publish_soon();
+  listener_.on_liveness(device.name, change.before, change.after, device.last_seen);
 }
 
 asio::awaitable<Error> Fleet::wire_failure() {
@@ -419,7 +421,7 @@ asio::awaitable<Error> Fleet::wire_failure() {
   co_return *failure_;
 }
 
-/// A batch of messages may change many devices, and publishing copies them all.
+/// A batch of messages may change many devices, and publishing goes through them all.
 void Fleet::publish_soon() {
   if (std::exchange(will_publish_, true)) return;
   tasks_.spawn("publish devices", publish_next());
@@ -433,13 +435,18 @@ asio::awaitable<void> Fleet::publish_next() {
 
 void Fleet::publish() {
   auto devices = std::make_shared<Devices>();
-  for (const auto& [key, member] : members_) devices->emplace(member.device.name, member.device);
+  for (auto& [key, member] : members_) devices->emplace(member.device->name, member.device.share());
   devices_.store(std::move(devices));
 }
 
 Fleet::Member* Fleet::by_name(const std::string& host) {
   const auto key = key_of_name_.find(host);
   return key == key_of_name_.end() ? nullptr : &members_.at(key->second);
+}
+
+Fleet::Member* Fleet::by_id(const std::string& device_id) {
+  const auto key = key_of_id_.find(device_id);
+  return key == key_of_id_.end() ? nullptr : &members_.at(key->second);
 }
 
 asio::awaitable<void> Fleet::keep_presence() {
@@ -452,10 +459,10 @@ asio::awaitable<void> Fleet::keep_presence() {
     // A restart should know when a host was last there; a minute's exactness is enough for that.
     std::vector<storage::DeviceSeen> seen;
     for (const auto& [key, member] : members_) {
-      const auto& last = member.device.last_seen;
-      if (last && stored[member.device.id] != *last) {
-        seen.push_back({member.device.id, *last});
-        stored[member.device.id] = *last;
+      const auto& last = member.device->last_seen;
+      if (last && stored[member.device->id] != *last) {
+        seen.push_back({member.device->id, *last});
+        stored[member.device->id] = *last;
       }
     }
     try {

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/tasks.h"
+#include "controller/fleet/device.h"
 #include "controller/fleet/dispatch.h"
 #include "controller/fleet/gateway.h"
 #include "controller/fleet/host_clock.h"
@@ -33,23 +34,6 @@ struct FleetSettings {
   std::chrono::milliseconds sample_interval{5000};
   PresenceLimits limits;
 };
-
-/// A device as others see it.
-struct Device {
-  std::string id;
-  std::string name;
-  Time registered_at;
-  std::string agent_version;
-  protocol::HostFacts facts;
-  DeviceDeclaration declared;
-  Liveness liveness = Liveness::unknown;
-  std::optional<Time> last_seen;
-  std::optional<Time> connected_since;
-  bool cloned = false;  ///< another machine speaks with the same key and is kept out
-};
-
-/// By host name. Immutable.
-using Devices = std::map<std::string, Device, std::less<>>;
 
 class Fleet {
  public:
@@ -97,7 +81,7 @@ class Fleet {
  private:
   /// A device with what only this room needs.
   struct Member {
-    Device device;
+    SharedDevice device;
     std::string public_key;
     std::string route;  ///< of the connection in force; empty: none
     std::string boot_id;
@@ -129,6 +113,7 @@ class Fleet {
   void publish_soon();
   asio::awaitable<void> publish_next();
   Member* by_name(const std::string& host);
+  Member* by_id(const std::string& device_id);
   asio::awaitable<void> keep_presence();
   asio::awaitable<void> update_facts(std::string id, std::string facts, std::string version);
 
@@ -148,6 +133,7 @@ class Fleet {
   TaskGroup tasks_;
   std::map<std::string, Member> members_;           // by public key
   std::map<std::string, std::string> key_of_name_;  // host name -> public key
+  std::map<std::string, std::string> key_of_id_;    // device id -> public key
   std::atomic<std::shared_ptr<const Devices>> devices_;
   std::int64_t next_message_ = 1;
   bool stopped_ = false;

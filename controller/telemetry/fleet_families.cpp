@@ -270,16 +270,16 @@ void write_device_families(Exposition& out,
                            const Live& live,
                            Time now) {
   std::map<std::string, int> by_status;
-  for (const auto& [name, device] : devices) ++by_status[enum_name(device.liveness)];
+  for (const auto& [name, device] : devices) ++by_status[enum_name(device->liveness)];
   out.family("devices_online", "gauge", "Devices by liveness");
   for (const auto& [status, count] : by_status) {
     out.sample({{"status", status}, {"role", ""}}, count);
   }
   out.family("device_last_seen_seconds", "gauge", "Seconds since the device was last heard");
   for (const auto& [name, device] : devices) {
-    if (!device.last_seen) continue;
+    if (!device->last_seen) continue;
     out.sample({{"hostname", name}},
-               std::max(std::chrono::duration<double>(now - *device.last_seen).count(), 0.0));
+               std::max(std::chrono::duration<double>(now - *device->last_seen).count(), 0.0));
   }
   const auto heartbeats = live.heartbeats();
   out.family("device_heartbeats_total", "counter", "Samples that arrived in time");
@@ -293,11 +293,11 @@ void write_device_families(Exposition& out,
   for (const auto& [name, device] : devices) {
     constexpr double gibibyte = 1 << 30;
     out.sample({{"hostname", name}, {"resource_type", "cpu_cores"}},
-               static_cast<double>(device.facts.cpu_cores));
+               static_cast<double>(device->facts.cpu_cores));
     out.sample({{"hostname", name}, {"resource_type", "memory_gb"}},
-               static_cast<double>(device.facts.memory_bytes) / gibibyte);
+               static_cast<double>(device->facts.memory_bytes) / gibibyte);
     out.sample({{"hostname", name}, {"resource_type", "disk_gb"}},
-               static_cast<double>(device.facts.disk_bytes) / gibibyte);
+               static_cast<double>(device->facts.disk_bytes) / gibibyte);
   }
 }
 

@@ -13,7 +13,7 @@ TEST_F(FleetTest, JoinedDeviceIsWelcomedAndAssignedItsServices) {
   ASSERT_EQ(assign.services.size(), 1U);
   EXPECT_EQ(assign.services[0].name, "notes");
   EXPECT_EQ(assign.services[0].files, std::vector<std::string>{"/srv/notes/compose.yml"});
-  EXPECT_EQ(fleet_->devices()->at("brick").liveness, Liveness::online);
+  EXPECT_EQ(fleet_->devices()->at("brick")->liveness, Liveness::online);
 }
 
 TEST_F(FleetTest, JoiningAgainWithTheSameKeyTakesNoUse) {
@@ -32,7 +32,7 @@ TEST_F(FleetTest, WhatARegistrationDeclaresIsKeptOverARestart) {
   made.resources.gpu = true;
   run(fleet_->join(std::move(made)));
   for (int restarts = 0; restarts < 2; ++restarts) {
-    const auto declared = fleet_->devices()->at("brick").declared;
+    const auto declared = fleet_->devices()->at("brick")->declared;
     EXPECT_EQ(declared.capabilities, (std::vector<std::string>{"docker", "mlx"}));
     EXPECT_EQ(declared.labels.at("site"), "lab");
     EXPECT_TRUE(declared.gpu);
@@ -180,7 +180,7 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   auto copy = connect();
   copy.send(hello("boot-of-the-copy", "epoch-1"));
   EXPECT_EQ(await<protocol::Goodbye>(copy).reason, "cloned");
-  EXPECT_TRUE(fleet_->devices()->at("brick").cloned);
+  EXPECT_TRUE(fleet_->devices()->at("brick")->cloned);
   first.send(protocol::Sample{});
   step_until([&] { return !told_.samples.empty(); });
 }
@@ -245,10 +245,28 @@ TEST_F(FleetTest, GoodbyeIsOfflineAtOnce) {
   join_brick();
   auto device = welcomed();
   device.send(protocol::Goodbye{"stopping", ""});
-  step_until([&] { return fleet_->devices()->at("brick").liveness == Liveness::offline; });
+  step_until([&] { return fleet_->devices()->at("brick")->liveness == Liveness::offline; });
   EXPECT_EQ(told_.liveness.back(), "brick offline");
-  EXPECT_EQ(told_.last_seens.back(), fleet_->devices()->at("brick").last_seen);
+  EXPECT_EQ(told_.last_seens.back(), fleet_->devices()->at("brick")->last_seen);
   EXPECT_TRUE(told_.last_seens.back());
+}
+
+TEST_F(FleetTest, WhatDidNotChangeIsOneObjectInAllPublications) {
+  write_file_atomic(folder_ / "registry.yml", "hosts:\n  brick: {}\n  pebble: {}\n");
+  close();
+  open();
+  join_brick();
+  const auto first = fleet_->devices();
+  run(fleet_->join(request(make_token(), protocol::make_key_pair(), "pebble")));
+  const auto second = fleet_->devices();
+  ASSERT_EQ(second->size(), 2U);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(first->at("brick"), second->at("brick"));
+  auto device = welcomed();
+  step_until([&] { return fleet_->devices()->at("brick")->liveness == Liveness::online; });
+  const auto third = fleet_->devices();
+  EXPECT_EQ(first->at("brick")->liveness, Liveness::unknown) << "what was given away is immutable";
+  EXPECT_EQ(second->at("pebble"), third->at("pebble"));
 }
 
 TEST_F(FleetTest, PortThatIsTakenIsNamed) {

@@ -140,7 +140,7 @@ struct Rooms {
         machines(registry, live, fleet, services.rows()),
         devices(fleet, registry, live, services.rows(), clock, core),
         jobs_api(jobs, core),
-        metrics(registry, live, fleet, jobs, database, requests, clock),
+        metrics(registry, live, fleet, jobs, database, retention, requests, clock),
         system(registry, database, clock),
         tasks(core) {
     live.add_listener(uptime_socket);

@@ -11,7 +11,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <map>
+#include <optional>
 
 namespace portoser {
 namespace {
@@ -29,18 +31,20 @@ struct TokenOptions {
   bool allow_key_change = false;
 };
 
-std::int64_t positive(const std::string& name, const std::string& text) {
-  std::size_t used = 0;
+std::optional<std::int64_t> positive(const std::string& text) {
   std::int64_t number = 0;
-  try {
-    number = std::stoll(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used == 0 || used != text.size() || number < 1) {
-    throw Error{Code::invalid, fmt::format("\"{}\" is not a whole number above 0", text), name};
-  }
+  const auto* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, number);
+  if (failure != std::errc{} || rest != end || number < 1) return std::nullopt;
   return number;
+}
+
+std::int64_t uses_of(const std::string& text) {
+  const auto number = positive(text);
+  if (!number) {
+    throw Error{Code::invalid, fmt::format("\"{}\" is not a whole number above 0", text), "--uses"};
+  }
+  return *number;
 }
 
 std::chrono::seconds time_of(const std::string& text) {
@@ -50,16 +54,17 @@ std::chrono::seconds time_of(const std::string& text) {
                                                           {'d', std::chrono::hours{24}}};
   constexpr std::chrono::seconds longest = std::chrono::hours{24 * 3650};
   const auto unit = text.empty() ? units.end() : units.find(text.back());
-  if (unit == units.end()) {
+  const auto number =
+      unit == units.end() ? std::nullopt : positive(text.substr(0, text.size() - 1));
+  if (!number) {
     throw Error{Code::invalid,
-                fmt::format("\"{}\" is not a time such as 30m, 24h or 7d", text),
+                fmt::format("\"{}\" is not a time above 0 such as 30m, 24h or 7d", text),
                 "--expires"};
   }
-  const auto number = positive("--expires", text.substr(0, text.size() - 1));
-  if (number > longest / unit->second) {
+  if (*number > longest / unit->second) {
     throw Error{Code::invalid, fmt::format("{} is more than ten years", text), "--expires"};
   }
-  return number * unit->second;
+  return *number * unit->second;
 }
 
 TokenOptions take_options(std::vector<std::string>& arguments) {
@@ -74,7 +79,7 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
     if (name == "--host") {
       options.host = value();
     } else if (name == "--uses") {
-      options.uses = positive(name, value());
+      options.uses = uses_of(value());
     } else if (name == "--expires") {
       options.expires = time_of(value());
     } else if (name == "--description") {
@@ -85,16 +90,16 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
       rest.push_back(name);
     }
   }
-  arguments = std::move(rest);
-  return options;
-}
-
-int create(const ControllerSettings& settings, const TokenOptions& options, const Clock& clock) {
   if (options.allow_key_change && options.host.empty()) {
     throw Error{Code::invalid,
                 "--replace-key needs --host: it lets that one host join with a new key",
                 "--replace-key"};
   }
+  arguments = std::move(rest);
+  return options;
+}
+
+int create(const ControllerSettings& settings, const TokenOptions& options, const Clock& clock) {
   storage::TokenFile tokens{settings.data / "portoser.db", clock};
   const auto secret = random_hex(24);
   storage::TokenRecord record;

@@ -9,6 +9,7 @@
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
+#include "controller/storage/retention.h"
 
 #include <atomic>
 #include <memory>
@@ -27,6 +28,7 @@ class MetricsApi {
              const fleet::Fleet& fleet,
              const jobs::Jobs& jobs,
              const storage::Database& database,
+             const storage::Retention& retention,
              const RequestCounters& requests,
              const Clock& clock)
       : registry_(registry),
@@ -34,6 +36,7 @@ class MetricsApi {
         fleet_(fleet),
         jobs_(jobs),
         database_(database),
+        retention_(retention),
         requests_(requests),
         clock_(clock),
         started_(clock.uptime()) {}
@@ -62,6 +65,7 @@ class MetricsApi {
   const fleet::Fleet& fleet_;
   const jobs::Jobs& jobs_;
   const storage::Database& database_;
+  const storage::Retention& retention_;
   const RequestCounters& requests_;
   const Clock& clock_;
   Uptime started_;

@@ -16,6 +16,8 @@ asio::awaitable<void> Retention::run() {
       co_await delete_old();
     } catch (const Error& error) {
       log::warn("storage", "old rows are not deleted now", {{"reason", error.what()}});
+      const std::lock_guard lock{mutex_};
+      ++stats_.failures;
     }
     co_await pause(interval);
   }
@@ -25,10 +27,24 @@ asio::awaitable<void> Retention::delete_old() {
   const auto now = clock_.now();
   const auto jobs =
       co_await jobs_.delete_finished_before(now - settings_.jobs, settings_.jobs_at_least);
+  {
+    const std::lock_guard lock{mutex_};
+    stats_.jobs += static_cast<std::uint64_t>(jobs);
+  }
   const auto events = co_await events_.delete_before(now - settings_.events);
+  {
+    const std::lock_guard lock{mutex_};
+    stats_.events += static_cast<std::uint64_t>(events);
+    stats_.succeeded_at = now;
+  }
   if (jobs > 0 || events > 0) {
     log::info("storage", "old rows deleted", {{"jobs", jobs}, {"events", events}});
   }
+}
+
+RetentionStats Retention::stats() const {
+  const std::lock_guard lock{mutex_};
+  return stats_;
 }
 
 }  // namespace portoser::storage

@@ -9,6 +9,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 
 namespace portoser::storage {
 
@@ -18,6 +20,14 @@ struct RetentionSettings {
   std::chrono::hours jobs{24 * 90};   ///< after their end
   std::int64_t jobs_at_least = 1000;  ///< finished ones that stay, whatever their age
   std::chrono::hours events{24 * 400};
+};
+
+/// Counted since the start.
+struct RetentionStats {
+  std::uint64_t jobs = 0;    ///< deleted
+  std::uint64_t events = 0;  ///< deleted
+  std::uint64_t failures = 0;
+  std::optional<Time> succeeded_at;  ///< none: not yet
 };
 
 class Retention {
@@ -30,11 +40,15 @@ class Retention {
   asio::awaitable<void> run();
   asio::awaitable<void> delete_old();
 
+  [[nodiscard]] RetentionStats stats() const;  ///< any thread
+
  private:
   JobStore jobs_;
   EventStore events_;
   const Clock& clock_;
   RetentionSettings settings_;
+  mutable std::mutex mutex_;
+  RetentionStats stats_;
 };
 
 }  // namespace portoser::storage

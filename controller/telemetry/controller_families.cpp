@@ -21,6 +21,20 @@ void write_database_families(Exposition& out, const storage::DatabaseStats& stat
   out.histogram({{"query_type", "write"}}, stats.writes);
 }
 
+void write_retention_families(Exposition& out, const storage::RetentionStats& stats) {
+  out.family("portoser_retention_deleted_total", "counter", "What was deleted for its age");
+  out.sample({{"kind", "job"}}, static_cast<double>(stats.jobs));
+  out.sample({{"kind", "event"}}, static_cast<double>(stats.events));
+  out.family("portoser_retention_failures_total", "counter", "Rounds of deleting that failed");
+  out.sample({}, static_cast<double>(stats.failures));
+  out.family("portoser_retention_last_success_timestamp_seconds",
+             "gauge",
+             "When everything too old was last deleted");
+  if (stats.succeeded_at) {
+    out.sample({}, static_cast<double>(to_unix_us(*stats.succeeded_at)) / 1e6);
+  }
+}
+
 void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
   out.family("portoser_wire_messages_total", "counter", "Messages from and to agents");
   out.sample({{"direction", "received"}}, static_cast<double>(stats.received));

@@ -6,11 +6,13 @@
 #include "controller/fleet/registration_counts.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
+#include "controller/storage/retention.h"
 #include "controller/telemetry/exposition.h"
 
 namespace portoser::telemetry {
 
 void write_database_families(Exposition& out, const storage::DatabaseStats& stats);
+void write_retention_families(Exposition& out, const storage::RetentionStats& stats);
 void write_wire_families(Exposition& out, const fleet::GatewayStats& stats);
 void write_registry_families(Exposition& out, const registry::RegistryStats& stats);
 void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations);

@@ -98,6 +98,25 @@ TEST_F(Joining, TokenThatHasExpiredIsRefused) {
   expect_refused(host("slate"), token, "this token was good until");
 }
 
+TEST_F(Joining, TokenThatWasRevokedIsRefused) {
+  const auto token = controller_->create_token();
+  must_run({controller_program().string(),
+            "token",
+            "revoke",
+            protocol::decode_join_token(token).id,
+            "--data",
+            controller_->data().string(),
+            "--registry-path",
+            controller_->registry().string()});
+  expect_refused(host("slate"), token, "this token was revoked at");
+  const Json body{{"hostname", "slate"},
+                  {"public_key", protocol::make_key_pair().public_key},
+                  {"registration_token", token}};
+  const auto answer = register_at(controller_->join_port(), body);
+  EXPECT_EQ(answer.status, 401U);
+  EXPECT_EQ(Json::parse(answer.body)["code"], "TOKEN_REVOKED") << answer.body;
+}
+
 TEST_F(Joining, WrongProofIsRefusedAndTheTokenStaysGood) {
   const auto text = controller_->create_token();
   const auto token = protocol::decode_join_token(text);

@@ -205,17 +205,17 @@ TEST_F(FleetTest, WhatWasInstalledSinceTheHelloIsShownAndKept) {
     device.send(state);
     step_until([&] {
       const auto devices = fleet_->devices();
-      return devices->at("brick").facts.compose_version == "2.24.5";
+      return devices->at("brick")->facts.compose_version == "2.24.5";
     });
-    EXPECT_EQ(fleet_->devices()->at("brick").facts.engine_version, "25.0.1");
+    EXPECT_EQ(fleet_->devices()->at("brick")->facts.engine_version, "25.0.1");
     device.send(protocol::State{});
     step_until([&] { return told_.states.size() == 2; });
-    EXPECT_EQ(fleet_->devices()->at("brick").facts.engine_version, "25.0.1")
+    EXPECT_EQ(fleet_->devices()->at("brick")->facts.engine_version, "25.0.1")
         << "one that does not say it takes nothing back";
   }
   close();
   open();
-  EXPECT_EQ(fleet_->devices()->at("brick").facts.compose_version, "2.24.5");
+  EXPECT_EQ(fleet_->devices()->at("brick")->facts.compose_version, "2.24.5");
 }
 
 TEST_F(FleetTest, AgentOfAnotherProtocolIsToldWhichSideToUpgrade) {

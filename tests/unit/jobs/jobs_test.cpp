@@ -3,6 +3,8 @@
 namespace portoser::jobs {
 namespace {
 
+using namespace std::chrono_literals;
+
 TEST_F(JobsTest, SucceedsWithItsLogKept) {
   auto device = welcomed();
   const auto id = run(jobs_->submit(request())).id;
@@ -152,6 +154,29 @@ TEST_F(JobsTest, WhatTheHostDoesNotKnowEndsInterrupted) {
   unknown.reason = "COMMAND_UNKNOWN";
   device.send(unknown);
   EXPECT_EQ(run(jobs_->wait(id)).state, "interrupted");
+}
+
+TEST_F(JobsTest, WhatWasPersistedAndNeverSentEndsPlainlyAfterARestart) {
+  jobs_->add_kind("restart", [](std::shared_ptr<jobs::Run>) { return pause(1h); });
+  const auto lost = run(jobs_->submit(request())).id;
+  storage::JobStore store{*database_};
+  EXPECT_EQ(run(store.find(lost))->state, "queued") << "persisted before it begins";
+  restart_controller();
+  auto device = welcomed();
+  const auto asked = await<protocol::Command>(device);
+  EXPECT_EQ(asked.id, lost);
+  EXPECT_TRUE(asked.adopt_only) << "it is asked for, not begun";
+  auto unknown = result_of(lost, false, 1);
+  unknown.reason = "COMMAND_UNKNOWN";
+  device.send(unknown);
+  const auto job = run(jobs_->wait(lost));
+  EXPECT_EQ(job.state, "interrupted");
+  EXPECT_EQ(job.error_reason, "COMMAND_UNKNOWN");
+  // The service is free, and the next command that the host gets is of the next job.
+  const auto next = run(jobs_->submit(request())).id;
+  const auto sent = await<protocol::Command>(device);
+  EXPECT_EQ(sent.id, next);
+  EXPECT_FALSE(sent.adopt_only);
 }
 
 TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {

@@ -52,9 +52,11 @@ class RetentionTest : public StorageTest {
   void delete_old() {
     Retention retention{*database_, clock_, settings_};
     run(retention.delete_old());
+    stats_ = retention.stats();
   }
 
   RetentionSettings settings_;
+  RetentionStats stats_;
   EventStore events_{*database_};
   JobStore jobs_{*database_};
   std::int64_t sequence_ = 0;
@@ -67,6 +69,23 @@ TEST_F(RetentionTest, DeletesWhatIsOlderThanTheSettingsSay) {
   delete_old();
   EXPECT_EQ(events_left(), std::vector<std::string>{"web host-1 2"});
   EXPECT_EQ(jobs_left(), std::vector<std::string>{"job-003"});
+  EXPECT_EQ(stats_.jobs, 2U);
+  EXPECT_EQ(stats_.events, 1U);
+  EXPECT_EQ(stats_.succeeded_at, clock_.now());
+}
+
+TEST_F(RetentionTest, ARoundThatFailsIsCounted) {
+  run(database_->write([](Connection& connection) { connection.run("DROP TABLE job_log"); }));
+  add_job(hours{24 * 30});
+  add_job(hours{24 * 29});
+  Retention retention{*database_, clock_, settings_};
+  const auto running = start(retention.run());
+  while (retention.stats().failures == 0) {
+    io_.restart();
+    io_.run_one();
+  }
+  EXPECT_EQ(retention.stats().failures, 1U);
+  EXPECT_FALSE(retention.stats().succeeded_at);
 }
 
 TEST_F(RetentionTest, LeavesSoManyJobsWhateverTheirAge) {

@@ -49,6 +49,26 @@ TEST(ControllerFamilies, SizeOfARegistryThatIsNotThereIsNotZero) {
   EXPECT_THAT(with.take(), HasSubstr("\nregistry_size_bytes 120\n"));
 }
 
+TEST(ControllerFamilies, WhatRetentionDeletedIsCountedByKind) {
+  storage::RetentionStats stats;
+  stats.jobs = 3;
+  stats.events = 700;
+  stats.failures = 1;
+  Exposition before;
+  write_retention_families(before, stats);
+  const auto text = before.take();
+  EXPECT_THAT(text, HasSubstr("portoser_retention_deleted_total{kind=\"job\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_retention_deleted_total{kind=\"event\"} 700\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_retention_failures_total 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\nportoser_retention_last_success_timestamp_seconds ")));
+
+  stats.succeeded_at = from_unix_us(1'700'000'000'000'000);
+  Exposition after;
+  write_retention_families(after, stats);
+  EXPECT_THAT(after.take(),
+              HasSubstr("\nportoser_retention_last_success_timestamp_seconds 1700000000\n"));
+}
+
 TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
   fleet::RegistrationCounts counts;
   counts.registered("x86_64", "linux", 20ms);

@@ -5,6 +5,7 @@
 #include "controller/api/service_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
+#include "controller/http/response.h"
 
 namespace portoser::http {
 class Router;

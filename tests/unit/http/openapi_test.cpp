@@ -7,6 +7,22 @@
 namespace portoser::http {
 namespace {
 
+struct Made {
+  std::string name;
+};
+BOOST_DESCRIBE_STRUCT(Made, (), (name))
+
+/// Made at the first request; there already at the next.
+struct Maker {
+  Answer<Made> make(Call<void> /*call*/) {
+    Answer<Made> answer;
+    answer.body.name = "it";
+    answer.status = std::exchange(made, true) ? 200 : 201;
+    return answer;
+  }
+  bool made = false;
+};
+
 class OpenApi : public testing::Test {
  protected:
   OpenApi() {
@@ -59,6 +75,30 @@ TEST_F(OpenApi, PublicRoutesNeedNoToken) {
   const auto& ping = document_["paths"]["/ping"]["get"];
   EXPECT_EQ(ping["security"], Json::array());
   EXPECT_FALSE(ping["responses"].contains("401"));
+}
+
+TEST(OpenApiAnswers, ARouteMayHaveTwoStatusesThatMeanSuccess) {
+  Maker maker;
+  Router router;
+  Route route;
+  route.method = Method::post;
+  route.path = "/things";
+  route.success_status = 201;
+  route.repeat_status = 200;
+  router.add(std::move(route), maker, &Maker::make);
+  const auto document = Json::parse(openapi_document(router, "Portoser"));
+  const auto& responses = document["paths"]["/things"]["post"]["responses"];
+  for (const auto* status : {"200", "201"}) {
+    const auto& schema = responses[status]["content"]["application/json"]["schema"];
+    EXPECT_EQ(schema["properties"]["name"]["type"], "string") << status;
+  }
+  const Request request;
+  const std::vector<std::string> none;
+  const auto& handle = router.endpoints().at(0)->at_once;
+  EXPECT_EQ(handle(CallContext{request, none, none}).status, 201U);
+  const auto again = handle(CallContext{request, none, none});
+  EXPECT_EQ(again.status, 200U);
+  EXPECT_EQ(again.text(), R"({"name":"it"})");
 }
 
 TEST(OpenApiServed, ByTheListenerThatIsAskedTo) {

@@ -17,10 +17,11 @@ ApiTest::ApiTest() {
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core);
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows());
-  devices_ = std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), core);
+  devices_ =
+      std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(
-      *registry_, live_, *fleet_, *jobs_, *database_, requests_, clock_);
+      *registry_, live_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);
   uptime_socket_->add_to(router_);
@@ -35,7 +36,7 @@ ApiTest::ApiTest() {
   join_brick();
   auto sample = telemetry::full_sample(1);
   sample.containers = {telemetry::container("a", 4096)};
-  live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online);
+  live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, clock_.now());
   live_.on_state("brick", clock_.now(), telemetry::state_of_notes("running", {"a"}));
   live_.on_sample("brick", clock_.now(), std::move(sample));
 }

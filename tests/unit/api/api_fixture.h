@@ -12,6 +12,7 @@
 #include "controller/api/system.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
+#include "controller/storage/retention.h"
 #include "tests/unit/api/played_socket.h"
 #include "tests/unit/fleet/fleet_fixture.h"
 
@@ -34,6 +35,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   RequestCounters requests_;
+  storage::Retention retention_{*database_, clock_, {}};
   std::unique_ptr<DeploymentSocket> deployment_socket_;
   std::unique_ptr<UptimeSocket> uptime_socket_;
   std::unique_ptr<MetricsSocket> metrics_socket_;

@@ -15,42 +15,52 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Both tests only read, so they share a controller, an agent and a service that runs.
 class Scrape : public testing::Test {
  protected:
-  Scrape() : folder_("scrape"), controller_(folder_.path()) {
+  static void SetUpTestSuite() {
     load_images(PrivateEngine::shared());
-    // The folder's name is the project's: each test needs its own, or compose takes over the
-    // containers that the other left in the shared engine.
-    const ComposeProject project{folder_ / ("notes" + std::to_string(controller_.port())),
-                                 {{.name = "web"}}};
-    controller_.write_registry(
+    folder_ = std::make_unique<TempFolder>("scrape");
+    const ComposeProject project{*folder_ / "notes", {{.name = "web"}}};
+    controller_ = std::make_unique<ControllerProcess>(folder_->path());
+    controller_->write_registry(
         "domain: attic.test\nhosts:\n  brick: {ip: 127.0.0.1}\n"
         "services:\n  notes:\n    current_host: brick\n    docker_compose: " +
         project.file().string() + "\n");
-    controller_.start();
-    agent_.emplace(folder_.path(), "brick", PrivateEngine::shared().socket());
-    agent_->join(controller_.create_token());
+    controller_->start();
+    agent_ =
+        std::make_unique<AgentProcess>(folder_->path(), "brick", PrivateEngine::shared().socket());
+    agent_->join(controller_->create_token());
     agent_->start();
-    controller_.await_machine("brick", "online");
-    EXPECT_EQ(controller_.post("/api/services/notes/start").status, 200U);
-    await_until("the service has a sample", 30s, [&] {
-      return controller_.get("/metrics").text.find("portoser_service_cpu_percent{") !=
+    controller_->await_machine("brick", "online");
+    ASSERT_EQ(controller_->post("/api/services/notes/start").status, 200U);
+    await_until("the service has a sample", 30s, [] {
+      return controller_->get("/metrics").text.find("portoser_service_cpu_percent{") !=
              std::string::npos;
     });
   }
+  static void TearDownTestSuite() {
+    agent_.reset();
+    controller_.reset();
+    folder_.reset();
+  }
 
-  TempFolder folder_;
-  ControllerProcess controller_;
-  std::optional<AgentProcess> agent_;
+  static std::unique_ptr<TempFolder> folder_;
+  static std::unique_ptr<ControllerProcess> controller_;
+  static std::unique_ptr<AgentProcess> agent_;
 };
+
+std::unique_ptr<TempFolder> Scrape::folder_;
+std::unique_ptr<ControllerProcess> Scrape::controller_;
+std::unique_ptr<AgentProcess> Scrape::agent_;
 
 TEST_F(Scrape, PromtoolHasNothingToSay) {
   for (const auto* path : {"/metrics", "/api/metrics?format=prometheus"}) {
-    const auto answer = HttpClient{controller_.port()}.get(path);
+    const auto answer = HttpClient{controller_->port()}.get(path);
     EXPECT_EQ(answer.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-    write_file_atomic(folder_ / "metrics.txt", answer.body);
+    write_file_atomic(*folder_ / "metrics.txt", answer.body);
     CommandOptions options;
-    options.input_file = folder_ / "metrics.txt";
+    options.input_file = *folder_ / "metrics.txt";
     const auto result = run_command({"promtool", "check", "metrics"}, options);
     EXPECT_EQ(result.exit_status, 0);
     EXPECT_EQ(result.output, "");
@@ -59,16 +69,16 @@ TEST_F(Scrape, PromtoolHasNothingToSay) {
 
 TEST_F(Scrape, PrometheusAnswersQuestionsAboutHostsAndServices) {
   const auto port = free_port();
-  write_file_atomic(folder_ / "prometheus.yml",
+  write_file_atomic(*folder_ / "prometheus.yml",
                     "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: portoser\n"
                     "  static_configs: [{targets: ['127.0.0.1:" +
-                        std::to_string(controller_.port()) + "']}]\n");
+                        std::to_string(controller_->port()) + "']}]\n");
   ProcessRequest request;
   request.argv = {"prometheus",
-                  "--config.file=" + (folder_ / "prometheus.yml").string(),
-                  "--storage.tsdb.path=" + (folder_ / "tsdb").string(),
+                  "--config.file=" + (*folder_ / "prometheus.yml").string(),
+                  "--storage.tsdb.path=" + (*folder_ / "tsdb").string(),
                   "--web.listen-address=127.0.0.1:" + std::to_string(port)};
-  request.log_file = folder_ / "prometheus.log";
+  request.log_file = *folder_ / "prometheus.log";
   const Process prometheus{std::move(request)};
   const auto ask = [&](const std::string& query) -> std::string {
     try {

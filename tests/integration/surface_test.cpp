@@ -13,6 +13,7 @@
 
 #include <fstream>
 #include <set>
+#include <unistd.h>
 
 namespace portoser::test {
 namespace {
@@ -169,6 +170,54 @@ TEST_F(Surface, HeldMemoryIsSeenAsDockerSeesIt) {
       {"stats", "--no-stream", "--format", "{{.MemUsage}}", id.substr(0, id.find('\n'))});
   ASSERT_THAT(docker, HasSubstr("MiB / ")) << docker;
   EXPECT_NEAR(used, std::stod(docker), 4) << docker;
+}
+
+/// A loop in a container, until the end of its scope.
+class Burner {
+ public:
+  explicit Burner(std::string container) : container_(std::move(container)) {
+    PrivateEngine::shared().docker(
+        {"exec",
+         "-d",
+         container_,
+         "sh",
+         "-c",
+         "while [ ! -e /dev/shm/enough ]; do :; done; rm /dev/shm/enough"});
+  }
+  ~Burner() {
+    EXPECT_EQ(PrivateEngine::shared()
+                  .try_docker({"exec", container_, "touch", "/dev/shm/enough"})
+                  .exit_status,
+              0);
+  }
+  Burner(const Burner&) = delete;
+  Burner& operator=(const Burner&) = delete;
+
+ private:
+  std::string container_;
+};
+
+TEST_F(Surface, ABurningCoreIsSeenAsDockerSeesIt) {
+  auto id = PrivateEngine::shared().docker({"ps", "-q"});
+  id.resize(id.find('\n'));
+  const Burner burner{id};
+  // Docker's hundred is one core, ours the machine. How much of a core the loop gets changes from
+  // moment to moment, and the two look at different moments: once they must be near each other.
+  const auto cores = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
+  std::string seen;
+  await_until(
+      "both see the same",
+      120s,
+      [&] {
+        const auto docker = std::stod(PrivateEngine::shared().docker(
+            {"stats", "--no-stream", "--format", "{{.CPUPerc}}", id}));
+        const auto cpu = current().value("cpu_percent", Json{});
+        seen = "docker " + std::to_string(docker) + ", ours " + dump(cpu);
+        if (!cpu.is_number() || docker < 10) return false;
+        const auto ratio = cpu.get<double>() * cores / docker;
+        return ratio > 0.75 && ratio < 1.33;
+      },
+      [&] { return seen; });
 }
 
 TEST_F(Surface, HostAgreesWithTheKernelsOwnFiles) {

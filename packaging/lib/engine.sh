@@ -21,8 +21,10 @@ install_engine() {
     return 0
   fi
   programs[engine]=$(command -v dockerd)
+  started+=(engine)
   launch engine --pidfile "$data/dockerd.pid" --host "unix://$engine_socket"
   wait_for 60 "Starting the engine" engine engine_answers
+  started=()   # nothing else was started yet
 }
 
 explain_missing_engine() {

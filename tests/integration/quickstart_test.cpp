@@ -71,11 +71,12 @@ class Quickstart : public testing::Test {
     return read_file(data() / (program + ".pid"));
   }
   /// A zombie that nobody has fetched yet runs no program any more.
-  static bool runs(const std::string& pid) {
+  static bool runs(const std::string& pid) { return !program_of(pid).empty(); }
+  static std::string program_of(const std::string& pid) {
     std::error_code error;
-    const auto program =
-        std::filesystem::read_symlink("/proc/" + std::to_string(std::stoi(pid)) + "/exe", error);
-    return !program.empty();
+    return std::filesystem::read_symlink("/proc/" + std::to_string(std::stoi(pid)) + "/exe", error)
+        .filename()
+        .string();
   }
 
   TempFolder folder_;
@@ -178,6 +179,39 @@ TEST_F(Quickstart, InTheForegroundItEndsBothWithCtrlC) {
   EXPECT_EQ(foreground.wait(60s), 0) << foreground.log_tail();
   EXPECT_FALSE(runs(controller));
   EXPECT_FALSE(runs(agent));
+}
+
+TEST_F(Quickstart, AnEngineThatDoesNotAnswerYetEndsWithIt) {
+  if (std::filesystem::exists("/run/systemd/system")) {
+    GTEST_SKIP() << "systemd runs here: quickstart leaves the engine to it";
+  }
+  // A dockerd that never answers. quickstart knows its programs by the name of what they execute,
+  // so the script's interpreter is called dockerd too.
+  std::filesystem::create_directories(folder_ / "bin/interpreter");
+  const auto interpreter = folder_ / "bin/interpreter/dockerd";
+  std::filesystem::copy_file("/bin/dash", interpreter);
+  write_file_atomic(folder_ / "bin/dockerd",
+                    "#!" + interpreter.string() + "\nwhile :; do sleep 0.1; done\n",
+                    0755);
+  environment_["PATH"] = (folder_ / "bin").string() + ":/usr/local/bin:/usr/bin:/bin";
+  ProcessRequest request{.argv = command({"--port", std::to_string(port_), "--with-engine"}),
+                         .environment = environment(),
+                         .log_file = folder_ / "output"};
+  const Process waiting{std::move(request)};
+  std::string engine;
+  await_until(
+      "the engine is waited for",
+      120s,
+      [&] {
+        if (!std::filesystem::exists(data() / "engine.pid")) return false;
+        engine = pid_of("engine");
+        return !engine.empty() && program_of(engine) == "dockerd";
+      },
+      [&] { return waiting.log_tail(); });
+  waiting.signal(SIGTERM);
+  EXPECT_NE(waiting.wait(60s), 0);
+  EXPECT_FALSE(runs(engine)) << waiting.log_tail();
+  EXPECT_THAT(waiting.log(), HasSubstr("Stopped the engine."));
 }
 
 class QuickstartWithEngine : public Quickstart {

@@ -48,9 +48,14 @@ ActionError exited(const engine::Container& container) {
 /// Over several looks at the containers that were just started.
 class StartWatch {
  public:
-  /// Throws when one of them ended badly. True: all of them have been up long enough.
-  bool look(const std::vector<engine::Container>& containers, std::int64_t settled_before_us) {
-    bool settled = true;
+  explicit StartWatch(std::chrono::microseconds settle) : settle_(settle) {}
+
+  /// Throws when one of them ended badly. How long the youngest still has to be up; 0: all have
+  /// started. What ended with 0 is done, and a check of its own that is healthy says more than
+  /// time.
+  std::chrono::microseconds look(const std::vector<engine::Container>& containers,
+                                 std::chrono::microseconds now) {
+    std::chrono::microseconds left{0};
     for (const auto& container : containers) {
       if (container.state == "restarting" ||
           ((container.state == "exited" || container.state == "dead") &&
@@ -61,12 +66,14 @@ class StartWatch {
       const auto [first, is_new] = started_us_.emplace(container.id, container.started_us);
       // Up again by its restart policy between two looks.
       if (!is_new && first->second != container.started_us) throw exited(container);
-      settled &= container.started_us <= settled_before_us;
+      if (container.health == "healthy") continue;
+      left = std::max(left, std::chrono::microseconds{container.started_us} + settle_ - now);
     }
-    return settled;
+    return left;
   }
 
  private:
+  std::chrono::microseconds settle_;
   std::map<std::string, std::int64_t> started_us_;
 };
 
@@ -196,13 +203,15 @@ asio::awaitable<void> Compose::after_start(protocol::ComposeTarget target) {
   auto containers = co_await containers_of(target);
   auto started = containers;
   co_await policies_.give_back(std::move(started));
-  const auto settle_us = std::chrono::microseconds{settings_.settle}.count();
+  using Steady = std::chrono::steady_clock;
   // By the steady clock too: the wall clock may be set back while we wait.
-  const auto end = std::chrono::steady_clock::now() + settings_.settle + look_again;
-  StartWatch watch;
-  while (!watch.look(containers, to_unix_us(clock_.now()) - settle_us) &&
-         std::chrono::steady_clock::now() < end) {
-    co_await pause(std::min(look_again, settings_.settle));
+  const auto end = Steady::now() + settings_.settle;
+  StartWatch watch{settings_.settle};
+  for (;;) {
+    const std::chrono::microseconds now{to_unix_us(clock_.now())};
+    const auto left = std::min<Steady::duration>(watch.look(containers, now), end - Steady::now());
+    if (left <= Steady::duration::zero()) co_return;
+    co_await pause(std::min<Steady::duration>(look_again, left));
     containers = co_await containers_of(target);
   }
 }

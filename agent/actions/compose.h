@@ -21,8 +21,9 @@ namespace portoser::agent::actions {
 struct ComposeSettings {
   std::string engine_socket;      ///< path of the unix socket
   std::vector<std::string> tool;  ///< empty: the one that is found
-  /// How long a container must have been up for its start to count.
-  std::chrono::milliseconds settle{2000};
+  /// How long a container must have been up, by the engine's own time of its start, for the start
+  /// to count. One whose health check is healthy needs no time. See docs/decisions/0011.
+  std::chrono::milliseconds settle{1000};
 };
 
 class Compose {

@@ -43,6 +43,8 @@ Words service_of(const ComposeCall& call) {
   return call.compose_service.empty() ? Words{} : Words{call.compose_service};
 }
 
+/// `up` reads the file whole before it touches anything, and says the same about it: the check is
+/// for what builds or pulls for minutes first, or would speak of the wrong thing.
 runner::Step check(const ComposeTool& tool, const ComposeCall& call) {
   return step(tool, call, "config", {"config", "-q"}, {});
 }
@@ -57,7 +59,7 @@ runner::Step recreate(const ComposeTool& tool, const ComposeCall& call) {
 }  // namespace
 
 std::vector<runner::Step> up_steps(const ComposeTool& tool, const ComposeCall& call) {
-  return {check(tool, call), step(tool, call, "up", {"up", "-d"}, service_of(call))};
+  return {step(tool, call, "up", {"up", "-d"}, service_of(call))};
 }
 
 std::vector<runner::Step> stop_steps(const ComposeTool& tool, const ComposeCall& call) {
@@ -65,7 +67,7 @@ std::vector<runner::Step> stop_steps(const ComposeTool& tool, const ComposeCall&
 }
 
 std::vector<runner::Step> restart_steps(const ComposeTool& tool, const ComposeCall& call) {
-  return {check(tool, call), recreate(tool, call)};
+  return {recreate(tool, call)};
 }
 
 std::vector<runner::Step> rebuild_steps(const ComposeTool& tool,

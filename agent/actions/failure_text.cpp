@@ -152,13 +152,50 @@ std::optional<Error> image_missing(const StepFailure& failure) {
 }
 
 std::optional<Error> file_invalid(const StepFailure& failure) {
-  constexpr std::array<std::string_view, 7> parts{"no such service",
-                                                  "is invalid because",
-                                                  "additional property",
-                                                  "yaml: ",
-                                                  "yaml.scanner",
-                                                  "yaml.parser",
-                                                  "couldn't find env file"};
+  // Small letters. docker-compose 1.29 has a sentence of its own for each mistake; tried with the
+  // tool itself, `up` says the same as `config -q` (docs/decisions/0011).
+  constexpr auto parts = std::to_array<std::string_view>({
+      "no such service",
+      "invalid interpolation format",
+      "undefined network",
+      "undefined secret",
+      // 1.29
+      "yaml.scanner.",
+      "yaml.parser.",
+      "yaml.composer.",
+      "yaml.constructor.",
+      "yaml.reader.",
+      "unicodedecodeerror: ",
+      ".filenotfounderror: ",
+      "is invalid because",
+      "\" is invalid",
+      "\" is unsupported",
+      "in file '",
+      "top level object in",
+      "couldn't find env file",
+      "which is undefined",
+      "but no declaration was found in the",
+      "circular dependency between",
+      "a service can not depend on itself",
+      "missing mandatory value for",
+      "either does not exist, is not accessible",
+      "cannot extend service",
+      "duplicate mount points",
+      "cannot be combined",
+      "has incorrect format, should be",
+      "invalid restart policy",
+      // v2
+      "yaml: ",
+      "additional propert",
+      "invalid compose project",
+      "validating /",
+      "undefined service",
+      "undefined volume",
+      "env file ",
+      "top-level object must be a mapping",
+      "empty compose file",
+      "is missing a value",
+  });
   // What is built may speak of YAML too; by then the file has passed its check.
   if (failure.step == "build" || failure.step == "pull") return std::nullopt;
   if (failure.step != "config" && line_with(failure.lines, parts).empty()) return std::nullopt;

@@ -91,6 +91,24 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
   EXPECT_THAT(answer.text, HasSubstr(R"({"where":"output")"));
 }
 
+TEST_F(BadInput, FileThatARestartRefusesStopsNothing) {
+  ComposeProject project{*folder_ / "spoilt", {{.name = "web"}}};
+  place("spoilt", project.file());
+  ASSERT_EQ(controller_->post("/api/services/spoilt/start").status, 200U);
+  const auto containers = [] {
+    return PrivateEngine::shared().docker(
+        {"ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.project=spoilt"});
+  };
+  const auto before = containers();
+  ASSERT_FALSE(before.empty());
+  for (const auto* mistake : {"depends_on: [db]", "imag: x", "env_file: no.env"}) {
+    project.write("version: '3'\nservices:\n  web: {image: portoser-test/httpd, " +
+                  std::string{mistake} + "}\n");
+    expect_failure("/api/services/spoilt/restart", "COMPOSE_INVALID");
+    EXPECT_EQ(containers(), before) << mistake;
+  }
+}
+
 TEST_F(BadInput, ImageThatIsNotThereFailsThePlainWay) {
   // A registry that cannot be: nothing listens on port 1 of loopback.
   ComposeProject project{*folder_ / "noimage",

@@ -9,14 +9,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST_F(ActionsTest, UpChecksTheFileAndBringsItUp) {
+TEST_F(ActionsTest, UpIsOneCallOfTheTool) {
   const auto id = new_id();
   actions->handle(command<protocol::ComposeUp>(id));
   await_result();
   EXPECT_TRUE(results[0].succeeded) << results[0].message;
   EXPECT_EQ(results[0].command_id, id);
   EXPECT_FALSE(results[0].when.boot_id.empty());
-  EXPECT_THAT(calls(), ElementsAre("config -q", "up -d"));
+  EXPECT_THAT(calls(), ElementsAre("up -d"));
   EXPECT_THAT(windows, ElementsAre("begin notes compose.up", "end notes ok"));
 }
 
@@ -33,9 +33,10 @@ TEST_F(ActionsTest, TheToolRunsInTheFilesFolderAgainstOurEngine) {
 }
 
 TEST_F(ActionsTest, ProgressIsNumberedWithinTheCommandAndNamesItsStep) {
+  write_compose_file("services: {web: {build: .}}\n");
   script("config", "echo checked");
   script("up", "for n in $(seq 120); do echo line $n; done; echo last >&2");
-  actions->handle(command<protocol::ComposeUp>(new_id()));
+  actions->handle(command<protocol::ComposeRebuild>(new_id()));
   await_result();
   std::int64_t next = 0;
   for (const auto& part : progress) {
@@ -47,7 +48,7 @@ TEST_F(ActionsTest, ProgressIsNumberedWithinTheCommandAndNamesItsStep) {
   EXPECT_EQ(lines().front(), "checked");
   EXPECT_EQ(lines().back(), "last");
   EXPECT_EQ(progress.front().step, "config");
-  EXPECT_THAT(progress.front().steps, ElementsAre("config", "up")) << "what will follow";
+  EXPECT_THAT(progress.front().steps, ElementsAre("config", "build", "up")) << "what will follow";
   EXPECT_EQ(progress.back().step, "up");
 }
 
@@ -67,7 +68,7 @@ TEST_F(ActionsTest, ARepeatGetsTheFirstResultAndRunsNothing) {
   await_result(2);
   EXPECT_FALSE(results[0].succeeded);
   EXPECT_EQ(results[1], results[0]);
-  EXPECT_EQ(calls().size(), 2U);
+  EXPECT_EQ(calls().size(), 1U);
 }
 
 TEST_F(ActionsTest, ARepeatOfARunningCommandJoinsItFromLineZero) {
@@ -84,12 +85,13 @@ TEST_F(ActionsTest, ARepeatOfARunningCommandJoinsItFromLineZero) {
   await_result();
   EXPECT_THAT(lines(), ElementsAre("begun", "done"));
   EXPECT_EQ(results.size(), 1U);
-  EXPECT_EQ(calls().size(), 2U);
+  EXPECT_EQ(calls().size(), 1U);
 }
 
 TEST_F(ActionsTest, AFailedStepEndsTheCommandWithTheToolsWords) {
   script("config", "echo 'services.web: unsupported option' >&2; exit 1");
-  actions->handle(command<protocol::ComposeRestart>(new_id()));
+  write_compose_file("services: {web: {build: .}}\n");
+  actions->handle(command<protocol::ComposeRebuild>(new_id()));
   await_result();
   EXPECT_FALSE(results[0].succeeded);
   EXPECT_EQ(results[0].reason, "COMPOSE_INVALID");
@@ -99,7 +101,19 @@ TEST_F(ActionsTest, AFailedStepEndsTheCommandWithTheToolsWords) {
   EXPECT_THAT(results[0].last_lines, ElementsAre("services.web: unsupported option"));
   EXPECT_EQ(results[0].failed_step, "config");
   EXPECT_THAT(calls(), ElementsAre("config -q"));
-  EXPECT_THAT(windows, ElementsAre("begin notes compose.restart", "end notes failed"));
+  EXPECT_THAT(windows, ElementsAre("begin notes compose.rebuild", "end notes failed"));
+}
+
+TEST_F(ActionsTest, AFileThatUpRefusesIsAnInvalidFile) {
+  script("up",
+         "echo \"The Compose file './docker-compose.yml' is invalid because:\" >&2\n"
+         "echo \"Unsupported config option for services.web: 'imag'\" >&2; exit 1");
+  actions->handle(command<protocol::ComposeRestart>(new_id()));
+  await_result();
+  EXPECT_EQ(results[0].reason, "COMPOSE_INVALID");
+  EXPECT_THAT(results[0].message, HasSubstr("services.web: 'imag'"));
+  EXPECT_THAT(results[0].hint, HasSubstr("nothing was stopped"));
+  EXPECT_EQ(results[0].failed_step, "up");
 }
 
 TEST_F(ActionsTest, ALongOutputGivesItsLastTwentyLines) {
@@ -162,7 +176,7 @@ TEST_F(ActionsTest, ASecondCommandInTheSameProjectIsRefusedAndNamesTheFirst) {
   actions->handle(second);
   await_result(3);
   EXPECT_EQ(results[2].reason, "BUSY");
-  EXPECT_THAT(calls(), ElementsAre("config -q", "up -d"));
+  EXPECT_THAT(calls(), ElementsAre("up -d"));
 }
 
 TEST_F(ActionsTest, CommandsInTwoFoldersRunSideBySide) {

@@ -87,7 +87,7 @@ TEST_F(Cancel, AKilledRunnerIsAnInterruptedCommandThatNeverRunsAgain) {
   actions->handle(up);
   await_result(2);
   EXPECT_EQ(results[1].reason, "ACTION_INTERRUPTED");
-  EXPECT_THAT(calls(), ElementsAre("config -q", "up -d"));
+  EXPECT_THAT(calls(), ElementsAre("up -d"));
 }
 
 }  // namespace

@@ -35,10 +35,8 @@ const std::string v1 = "docker-compose --ansi never -f /srv/notes/compose.yml ";
 const std::string v2 = "docker compose --ansi never -f /srv/notes/compose.yml ";
 
 TEST(ComposeArguments, Up) {
-  EXPECT_THAT(lines(up_steps(one(), call())),
-              ElementsAre("config: " + v1 + "config -q", "up: " + v1 + "up -d"));
-  EXPECT_THAT(lines(up_steps(two(), call("web"))),
-              ElementsAre("config: " + v2 + "config -q", "up: " + v2 + "up -d web"));
+  EXPECT_THAT(lines(up_steps(one(), call())), ElementsAre("up: " + v1 + "up -d"));
+  EXPECT_THAT(lines(up_steps(two(), call("web"))), ElementsAre("up: " + v2 + "up -d web"));
 }
 
 TEST(ComposeArguments, Stop) {
@@ -48,10 +46,9 @@ TEST(ComposeArguments, Stop) {
 
 TEST(ComposeArguments, RestartLeavesTheDependenciesOfAServiceAlone) {
   EXPECT_THAT(lines(restart_steps(one(), call("web"))),
-              ElementsAre("config: " + v1 + "config -q",
-                          "up: " + v1 + "up -d --force-recreate --no-deps web"));
+              ElementsAre("up: " + v1 + "up -d --force-recreate --no-deps web"));
   EXPECT_THAT(lines(restart_steps(two(), call())),
-              ElementsAre("config: " + v2 + "config -q", "up: " + v2 + "up -d --force-recreate"));
+              ElementsAre("up: " + v2 + "up -d --force-recreate"));
 }
 
 TEST(ComposeArguments, RebuildMakesEverythingBeforeItRecreates) {

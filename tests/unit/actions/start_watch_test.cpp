@@ -7,6 +7,11 @@ using testing::HasSubstr;
 
 class StartWatch : public ActionsTest {
  protected:
+  void settle(std::chrono::milliseconds time) {
+    end(actions);
+    settings.compose.settle = time;
+    actions = make_actions();
+  }
   protocol::CommandResult up() {
     actions->handle(command<protocol::ComposeUp>(new_id()));
     await_result();
@@ -58,6 +63,41 @@ TEST_F(StartWatch, AJobThatIsDoneIsASuccess) {
 
 TEST_F(StartWatch, ContainersThatHaveBeenUpForLongAreNotWaitedFor) {
   engine.list = {container("a")};
+  EXPECT_TRUE(up().succeeded);
+  EXPECT_EQ(engine.looks, 1);
+}
+
+TEST_F(StartWatch, AHealthyOneIsNotWaitedFor) {
+  settle(std::chrono::hours{1});
+  auto healthy = container("a");
+  healthy.started_us = to_unix_us(clock.now());
+  healthy.health = "healthy";
+  auto done = container("b");
+  done.state = "exited";
+  engine.list = {healthy, done};
+  EXPECT_TRUE(up().succeeded);
+  EXPECT_EQ(engine.looks, 1);
+}
+
+TEST_F(StartWatch, OneThatIsNotYetHealthyIsGivenTimeLikeOneWithoutACheck) {
+  settle(std::chrono::hours{1});
+  auto starting = container("a");
+  starting.started_us = to_unix_us(clock.now());
+  starting.health = "starting";
+  engine.list = {starting};
+  engine.before_look = [&](int look) {
+    if (look == 3) engine.list[0].health = "healthy";
+  };
+  EXPECT_TRUE(up().succeeded);
+  EXPECT_EQ(engine.looks, 3) << "the wait ends with the check's first success";
+}
+
+TEST_F(StartWatch, WhatTheToolItselfTookCounts) {
+  // Started while the tool was still at work with the others.
+  settle(std::chrono::minutes{1});
+  auto started = container("a");
+  started.started_us = to_unix_us(clock.now()) - 61'000'000;
+  engine.list = {started};
   EXPECT_TRUE(up().succeeded);
   EXPECT_EQ(engine.looks, 1);
 }

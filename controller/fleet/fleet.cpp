@@ -341,8 +341,7 @@ void Fleet::learn(Member& member, protocol::HostFacts facts) {
   member.device.change().facts = std::move(facts);
   publish_soon();
   const auto& device = *member.device;
-  tasks_.spawn("facts",
-               update_facts(device.id, dump(to_json(device.facts)), device.agent_version));
+  tasks_.spawn("facts", update_facts(device.id, dump(to_json(device.facts)), device.agent_version));
 }
 
 bool Fleet::on_durable(Member& member,

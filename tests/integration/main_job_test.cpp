@@ -89,6 +89,10 @@ TEST_F(MainJob, HostIsShownWithItsFacts) {
   EXPECT_EQ(machine.body["status"], "online");
   EXPECT_EQ(machine.body["services_count"], 1);
   EXPECT_FALSE(machine.body["engine_version"].is_null()) << machine.text;
+  // Asked for in the background: the tool takes its time to start.
+  await_until("the compose tool has told its version", 60s, [] {
+    return controller_->get("/api/machines/brick").body["compose_version"].is_string();
+  });
   EXPECT_EQ(machine.body["services"][0]["name"], "notes");
   const auto devices = controller_->get("/api/devices");
   EXPECT_EQ(devices.body["total"], 1);

@@ -67,7 +67,7 @@ std::string declared_by(const RegistrationRequest& request) {
 
 }  // namespace
 
-asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& request) {
+asio::awaitable<storage::TokenRecord> Joining::checked_token(const RegistrationRequest& request) {
   auto id = request.token_id;
   auto secret = std::string{};
   if (!request.registration_token.empty()) {
@@ -81,7 +81,7 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
           .hint("take the whole token as `portoser-controller token create` printed it");
     }
   }
-  const auto known = co_await tokens_.find(id);
+  auto known = co_await tokens_.find(id);
   if (!known) {
     throw Error{Code::unauthenticated, "this token is not known here", "body.token_id"}
         .reason("TOKEN_UNKNOWN")
@@ -101,14 +101,16 @@ asio::awaitable<std::string> Joining::checked_token(const RegistrationRequest& r
         .reason("PROOF_WRONG")
         .hint("take the whole token as it was printed; it may have been cut");
   }
-  co_return id;
+  co_return *std::move(known);
 }
 
 asio::awaitable<storage::Registration> Joining::admit(
     RegistrationRequest request, std::shared_ptr<const registry::Registry> registry) {
   try {
     check_fields(request);
-    const auto token_id = co_await checked_token(request);
+    const auto token = co_await checked_token(request);
+    // Before the registry is asked: to add the name that the machine has would be the wrong advice.
+    storage::check_host(token, request.hostname);
     if (registry->find_host(request.hostname) == nullptr) {
       throw Error{Code::conflict,
                   fmt::format("registry.yml has no host named \"{}\"", request.hostname),
@@ -123,7 +125,7 @@ asio::awaitable<storage::Registration> Joining::admit(
     device.registered_at = clock_.now();
     device.facts = facts_of(request);
     device.declared = declared_by(request);
-    auto registration = co_await tokens_.register_device(token_id, clock_.now(), std::move(device));
+    auto registration = co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
     log::info("fleet",
               "a device joined",
               {{"host", registration.device.name}, {"device", registration.device.id}});

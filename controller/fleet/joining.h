@@ -121,7 +121,7 @@ class Joining {
                                                std::shared_ptr<const registry::Registry> registry);
 
  private:
-  asio::awaitable<std::string> checked_token(const RegistrationRequest& request);
+  asio::awaitable<storage::TokenRecord> checked_token(const RegistrationRequest& request);
 
   storage::TokenStore& tokens_;
   const Clock& clock_;

@@ -106,16 +106,6 @@ TokenRecord usable_token(Connection& connection, const std::string& id, Time now
   return *std::move(token);
 }
 
-void check_host(const TokenRecord& token, const std::string& name) {
-  if (token.host && *token.host != name) {
-    throw Error{Code::forbidden,
-                fmt::format("this token is for the host \"{}\", not for \"{}\"", *token.host, name),
-                "hostname"}
-        .reason("TOKEN_FOR_OTHER_HOST")
-        .hint("make a token for this host, or set `name:` in its agent.yml");
-  }
-}
-
 void take_use(Connection& connection, const TokenRecord& token, Time now) {
   if (token.uses >= token.max_uses) {
     throw refused(
@@ -151,6 +141,19 @@ Registration join(Connection& connection,
 }
 
 }  // namespace
+
+void check_host(const TokenRecord& token, const std::string& name) {
+  if (token.host && *token.host != name) {
+    throw Error{Code::forbidden,
+                fmt::format("this token is for the host \"{}\", not for \"{}\"", *token.host, name),
+                "hostname"}
+        .reason("TOKEN_FOR_OTHER_HOST")
+        .hint(fmt::format(
+            "join as that host: portoser-agent join --name {} TOKEN; or make a token for {}",
+            *token.host,
+            name));
+  }
+}
 
 asio::awaitable<void> TokenStore::insert(TokenRecord record) {
   return database_.write(

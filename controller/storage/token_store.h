@@ -44,6 +44,9 @@ struct Registration {
   DeviceRecord device;  ///< as it is in the database now
 };
 
+/// A token that names another host: `Error{forbidden}`, TOKEN_FOR_OTHER_HOST.
+void check_host(const TokenRecord& token, const std::string& name);
+
 /// Inside the controller. Any thread; the methods are coroutines as `Database` describes them.
 class TokenStore {
  public:

@@ -52,6 +52,10 @@ TEST_F(FleetTest, RegistrationsThatMustNotPassAreRefused) {
   EXPECT_EQ(unknown.reason(), "HOST_NOT_IN_REGISTRY");
   EXPECT_NE(unknown.hint().find("pebble:\n    ip: 192.0.2.7"), std::string::npos) << unknown.hint();
   EXPECT_EQ(refusal(request(make_token("pebble"), device_keys_)).reason(), "TOKEN_FOR_OTHER_HOST");
+  const auto misnamed = refusal(request(make_token("brick"), device_keys_, "pebble"));
+  EXPECT_EQ(misnamed.reason(), "TOKEN_FOR_OTHER_HOST")
+      << "though registry.yml has no pebble either";
+  EXPECT_NE(misnamed.hint().find("--name brick"), std::string::npos) << misnamed.hint();
   auto bad_key = request(make_token(), device_keys_);
   bad_key.public_key = "short";
   EXPECT_EQ(refusal(bad_key).where(), "body.public_key");

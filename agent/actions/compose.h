@@ -60,9 +60,9 @@ class Compose {
 
  private:
   asio::awaitable<ComposeCall> locate(protocol::ComposeTarget target);
-  runner::Spec spec_of(const protocol::ComposeTarget& target,
-                       const ComposeCall& call,
-                       std::vector<runner::Step> steps) const;
+  [[nodiscard]] runner::Spec spec_of(const protocol::ComposeTarget& target,
+                                     const ComposeCall& call,
+                                     std::vector<runner::Step> steps) const;
   asio::awaitable<std::vector<engine::Container>> containers_of(protocol::ComposeTarget target);
   asio::awaitable<void> after_start(protocol::ComposeTarget target);
 

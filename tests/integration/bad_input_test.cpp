@@ -87,7 +87,7 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
   project.write("services:\n  web: [\n");
   place("broken", project.file());
   const auto answer = expect_failure("/api/services/broken/start", "COMPOSE_INVALID");
-  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"step","message":"config"})"));
+  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"step","message":"up"})"));
   EXPECT_THAT(answer.text, HasSubstr(R"({"where":"output")"));
 }
 

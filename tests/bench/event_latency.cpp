@@ -6,8 +6,10 @@
 #include "tests/support/compose_project.h"
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
+#include "tests/support/process.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -72,10 +74,14 @@ int main() {
   Arrivals socket;
   SocketClient uptime{controller.port(), "/api/uptime/ws"};
   uptime.receive();  // the greeting
-  const auto command =
-      fmt::format("DOCKER_HOST={} docker events --filter event=die --filter event=start",
-                  engine.environment().at("DOCKER_HOST"));
-  std::unique_ptr<FILE, int (*)(FILE*)> events{::popen(command.c_str(), "r"), &::pclose};
+  // A pipe with a name: `docker events` never ends by itself, so it must be a process to be ended.
+  const auto pipe = folder / "docker-events";
+  if (::mkfifo(pipe.c_str(), 0600) != 0) throw std::runtime_error{"cannot make a pipe"};
+  const std::unique_ptr<FILE, int (*)(FILE*)> events{::fopen(pipe.c_str(), "r+"), &::fclose};
+  const Process docker_events{
+      {.argv = {"docker", "events", "--filter", "event=die", "--filter", "event=start"},
+       .environment = engine.environment(),
+       .log_file = pipe}};
   std::thread docker_reader{[&] {
     char line[4096];
     while (docker.count() < 2 * rounds && std::fgets(line, sizeof line, events.get()) != nullptr)

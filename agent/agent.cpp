@@ -82,7 +82,10 @@ int Agent::run_until_signal() {
   // One arena: an agent has little to allocate and should stay small.
   ::mallopt(M_ARENA_MAX, 1);
   std::exception_ptr failure;
-  asio::co_spawn(context_, run(), [&](const std::exception_ptr& ended) { failure = ended; });
+  asio::co_spawn(context_, run(), [&](const std::exception_ptr& ended) {
+    failure = ended;
+    if (failure) context_.stop();  // what runs beside it would go on for ever
+  });
   context_.run();
   if (failure) std::rethrow_exception(failure);
   if (board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
@@ -193,8 +196,8 @@ actions::ActionCallbacks Agent::action_callbacks() {
         checkpoint_soon();
       };
   callbacks.on_service_command_ended =
-      [this](const std::string& id, const std::string& service, bool succeeded) {
-        board_.command_ended(id, service, succeeded);
+      [this](const std::string& id, const std::string& service, bool succeeded, Time ended) {
+        board_.command_ended(id, service, succeeded, to_unix_us(ended));
         checkpoint_soon();
       };
   return callbacks;
@@ -216,7 +219,8 @@ asio::awaitable<void> Agent::send_state_soon() {
 }
 
 void Agent::checkpoint_soon() {
-  if (std::exchange(checkpoint_is_due_, true)) return;
+  checkpoint_is_due_ = true;
+  if (std::exchange(keeping_checkpoint_, true)) return;
   tasks_.spawn("checkpoint", keep_checkpoint());
 }
 
@@ -224,11 +228,14 @@ asio::awaitable<void> Agent::keep_checkpoint() {
   // A disk has better to do than to follow every event of a host that starts up. Until then the
   // engine remembers for us.
   constexpr std::chrono::seconds together{1};
-  co_await pause(together);
-  checkpoint_is_due_ = false;
-  if (!board_.can_be_kept()) co_return;  // the change that lets it comes here again
-  auto keep = [this, checkpoint = board_.checkpoint()] { checkpoint_file_.write(checkpoint); };
-  co_await on_pool(pool_, std::move(keep));
+  while (checkpoint_is_due_) {
+    co_await pause(together);
+    checkpoint_is_due_ = false;
+    if (!board_.can_be_kept()) break;  // the change that lets it comes here again
+    auto keep = [this, checkpoint = board_.checkpoint()] { checkpoint_file_.write(checkpoint); };
+    co_await on_pool(pool_, std::move(keep));
+  }
+  keeping_checkpoint_ = false;
 }
 
 asio::awaitable<void> Agent::send_samples() {

@@ -70,6 +70,7 @@ class Agent : private actions::EngineControl {
   std::chrono::milliseconds sample_interval_{5000};
   bool state_is_due_ = false;
   bool checkpoint_is_due_ = false;
+  bool keeping_checkpoint_ = false;  ///< one at a time, also on a disk that hangs
 };
 
 }  // namespace portoser::agent

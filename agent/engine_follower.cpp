@@ -20,6 +20,7 @@ asio::awaitable<void> EngineFollower::run() {
       reason = error.message();
     }
     following_ = false;
+    ++connection_;
     if (std::chrono::steady_clock::now() - began > longest_retry) retry = first_retry;
     log::warn("agent", "the container engine does not answer", {{"reason", reason}});
     board_.engine_lost(reason);
@@ -37,7 +38,7 @@ asio::awaitable<void> EngineFollower::follow_once() {
   if (on_first_answer_) std::exchange(on_first_answer_, nullptr)();
   const auto since_ns = board_.since_ns();
   if (board_.has_looked()) {
-    const auto events = co_await client_.past_events(since_ns, board_.now_us() * 1000);
+    const auto events = co_await remembered(since_ns);
     board_.replay(events);
   }
   std::function<void()> connected = [this] {
@@ -49,15 +50,34 @@ asio::awaitable<void> EngineFollower::follow_once() {
   co_await client_.follow_events(since_ns, std::move(connected), std::move(on_event));
 }
 
-asio::awaitable<void> EngineFollower::look() {
+/// An engine that cannot tell its past is followed all the same.
+asio::awaitable<std::vector<engine::ContainerEvent>> EngineFollower::remembered(
+    std::int64_t since_ns) {
+  std::vector<engine::ContainerEvent> events;
   try {
-    auto containers = co_await client_.containers();
-    for (const auto& container : containers) remember(container);
-    tell_sampler();
-    board_.look(std::move(containers));
+    events = co_await client_.past_events(since_ns, board_.now_us() * 1000);
   } catch (const Error& error) {
-    log::warn("agent", "the containers could not be listed", {{"reason", error.what()}});
-    board_.engine_lost(error.message());
+    if (error.code() != Code::too_large) throw;
+    log::warn("agent", "the engine's past cannot be read", {{"reason", error.what()}});
+  }
+  co_return events;
+}
+
+/// Again until it succeeds or the stream breaks: without it nothing is known.
+asio::awaitable<void> EngineFollower::look() {
+  constexpr std::chrono::seconds again{1};
+  for (const auto connection = connection_; following_ && connection == connection_;) {
+    try {
+      auto containers = co_await client_.containers();
+      if (connection != connection_) co_return;
+      for (const auto& container : containers) remember(container);
+      tell_sampler();
+      board_.look(std::move(containers));
+      co_return;
+    } catch (const Error& error) {
+      log::warn("agent", "the containers could not be listed", {{"reason", error.what()}});
+    }
+    co_await pause(again);
   }
 }
 
@@ -94,9 +114,10 @@ void EngineFollower::ask() {
 
 asio::awaitable<void> EngineFollower::ask_until_answered() {
   constexpr std::chrono::milliseconds retry{100};
-  while (following_) {
+  for (const auto connection = connection_; following_ && connection == connection_;) {
     try {
       co_await client_.version();
+      if (connection != connection_) co_return;
       board_.engine_answered();
       co_return;
     } catch (const Error&) {

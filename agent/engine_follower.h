@@ -41,6 +41,7 @@ class EngineFollower {
 
  private:
   asio::awaitable<void> follow_once();
+  asio::awaitable<std::vector<engine::ContainerEvent>> remembered(std::int64_t since_ns);
   asio::awaitable<void> look();
   asio::awaitable<void> inspect(std::string id);
   asio::awaitable<void> ask_until_answered();
@@ -55,6 +56,7 @@ class EngineFollower {
   std::function<void()> on_first_answer_;
   std::string version_;
   bool following_ = false;
+  int connection_ = 0;  ///< which one: an answer of an earlier one is worth nothing
   std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
 };
 

@@ -8,12 +8,14 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <unistd.h>
 
 namespace portoser::log {
 namespace {
@@ -85,9 +87,13 @@ class Priority : public spdlog::custom_flag_formatter {
   }
 };
 
-/// systemd sets it for services whose standard error is the journal.
+/// systemd names the journal's stream to services; who inherits the name may write elsewhere
+/// (systemd.exec(5)).
 bool is_journal() {
-  return std::getenv("JOURNAL_STREAM") != nullptr;
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat file {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &file) == 0 &&
+         std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino) == stream;
 }
 
 /// The journal knows the time of a line itself.

@@ -325,7 +325,9 @@ asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult re
     result.last_lines = co_await on_pool(pool_, std::move(tail));
   }
   if (run->announced) {
-    callbacks_.on_service_command_ended(run->id(), run->spec.service, result.succeeded);
+    // One that is adopted may have ended long before anybody was there to see it.
+    const auto ended = run->outcome ? from_unix_us(result.when.wall_us) : clock_.now();
+    callbacks_.on_service_command_ended(run->id(), run->spec.service, result.succeeded, ended);
   }
   log::info(
       "actions",

@@ -43,7 +43,7 @@ struct ActionCallbacks {
   std::function<void(
       const std::string& id, const std::string& service, std::string_view command, Time began)>
       on_service_command_started;
-  std::function<void(const std::string& id, const std::string& service, bool succeeded)>
+  std::function<void(const std::string& id, const std::string& service, bool succeeded, Time ended)>
       on_service_command_ended;
 };
 

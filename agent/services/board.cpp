@@ -96,6 +96,8 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
   if (!is_wanted(event.action) || !taken_.take(key_of(event))) return false;
   const auto found = containers_.find(event.id);
   if (event.action == "destroy") {
+    // Nobody inspects what the past tells of, so this is the last that is heard of it.
+    if (replaying_ && found == containers_.end()) vanished(event.id);
     take_waiting(event.id);
     if (found == containers_.end()) return false;
     remove(event.id, event.time_ns / 1000);
@@ -183,15 +185,25 @@ void ServiceBoard::command_started(std::string id,
 
 void ServiceBoard::command_ended(const std::string& id,
                                  const std::string& service,
-                                 bool succeeded) {
+                                 bool succeeded,
+                                 std::int64_t ended_us) {
   const auto found = services_.find(service);
   if (found == services_.end()) return;
-  Scene scene;
-  scene.when_us = now_us();
-  scene.subject = id;
-  emit(found->second.subject.command_ended(id, succeeded, crew_of(service), now_us()),
-       service,
-       scene);
+  found->second.subject.close_window(id, ended_us);
+  // The containers may have changed since they were seen, and the engine remembers how.
+  ended_.push_back({id, service, succeeded, ended_us});
+  if (available_ || !looked_) judge_ended_commands();
+}
+
+void ServiceBoard::judge_ended_commands() {
+  for (const auto& [id, service, succeeded, ended_us] : std::exchange(ended_, {})) {
+    const auto found = services_.find(service);
+    if (found == services_.end()) continue;
+    Scene scene;
+    scene.when_us = std::min(ended_us, now_us());
+    scene.subject = id;
+    emit(found->second.subject.command_ended(id, succeeded, crew_of(service)), service, scene);
+  }
 }
 
 Checkpoint ServiceBoard::checkpoint() const {

@@ -52,9 +52,9 @@ class ServiceBoard {
   /// Before anything else. Of another boot: what ran then was stopped with the host.
   void restore(Checkpoint checkpoint);
   [[nodiscard]] Checkpoint checkpoint() const;
-  /// Not before the first look, and not while a stop is held back: nobody would tell it after a
-  /// crash.
-  [[nodiscard]] bool can_be_kept() const { return looked_ && held_.empty(); }
+  /// Not before the first look of this boot, and not while a stop is held back: nobody would tell
+  /// it after a crash.
+  [[nodiscard]] bool can_be_kept() const { return looked_ && !rebooted_ && held_.empty(); }
 
   void assign(std::vector<protocol::AssignedService> services);
   [[nodiscard]] std::int64_t now_us() const { return to_unix_us(clock_.now()); }
@@ -81,7 +81,11 @@ class ServiceBoard {
                        const std::string& service,
                        std::string_view command,
                        std::int64_t began_us);
-  void command_ended(const std::string& id, const std::string& service, bool succeeded);
+  /// `ended_us`: wall clock; what happens later is nobody's command.
+  void command_ended(const std::string& id,
+                     const std::string& service,
+                     bool succeeded,
+                     std::int64_t ended_us);
 
   [[nodiscard]] protocol::State state() const;
 
@@ -113,6 +117,13 @@ class ServiceBoard {
     bool is_doubtful = false;  ///< no answer: it never happened
     EventKey cause;            ///< of a doubtful one
   };
+  /// A command that ended before anybody knew how the containers stand.
+  struct Ended {
+    std::string id;
+    std::string service;
+    bool succeeded = false;
+    std::int64_t ended_us = 0;
+  };
   /// Events of a container whose labels are not known yet, in their order.
   struct Waiting {
     std::vector<engine::ContainerEvent> events;
@@ -132,12 +143,14 @@ class ServiceBoard {
   bool take_over(Watched& watched, engine::Container container);
 
   void see_first(engine::Container container);
-  void see_again(Watched& watched, engine::Container container);
+  bool see_again(Watched& watched, engine::Container container);
+  void judge_ended_commands();
   void tell_of_the_vanished(const std::set<std::string>& present);
   std::vector<Before> remember() const;
+  void add_to(std::vector<Before>& before, const std::map<std::string, Life>& ran);
   Difference difference_since(const Before& old, Scene& scene) const;
   void compare(const std::vector<Before>& before);
-  void show_newest_member(const std::string& service, Scene& scene) const;
+  void show_newest_member(const Before& old, Scene& scene) const;
 
   void assign_container(Watched& watched);
   void forgive_failures(const std::string& service);
@@ -161,6 +174,7 @@ class ServiceBoard {
   std::map<std::string, Waiting> waiting_;
   std::size_t waiting_events_ = 0;
   std::vector<Held> held_;
+  std::vector<Ended> ended_;  ///< in their order; the next look judges them
   TakenEvents taken_;
   bool looked_ = false;
   bool replaying_ = false;

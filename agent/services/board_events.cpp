@@ -25,12 +25,18 @@ void ServiceBoard::play(Watched& watched, const engine::ContainerEvent& event) {
   const auto when_us = event.time_ns / 1000;
   auto& seen = watched.seen;
   // The engine remembers only the newest events, so after them a look is still to be believed.
-  watched.live = !replaying_;
+  const bool tells_all = !replaying_;
   if (event.action == "start") {
-    // In the past its end is missing before this; the look tells both.
-    if (replaying_ && watched.life.up) return;
+    if (watched.life.up && !available_ && looked_) {
+      // Its end is missing before this; the look tells both.
+      watched.life.stop_asked_us = 0;
+      watched.life.killed = false;
+      return;
+    }
+    watched.live |= tells_all;
     started(watched, event);
   } else if (event.action == "die") {
+    watched.live |= tells_all;
     ended(watched, event, when_us);
   } else if (event.action == "stop") {
     stopped(watched, when_us);

@@ -51,7 +51,8 @@ void ServiceBoard::replay(const std::vector<engine::ContainerEvent>& events) {
 void ServiceBoard::look(std::vector<engine::Container> containers) {
   // A compose file may have come or gone since it was assigned.
   for (auto& [name, service] : services_) identify(service);
-  const auto before = remember();
+  auto before = remember();
+  std::map<std::string, Life> ran;  ///< down before and now, and up in between
   std::set<std::string> present;
   for (auto& container : containers) {
     present.insert(container.id);
@@ -62,7 +63,8 @@ void ServiceBoard::look(std::vector<engine::Container> containers) {
       // Events have told more than this list, which may be older than they are.
       take_over(found->second, std::move(container));
     } else {
-      see_again(found->second, std::move(container));
+      const auto life = found->second.life;
+      if (see_again(found->second, std::move(container))) ran.emplace(found->first, life);
     }
   }
   std::erase_if(containers_, [&](const auto& entry) {
@@ -70,6 +72,7 @@ void ServiceBoard::look(std::vector<engine::Container> containers) {
   });
   tell_of_the_vanished(present);
   for (auto& [id, watched] : containers_) assign_container(watched);
+  add_to(before, ran);
   const bool first = !looked_;
   looked_ = true;
   available_ = true;
@@ -78,6 +81,7 @@ void ServiceBoard::look(std::vector<engine::Container> containers) {
     for (auto& [name, service] : services_) service.subject.settle(crew_of(name));
     for (auto& [id, watched] : containers_) watched.own.settle(crew_of(watched));
   } else {
+    judge_ended_commands();
     compare(before);
   }
   rebooted_ = false;
@@ -100,24 +104,43 @@ void ServiceBoard::see_first(engine::Container container) {
   if (watched.life.up != is_up(watched.seen.state)) settle_life(watched.life, watched.seen);
 }
 
-void ServiceBoard::see_again(Watched& watched, engine::Container container) {
+/// True: it ran and ended since, and no event told it.
+bool ServiceBoard::see_again(Watched& watched, engine::Container container) {
   const auto before = watched.life;
   watched.seen = std::move(container);
   const auto& seen = watched.seen;
   // A signal that is on its way to a container that still runs is not forgotten.
-  if (before.up && is_up(seen.state) && !is_started_anew(seen, before)) return;
+  if (before.up && is_up(seen.state) && !is_started_anew(seen, before)) return false;
   auto& life = watched.life;
   settle_life(life, seen);
-  if (life.up) return;
-  // Down before and down now: what was known of its end stays.
-  if (!before.up) life.failed = before.failed;
-  if (!before.up) return;
+  if (life.up) return false;
+  if (!before.up) {
+    const bool ran_meanwhile = is_started_anew(seen, before);
+    // Down all the time: what was known of its end stays.
+    if (!ran_meanwhile) life.failed = before.failed;
+    return ran_meanwhile && life.failed;
+  }
   // It was being stopped when the engine went away, or it went down with the machine.
   const bool was_asked =
       judge_ending(before, seen, seen.exit_code, seen.finished_us) == Ending::stopped;
   const auto boot_us = now_us() - clock_.uptime().count() / 1000;
   const bool ended_with_the_host = rebooted_ && seen.started_us < boot_us;
   if (was_asked || ended_with_the_host) life.failed = life.recycled = false;
+  return false;
+}
+
+void ServiceBoard::add_to(std::vector<Before>& before, const std::map<std::string, Life>& ran) {
+  for (const auto& [id, life] : ran) {
+    const auto found = containers_.find(id);
+    if (found == containers_.end()) continue;
+    for (auto& old : before) {
+      if (!old.service.empty() && is_member(found->second, old.service)) old.up.emplace(id, life);
+    }
+    if (!found->second.services.empty()) continue;
+    Before alone;
+    alone.up.emplace(id, life);
+    before.push_back(std::move(alone));
+  }
 }
 
 /// Containers of which only the engine's memory tells, and which are gone.
@@ -160,16 +183,22 @@ Difference ServiceBoard::difference_since(const Before& old, Scene& scene) const
       continue;
     }
     const auto& seen = found->second.seen;
-    scene.container = &seen;
+    if (difference.failed) continue;  // that one is what there is to tell
     if (found->second.life.up) {
-      difference.interrupted |= is_started_anew(seen, before);
-      scene.when_us = std::max(scene.when_us, seen.started_us);
+      // One that simply goes on has no part in what is told.
+      if (!is_started_anew(seen, before)) continue;
+      difference.interrupted = true;
+      if (seen.started_us < scene.when_us) continue;
+      scene.container = &seen;
+      scene.when_us = seen.started_us;
       continue;
     }
     difference.interrupted = true;
-    scene.when_us = std::max(scene.when_us, seen.finished_us);
-    if (!found->second.life.failed || difference.failed) continue;
-    difference.failed = true;
+    difference.failed = found->second.life.failed;
+    if (!difference.failed && seen.finished_us < scene.when_us) continue;
+    scene.container = &seen;
+    scene.when_us = seen.finished_us;
+    if (!difference.failed) continue;
     difference.details =
         fmt::format("{}, {}", ending_text(seen.exit_code, seen.oom_killed), meanwhile);
     scene.exit_code = seen.exit_code;
@@ -183,7 +212,7 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
     Scene scene;
     auto difference = difference_since(old, scene);
     if (const auto service = services_.find(old.service); service != services_.end()) {
-      if (scene.container == nullptr) show_newest_member(old.service, scene);
+      if (scene.container == nullptr) show_newest_member(old, scene);
       if (scene.when_us == 0) scene.when_us = now_us();
       emit(service->second.subject.looked(
                crew_of(old.service), scene.when_us, std::move(difference)),
@@ -195,6 +224,8 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
     const auto found = containers_.find(old.up.begin()->first);
     if (found == containers_.end()) continue;
     compared.insert(found->first);
+    if (scene.container == nullptr) scene.container = &found->second.seen;
+    if (scene.when_us == 0) scene.when_us = now_us();
     emit(found->second.own.looked(crew_of(found->second), scene.when_us, std::move(difference)),
          {},
          scene);
@@ -211,10 +242,10 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
   }
 }
 
-/// None of those that ran before is there any more.
-void ServiceBoard::show_newest_member(const std::string& service, Scene& scene) const {
+/// None of those that ran before changed: what is up now and was not tells what happened.
+void ServiceBoard::show_newest_member(const Before& old, Scene& scene) const {
   for (const auto& [id, watched] : containers_) {
-    if (!watched.life.up || !is_member(watched, service)) continue;
+    if (!watched.life.up || !is_member(watched, old.service) || old.up.contains(id)) continue;
     if (watched.seen.started_us < scene.when_us) continue;
     scene.container = &watched.seen;
     scene.when_us = watched.seen.started_us;

@@ -80,7 +80,7 @@ std::optional<Verdict> Subject::ended(
   }
   if (ending == Ending::recycled || crew.up > 0) return std::nullopt;
   // What comes next decides: the start, or the end of the command.
-  if (window != nullptr && window->brings_up) return std::nullopt;
+  if (window != nullptr && window->brings_up && !window->announced) return std::nullopt;
   const auto before = std::exchange(phase_, Phase::stopped);
   if (before == Phase::stopped || before == Phase::unknown) return std::nullopt;
   return verdict("stop", command_id, std::move(details));
@@ -100,7 +100,8 @@ std::optional<Verdict> Subject::looked(Crew crew, std::int64_t when_us, Differen
   auto* window = window_at(when_us);
   const auto command_id = window != nullptr ? window->command_id : std::string{};
   if (window != nullptr && difference.interrupted) window->went_down = true;
-  if (difference.failed) {
+  const bool is_our_stop = window != nullptr && !window->brings_up;
+  if (difference.failed && !is_our_stop) {
     phase_ = Phase::failed;
     return verdict("failure", command_id, std::move(difference.details));
   }
@@ -145,12 +146,12 @@ void Subject::command_started(std::string id,
   window_ = std::move(window);
 }
 
-std::optional<Verdict> Subject::command_ended(const std::string& id,
-                                              bool succeeded,
-                                              Crew crew,
-                                              std::int64_t now_us) {
+void Subject::close_window(const std::string& id, std::int64_t end_us) {
+  if (window_ && window_->command_id == id) window_->end_us = end_us;
+}
+
+std::optional<Verdict> Subject::command_ended(const std::string& id, bool succeeded, Crew crew) {
   if (!window_ || window_->command_id != id) return std::nullopt;
-  window_->end_us = now_us;
   if (window_->announced || crew.up > 0 || phase_ == Phase::unknown || phase_ == Phase::stopped) {
     return std::nullopt;
   }

@@ -93,10 +93,9 @@ class Subject {
 
   /// `command`: its name in protocol/commands.h. One that is known, from an earlier agent, goes on.
   void command_started(std::string id, std::string_view command, Crew crew, std::int64_t when_us);
-  std::optional<Verdict> command_ended(const std::string& id,
-                                       bool succeeded,
-                                       Crew crew,
-                                       std::int64_t now_us);
+  /// What happens after that time is not the command's doing.
+  void close_window(const std::string& id, std::int64_t end_us);
+  std::optional<Verdict> command_ended(const std::string& id, bool succeeded, Crew crew);
   /// Whether a command of ours is behind what happened then.
   [[nodiscard]] bool is_ours(std::int64_t when_us) const;
 

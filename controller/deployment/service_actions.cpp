@@ -88,7 +88,8 @@ bool failed_on_host(const std::string& reason, Code code, bool has_reason) {
     case Code::conflict:
       return reason != "BUSY" && reason != "ACTION_CANCELLED";
     case Code::unavailable:  // the agent or its engine, unless waiting would not help
-      return reason == "ACTION_FAILED" || reason == "COMPOSE_MISSING";
+      return reason == "ACTION_FAILED" || reason == "COMPOSE_MISSING" ||
+             reason == "ACTION_INTERRUPTED" || reason == "ENGINE_ERROR";
     case Code::internal:  // without a reason it is a fault of the agent
       return has_reason;
     default:

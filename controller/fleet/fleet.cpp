@@ -88,9 +88,15 @@ asio::awaitable<void> Fleet::start() {
     members_.emplace(record.public_key, std::move(member));
   }
   // An event is shown before its commit. After a crash such an id must not be given to another
-  // event, or a client that asks for "what came after" would miss it: ids leap at each start.
+  // event, or a client that asks for "what came after" would miss it. So ids begin at each start
+  // with the milliseconds of the wall clock, which more events never catch up with; the leap is for
+  // a clock that was set back.
   constexpr std::int64_t leap = 10000;
-  recorder_.start_at(co_await event_store_.last_id() + leap);
+  const auto now_ms = to_unix_us(clock_.now()) / 1000;
+  recorder_.start_at(std::max(co_await event_store_.last_id() + leap, now_ms));
+  for (auto& [device, origin] : co_await event_store_.newest_origins()) {
+    recorder_.know(device, std::move(origin));
+  }
   KeySet known;
   for (const auto& [key, member] : members_) known.insert(key);
   gateway_ = std::make_unique<Gateway>(

@@ -25,6 +25,10 @@ class Recorder {
   void start_at(std::int64_t next_id) { next_id_ = next_id; }
   /// How far a device's messages are stored, from the database.
   void resume(const std::string& device_id, const std::string& epoch, std::int64_t acked);
+  /// An event of this origin was told by an earlier controller. Oldest first.
+  void know(const std::string& device_id, const std::string& origin) {
+    devices_[device_id].origins.take(origin);
+  }
   void forget(const std::string& device_id) { devices_.erase(device_id); }
   [[nodiscard]] std::int64_t acked(const std::string& device_id, const std::string& epoch) const;
 

@@ -311,7 +311,14 @@ asio::awaitable<std::vector<storage::JobLogLine>> Jobs::log(std::string id,
   for (const auto& ended : ended_) {
     if (ended->record().id == id) run = ended;
   }
-  if (run) co_await run->flush();
+  if (run) {
+    try {
+      co_await run->flush();
+    } catch (const Error& error) {
+      // What is stored can be read all the same.
+      log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
+    }
+  }
   co_return co_await store_.log(std::move(id), offset, limit);
 }
 
@@ -342,7 +349,11 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
                 {{"job", id}, {"state", job->state}});
       // Its log may still be on its way, and that goes with the steps.
       for (const auto& ended : ended_) {
-        if (ended->record().id == id) ended->record() = *job;
+        if (ended->record().id != id) continue;
+        // The numbers of lines that wait are known here alone.
+        job->next_line = ended->record().next_line;
+        job->output_lines = ended->record().output_lines;
+        ended->record() = *job;
       }
       co_await store_.update(std::move(*job));
       co_return;

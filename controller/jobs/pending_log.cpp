@@ -9,7 +9,16 @@ namespace portoser::jobs {
 
 void PendingLog::push(storage::JobLogLine line) {
   lines_.push_back(std::move(line));
-  while (lines_.size() + (lost_ ? 1 : 0) > most_lines - batch_lines) {
+  drop_beyond(is_refused_ ? most_lines - batch_lines : most_between_writes);
+}
+
+void PendingLog::refused() {
+  is_refused_ = true;
+  drop_beyond(most_lines - batch_lines);
+}
+
+void PendingLog::drop_beyond(std::size_t most) {
+  while (lines_.size() + (lost_ ? 1 : 0) > most) {
     const auto& oldest = lines_.front();
     if (!lost_) lost_ = Lost{oldest.number, oldest.number, oldest.time};
     lost_->last = oldest.number;
@@ -31,6 +40,7 @@ std::vector<storage::JobLogLine> PendingLog::batch() const {
 }
 
 void PendingLog::written(std::int64_t number) {
+  is_refused_ = false;
   while (!lines_.empty() && lines_.front().number <= number) lines_.pop_front();
   if (!lost_) return;
   // Some may have been dropped here while they were written there.
@@ -49,7 +59,7 @@ storage::JobLogLine PendingLog::line_about_lost() const {
   return {lost_->last,
           lost_->time,
           std::string{own_step},
-          fmt::format("{} lost, up to number {}: the database could not be written meanwhile",
+          fmt::format("{} lost, up to number {}: the database could not keep up",
                       count == 1 ? "1 line was" : fmt::format("{} lines were", count),
                       lost_->last)};
 }

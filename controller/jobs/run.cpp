@@ -118,6 +118,7 @@ asio::awaitable<void> Run::write_batch() {
     co_await store_.advance(std::move(record), std::move(lines));
   } catch (...) {
     steps_changed_ = steps_changed_ || steps;
+    pending_.refused();
     throw;
   }
   pending_.written(last);

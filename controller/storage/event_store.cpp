@@ -191,4 +191,20 @@ asio::awaitable<std::int64_t> EventStore::last_id() {
   });
 }
 
+asio::awaitable<std::vector<std::pair<std::string, std::string>>> EventStore::newest_origins() {
+  return database_.read([](Connection& connection) {
+    constexpr std::int64_t most = 10'000;
+    auto rows = connection.query(
+        "SELECT device_id, origin FROM (SELECT id, device_id, origin FROM events "
+        "WHERE origin <> '' ORDER BY id DESC LIMIT ?) ORDER BY id");
+    rows.bind(most);
+    std::vector<std::pair<std::string, std::string>> origins;
+    while (rows.next()) {
+      auto& [device, origin] = origins.emplace_back();
+      rows.read(device, origin);
+    }
+    return origins;
+  });
+}
+
 }  // namespace portoser::storage

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace portoser::storage {
@@ -61,6 +62,8 @@ class EventStore {
   asio::awaitable<std::int64_t> delete_before(Time moment);
   /// 0: there are none.
   asio::awaitable<std::int64_t> last_id();
+  /// Device and origin of the newest 10,000 events that have one, oldest first.
+  asio::awaitable<std::vector<std::pair<std::string, std::string>>> newest_origins();
 
  private:
   Database& database_;

@@ -117,7 +117,7 @@ std::unique_ptr<Actions> ActionsTest::make_actions() {
         windows.push_back("begin " + service + " " + std::string{name});
       };
   callbacks.on_service_command_ended =
-      [this](const std::string&, const std::string& service, bool succeeded) {
+      [this](const std::string&, const std::string& service, bool succeeded, Time) {
         windows.push_back("end " + service + (succeeded ? " ok" : " failed"));
       };
   return std::make_unique<Actions>(

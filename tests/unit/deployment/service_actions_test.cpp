@@ -132,6 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
         Ending{"internal", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
         Ending{"unavailable", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
         Ending{"unavailable", "COMPOSE_MISSING", Code::bad_gateway, "COMPOSE_MISSING"},
+        Ending{"unavailable", "ACTION_INTERRUPTED", Code::bad_gateway, "ACTION_INTERRUPTED"},
+        Ending{"unavailable", "ENGINE_ERROR", Code::bad_gateway, "ENGINE_ERROR"},
         Ending{"internal", "INTERNAL", Code::internal, "INTERNAL"},
         Ending{"conflict", "BUSY", Code::conflict, "BUSY"},
         Ending{"conflict", "ACTION_CANCELLED", Code::conflict, "ACTION_CANCELLED"},

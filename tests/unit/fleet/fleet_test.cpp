@@ -109,6 +109,37 @@ TEST_F(FleetTest, AnEventThatTheNextAgentMakesAgainIsNotToldAgain) {
   EXPECT_EQ(run(store.list({})).size(), 1U);
 }
 
+TEST_F(FleetTest, AfterARestartOfBothAnEventMadeAgainIsNotToldAgain) {
+  join_brick();
+  protocol::Event event;
+  event.scope = "service";
+  event.event_type = "failure";
+  event.service = "notes";
+  event.origin = "failure:notes:a1:1000";
+  event.sequence = 1;
+  std::int64_t first_id = 0;
+  {
+    auto device = welcomed();
+    device.send(event);
+    await<protocol::Ack>(device);
+    first_id = told_.events.at(0).id;
+  }
+  close();
+  open();
+  told_.events.clear();
+  auto device = welcomed();
+  event.sequence = 2;
+  device.send(event);
+  EXPECT_EQ(await<protocol::Ack>(device).sequence, 2);
+  EXPECT_TRUE(told_.events.empty());
+  event.sequence = 3;
+  event.origin = "failure:notes:a1:2000";
+  device.send(event);
+  EXPECT_EQ(await<protocol::Ack>(device).sequence, 3);
+  ASSERT_EQ(told_.events.size(), 1U);
+  EXPECT_GT(told_.events[0].id, first_id);
+}
+
 TEST_F(FleetTest, AfterARestartStoredEventsAreNotToldAgain) {
   join_brick();
   {

@@ -54,6 +54,7 @@ TEST_F(JobStoringTest, ALongLogThatCannotBeStoredIsShortenedAndSaysSo) {
     device.send(protocol::Progress{id, "up", from, hundred, {}});
   }
   step_until([&] { return run(jobs_->find(id)).output_lines == lines; });
+  EXPECT_TRUE(run(jobs_->log(id, 0, 1)).empty()) << "tried, refused, and what is stored is shown";
   take_log_lines();
   device.send(result_of(id, true, 1));
   EXPECT_EQ(run(jobs_->wait(id)).state, "succeeded");

@@ -15,7 +15,7 @@ class CommandWindow : public BoardTest {
   }
   void command_ends(bool succeeded = true) {
     clock.advance(std::chrono::milliseconds{1});
-    board->command_ended("CMD", "notes", succeeded);
+    board->command_ended("CMD", "notes", succeeded, to_unix_us(clock.now()));
   }
   /// As `docker-compose up -d --force-recreate` does it.
   void recreate(const std::string& from, const std::string& to) {

@@ -190,7 +190,7 @@ TEST_F(Gap, ACommandThatWentOnMeanwhileIsBehindItsEvents) {
   const auto started = past("start", "a");
   // The next agent learns that it ended before it asks the engine.
   command_starts("compose.restart");
-  board->command_ended("CMD", "notes", true);
+  board->command_ended("CMD", "notes", true, to_unix_us(clock.now()));
   board->replay({killed, died, started});
   ASSERT_THAT(types(), ElementsAre("restart"));
   EXPECT_EQ(events[0].command_id, "CMD");
@@ -207,6 +207,122 @@ TEST_F(Gap, ACommandThatTheCheckpointDoesNotKnowBeganWhenItsJournalSays) {
   board->replay({killed, died});
   ASSERT_THAT(types(), ElementsAre("stop"));
   EXPECT_EQ(events[0].command_id, "CMD");
+}
+
+TEST_F(Gap, WhatAPersonDoesAfterACommandThatNobodySawEndIsThePersons) {
+  begin({container("a")});
+  command_starts("compose.restart");
+  next_agent();
+  auto killed = past("kill", "a");
+  killed.signal = 15;
+  const auto died = past("die", "a", 0);
+  const auto started = past("start", "a");
+  const auto ended_us = to_unix_us(clock.now());
+  clock.advance(std::chrono::minutes{1});
+  auto stopped = past("kill", "a");
+  stopped.signal = 15;
+  const auto died_again = past("die", "a", 0);
+  command_starts("compose.restart");
+  board->command_ended("CMD", "notes", true, ended_us);
+  board->replay({killed, died, started, stopped, died_again});
+  board->look({ended("a", 0)});
+  ASSERT_THAT(types(), ElementsAre("restart", "stop"));
+  EXPECT_EQ(events[0].command_id, "CMD");
+  EXPECT_EQ(events[1].command_id, "");
+}
+
+TEST_F(Gap, ACommandThatFailedMeanwhileIsJudgedByWhatItLeft) {
+  begin({container("a")});
+  command_starts("compose.restart");
+  next_agent();
+  auto killed = past("kill", "a");
+  killed.signal = 15;
+  const auto died = past("die", "a", 0);
+  command_starts("compose.restart");
+  board->command_ended("CMD", "notes", false, to_unix_us(clock.now()));
+  EXPECT_THAT(types(), IsEmpty()) << "what it left is not known yet";
+  board->replay({killed, died, past("destroy", "a")});
+  board->look({});
+  ASSERT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(events[0].command_id, "CMD");
+}
+
+TEST_F(Gap, AFailureAfterAStartThatTheEngineForgotIsTold) {
+  begin({ended("a", 0)});
+  next_agent();
+  clock.advance(std::chrono::seconds{10});
+  auto dead = container("a", "web", "exited");
+  dead.exit_code = 1;
+  dead.finished_us = dead.started_us + 1000;
+  board->look({dead});
+  ASSERT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(events[0].container_id, "a");
+}
+
+TEST_F(Gap, AContainerThatCameFailedAndWasRemovedIsTold) {
+  begin({});
+  away();
+  board->replay(
+      {past("create", "b"), past("start", "b"), past("die", "b", 1), past("destroy", "b")});
+  board->look({});
+  EXPECT_THAT(types(), ElementsAre("start", "failure"));
+}
+
+TEST_F(Gap, ASignOfHealthBeforeTheLookDoesNotHideAStart) {
+  begin({ended("a", 0)});
+  next_agent();
+  clock.advance(std::chrono::seconds{10});
+  const auto up = container("a");
+  board->apply(event("health_status", "a"));
+  board->look({up});
+  EXPECT_THAT(types(), ElementsAre("start"));
+  die("a", 1);
+  EXPECT_THAT(types(), ElementsAre("start", "failure"));
+}
+
+TEST_F(Gap, AStartBetweenTheBootAndTheLookIsARestart) {
+  begin({container("a")});
+  clock.reboot(std::chrono::seconds{20});
+  next_agent("boot-2");
+  clock.advance(std::chrono::seconds{1});
+  auto up = container("a");
+  start("a");
+  board->look({up});
+  EXPECT_THAT(types(), ElementsAre("restart"));
+}
+
+TEST_F(Gap, ALookNamesTheContainerThatFailed) {
+  begin({container("a"), container("b", "db")});
+  away();
+  const auto dead = ended("a", 1);
+  clock.advance(std::chrono::seconds{5});
+  auto later = container("b", "db");
+  board->look({dead, later});
+  ASSERT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(events[0].container_id, "a");
+  EXPECT_EQ(events[0].when.wall_us, dead.finished_us);
+}
+
+TEST_F(Gap, AFailedContainerThatIsGoneIsARecoveryOfNow) {
+  begin({container("a"), container("b", "db")});
+  die("b", 1);
+  away();
+  clock.advance(std::chrono::hours{1});
+  auto same = container("a");
+  same.started_us = board->checkpoint().containers.at(0).seen.started_us;
+  board->look({same});
+  ASSERT_THAT(types(), ElementsAre("failure", "recovery"));
+  EXPECT_EQ(events[1].when.wall_us, to_unix_us(clock.now()));
+  EXPECT_EQ(events[1].origin, "") << "the same may happen again";
+}
+
+TEST_F(Gap, BeforeTheFirstLookOfABootNothingIsKept) {
+  begin({container("a")});
+  clock.reboot(std::chrono::seconds{20});
+  next_agent("boot-2");
+  EXPECT_FALSE(board->can_be_kept());
+  board->look({container("a")});
+  EXPECT_TRUE(board->can_be_kept());
 }
 
 TEST_F(Gap, AnotherBootStoppedWhatIsDown) {
@@ -256,10 +372,11 @@ TEST_F(Gap, TheSameEventMadeAgainHasTheSameOrigin) {
   begin({container("a"), outside(container("x"))});
   const auto kept = to_text(board->checkpoint());
   const auto died = past("die", "a", 1);
-  auto gone = outside(ended("x", 2));
+  const auto dead = ended("a", 1);
+  const auto gone = outside(ended("x", 2));
   const auto happens = [&] {
     board->replay({died});
-    board->look({ended("a", 1), gone});
+    board->look({dead, gone});
   };
   away();
   happens();

@@ -33,6 +33,8 @@ if(PORTOSER_MOLD)
 endif()
 
 if(PORTOSER_SANITIZE)
+  # With sanitizers it sees that everywhere.
+  target_compile_options(portoser_warnings INTERFACE ${PORTOSER_COROUTINE_OPTIONS})
   add_compile_options(-fsanitize=${PORTOSER_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PORTOSER_SANITIZE})
   if(PORTOSER_SANITIZE MATCHES thread)

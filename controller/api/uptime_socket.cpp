@@ -6,7 +6,7 @@
 namespace portoser::api {
 namespace {
 
-/// A socket holds 256 frames; who was away longer asks the history.
+/// A socket holds 256 frames; who was away longer is told so, and asks the history.
 constexpr std::size_t replay_limit = 200;
 
 Json stamped(std::string_view type, const Clock& clock) {
@@ -120,9 +120,15 @@ asio::awaitable<void> UptimeSocket::replay(std::shared_ptr<http::WebSocket> sock
   {
     // Under the lock, so that no event comes between the replay and what is live.
     const std::lock_guard lock{mutex_};
-    for (const auto& one : recent_.merged(std::move(events), since, passes, replay_limit)) {
-      socket->send(one.frame);
+    auto missed = recent_.merged(std::move(events), since, passes, replay_limit + 1);
+    if (missed.size() > replay_limit) {
+      missed.erase(missed.begin());
+      auto notice = stamped("replay_truncated", clock_);
+      notice["since"] = since;
+      notice["first_id"] = missed.front().event.id;
+      socket->send(dump(notice));
     }
+    for (const auto& one : missed) socket->send(one.frame);
     if (const auto client = clients_.find(socket); client != clients_.end()) {
       client->second.replaying = false;
     }
@@ -136,7 +142,7 @@ asio::awaitable<std::vector<ShownEvent>> UptimeSocket::stored(Filter filter, std
   wanted.services.assign(filter.services.begin(), filter.services.end());
   wanted.machine = filter.machine;
   wanted.since_id = since;
-  wanted.limit = static_cast<std::int64_t>(replay_limit);
+  wanted.limit = static_cast<std::int64_t>(replay_limit + 1);
   std::vector<ShownEvent> events;
   for (auto& event : co_await events_.list(std::move(wanted))) {
     auto frame = std::make_shared<const std::string>(uptime_frame(event));

@@ -85,7 +85,9 @@ void Connection::serve_buffered() {
   while (buffer_.size() > 0) {
     const bool is_http = parse();
     if (is_http && !parser_.is_header_done()) {
-      if (phase_ == Phase::idle) {
+      if (buffer_.size() == 0 && !parser_.has_begun()) {
+        phase_ = Phase::idle;  // blank lines alone are no request
+      } else if (phase_ == Phase::idle) {
         phase_ = Phase::reading;
         set_deadline(listening_->settings.header_timeout);
       }

@@ -129,7 +129,7 @@ void RequestParser::restart() {
 
 std::size_t RequestParser::feed(const char* data, std::size_t size, error_code& failure) {
   std::size_t skipped = 0;
-  if (!implementation_->parser->got_some()) {
+  if (!has_begun()) {
     // RFC 9112, 2.2: blank lines before a request line are ignored.
     while (skipped + 1 < size && data[skipped] == '\r' && data[skipped + 1] == '\n') skipped += 2;
     // Half a blank line is none of the parser's: it would take it for the beginning of a method.
@@ -142,6 +142,9 @@ std::size_t RequestParser::feed(const char* data, std::size_t size, error_code& 
   return skipped + used;
 }
 
+bool RequestParser::has_begun() const {
+  return implementation_->parser->got_some();
+}
 bool RequestParser::is_header_done() const {
   return implementation_->parser->is_header_done();
 }

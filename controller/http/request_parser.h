@@ -28,6 +28,8 @@ class RequestParser {
   /// body.
   std::size_t feed(const char* data, std::size_t size, boost::system::error_code& failure);
 
+  /// Something of a request has arrived.
+  [[nodiscard]] bool has_begun() const;
   [[nodiscard]] bool is_header_done() const;
   [[nodiscard]] bool is_done() const;
   [[nodiscard]] bool keep_alive() const;

@@ -11,6 +11,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <stdexcept>
@@ -179,14 +180,26 @@ TEST_F(UptimeSocketTest, TheLimitCountsOnlyWhatTheClientWants) {
   EXPECT_EQ(client->events(), Ids{251});
 }
 
-TEST_F(UptimeSocketTest, WhoWasAwayForLongGetsTheNewest) {
+TEST_F(UptimeSocketTest, WhoWasAwayForLongGetsTheNewestAndIsToldSo) {
   std::vector<storage::EventRecord> events;
   for (std::int64_t id = 1; id <= 300; ++id) events.push_back(event(id));
   store(std::move(events));
-  const auto ids = subscribed({{"action", "subscribe"}, {"since", 0}})->events();
+  const auto client = subscribed({{"action", "subscribe"}, {"since", 0}});
+  const auto ids = client->events();
   ASSERT_EQ(ids.size(), 200U);
   EXPECT_EQ(ids.front(), 101);
   EXPECT_EQ(ids.back(), 300);
+  const auto notice = std::find_if(client->frames.begin(), client->frames.end(), [](auto& frame) {
+    return frame["type"] == "replay_truncated";
+  });
+  ASSERT_NE(notice, client->frames.end());
+  EXPECT_EQ(notice->at("since"), 0);
+  EXPECT_EQ(notice->at("first_id"), 101);
+  EXPECT_EQ(notice[1]["id"], 101) << "before the events";
+
+  const auto whole = subscribed({{"action", "subscribe"}, {"since", 100}});
+  EXPECT_EQ(whole->events().size(), 200U);
+  EXPECT_FALSE(whole->has("replay_truncated"));
 }
 
 }  // namespace

@@ -120,6 +120,7 @@ TEST(HttpLimits, ABlankLineBeforeARequestMayComeInTwoPieces) {
     boost::system::error_code failure;
     const auto used = parser.feed(text.data(), first, failure);
     ASSERT_TRUE(!failure || RequestParser::needs_more(failure)) << first << failure.message();
+    EXPECT_EQ(parser.has_begun(), first > 4) << first;
     failure = {};
     parser.feed(text.data() + used, text.size() - used, failure);
     EXPECT_FALSE(failure) << "split at " << first << ": " << failure.message();

@@ -21,6 +21,8 @@ launch() {
   shift
   setsid "${programs[$name]}" "$@" < /dev/null >> "$data/log/$name.log" 2>&1 9>&- &
   echo $! > "$data/$name.pid"
+  # Until it has become our program, `running` would not know it.
+  until running "$name" > /dev/null || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
 }
 
 # end NAME: SIGTERM, and SIGKILL for who has not ended in 20 s.

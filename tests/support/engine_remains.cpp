@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/file.h"
 #include "tests/support/await.h"
+#include "tests/support/cgroups.h"
 
 #include <arpa/inet.h>
 #include <fmt/core.h>
@@ -113,15 +114,6 @@ void unmount(const fs::path& folder) {
   for (const auto& point : points) ::umount2(point.c_str(), MNT_DETACH);
 }
 
-/// rmdir only: a cgroup's files are the kernel's, and one with processes in it stays.
-void remove_cgroup(const fs::path& cgroup) {
-  std::error_code ignored;
-  for (const auto& child : fs::directory_iterator{cgroup, ignored}) {
-    if (child.is_directory(ignored)) remove_cgroup(child.path());
-  }
-  ::rmdir(cgroup.c_str());
-}
-
 void remove_cgroups(const fs::path& folder) {
   std::error_code ignored;
   std::vector<std::string> ids;
@@ -134,7 +126,11 @@ void remove_cgroups(const fs::path& folder) {
   for (const auto& hierarchy : hierarchies) {
     const auto parent = fs::path{hierarchy} / "docker";
     for (const auto& id : ids) {
-      if (fs::exists(parent / id, ignored)) remove_cgroup(parent / id);
+      if (!fs::exists(parent / id, ignored)) continue;
+      // A killed process leaves its cgroup a moment after its end.
+      await_until("the container's cgroup is gone", std::chrono::seconds{20}, [&] {
+        return remove_cgroup(parent / id);
+      });
     }
     ::rmdir(parent.c_str());  // stays while another engine has containers
   }

@@ -155,7 +155,8 @@ TEST(PrivateEngine, EndedWithContainersAndNetworksItLeavesNoTrace) {
     PrivateEngine engine;
     load_images(engine);
     engine.docker({"network", "create", "own"});
-    container = engine.docker({"run", "-d", "--network", "own", "--restart=always", httpd_image});
+    engine.docker({"run", "-d", "--network", "own", "--restart=always", httpd_image});
+    container = engine.docker({"ps", "-q", "--no-trunc"});  // `run` may add a warning to the id
     container.pop_back();
     EXPECT_THAT(new_traces(before), testing::SizeIs(testing::Ge(5)));
     EXPECT_TRUE(has_cgroups(container));

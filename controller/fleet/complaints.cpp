@@ -1,41 +1,47 @@
 #include "controller/fleet/complaints.h"
 
-#include <algorithm>
-#include <utility>
+#include "common/log.h"
 
 namespace portoser::fleet {
 
-std::optional<Complaint> Complaints::add(Trouble trouble, std::string latest, Uptime now) {
-  auto& kind = kinds_[static_cast<std::size_t>(trouble)];
-  ++kind.count;
-  kind.latest = std::move(latest);
-  if (kind.told_at && now - *kind.told_at < period) {
-    return std::nullopt;
+void tell(const Complaint& complaint) {
+  const auto say = [&](const char* message) {
+    log::warn("fleet", message, {{"count", complaint.count}, {"latest", complaint.latest}});
+  };
+  switch (complaint.trouble) {
+    case Trouble::malformed:
+      return say("malformed messages dropped");
+    case Trouble::too_large:
+      return say("messages over 1 MiB dropped");
+    case Trouble::unknown_type:
+      return say("messages of an unknown type dropped");
+    case Trouble::not_admitted:
+      return say("messages of a removed device dropped");
+    case Trouble::own_route:
+      return say("messages of connections that chose their own routing id dropped");
+    case Trouble::key_refused:
+      return say("a connection was refused: its key belongs to no device");
+    case Trouble::handshake_failed:
+      return say("connections that do not speak our protocol were refused");
+    case Trouble::accept_failed:
+      return say("connections of agents could not be taken");
+    case Trouble::connection_ended:
+      log::info("fleet", "connections ended", {{"count", complaint.count}});
+      return;
+    case Trouble::crowded:
+      return say("too many connections at once: new ones wait");
+    case Trouble::other_version:
+      return say("an agent speaks another protocol version");
+    case Trouble::two_machines:
+      log::error("fleet",
+                 "two machines use one key; the newer is kept out",
+                 {{"count", complaint.count}, {"latest", complaint.latest}});
+      return;
+    case Trouble::not_welcomed:
+      return say("messages of a connection that is not in force dropped");
+    case Trouble::registration_refused:
+      return say("a registration was refused");
   }
-  kind.told_at = now;
-  return Complaint{trouble, std::exchange(kind.count, 0), std::exchange(kind.latest, {})};
-}
-
-std::vector<Complaint> Complaints::due(Uptime now) {
-  std::vector<Complaint> all;
-  for (std::size_t i = 0; i < kinds; ++i) {
-    auto& kind = kinds_[i];
-    if (kind.count == 0 || now - *kind.told_at < period) continue;
-    kind.told_at = now;
-    all.push_back(
-        {static_cast<Trouble>(i), std::exchange(kind.count, 0), std::exchange(kind.latest, {})});
-  }
-  return all;
-}
-
-std::optional<Uptime> Complaints::wait(Uptime now) const {
-  std::optional<Uptime> least;
-  for (const auto& kind : kinds_) {
-    if (kind.count == 0) continue;
-    const auto left = std::max(*kind.told_at + period - now, Uptime{0});
-    least = std::min(least.value_or(left), left);
-  }
-  return least;
 }
 
 }  // namespace portoser::fleet

@@ -133,12 +133,19 @@ asio::awaitable<void> Fleet::stop() {
 
 asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
   const auto begun = clock_.uptime();
+  const auto hostname = request.hostname;
   try {
     auto answer = co_await admit(std::move(request));
     const auto* member = by_name(answer.hostname);
     const auto facts = member != nullptr ? member->device->facts : protocol::HostFacts{};
     registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
     co_return answer;
+  } catch (const Error& error) {
+    registrations_.refused(clock_.uptime() - begun);
+    refusals_.add(Trouble::registration_refused,
+                  std::string{error.reason()} + " of \"" + hostname + "\"",
+                  clock_.uptime());
+    throw;
   } catch (...) {
     registrations_.refused(clock_.uptime() - begun);
     throw;
@@ -240,7 +247,10 @@ void Fleet::take(Member& member, Inbound& inbound) {
     return;
   }
   // Only the connection that was welcomed counts; an older one of the same key is not listened to.
-  if (inbound.route != member.route || !member.welcomed) return;
+  if (inbound.route != member.route || !member.welcomed) {
+    refusals_.add(Trouble::not_welcomed, "of \"" + member.device->name + "\"", clock_.uptime());
+    return;
+  }
   member.device.change().last_seen = inbound.received.wall;
   if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
 
@@ -280,6 +290,10 @@ void Fleet::take(Member& member, Inbound& inbound) {
   }
 }
 
+void Fleet::refuse(const Inbound& inbound, const protocol::Goodbye& goodbye) {
+  gateway_->send(inbound.route, protocol::encode(goodbye));
+}
+
 void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
   if (hello.protocol_low > protocol::version_high || hello.protocol_high < protocol::version_low) {
     const protocol::Goodbye goodbye{
@@ -290,10 +304,10 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
                     hello.protocol_low,
                     hello.protocol_high,
                     hello.protocol_low > protocol::version_high ? "controller" : "agent")};
-    gateway_->send(inbound.route, protocol::encode(goodbye));
-    log::warn("fleet",
-              "an agent speaks another protocol version",
-              {{"host", member.device->name}, {"version", hello.agent_version}});
+    refuse(inbound, goodbye);
+    refusals_.add(Trouble::other_version,
+                  fmt::format("\"{}\": {}", member.device->name, goodbye.message),
+                  clock_.uptime());
     return;
   }
   const bool another_machine =
@@ -302,12 +316,16 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
     // A copy of a disk carries the key along. The older connection stays in force.
     const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
-    gateway_->send(inbound.route, protocol::encode(goodbye));
-    member.device.change().cloned = true;
-    publish();
-    log::error("fleet",
-               "two machines use one key; the newer is kept out",
-               {{"host", member.device->name}, {"newcomer", hello.facts.hostname}});
+    refuse(inbound, goodbye);
+    if (!member.device->cloned) {
+      member.device.change().cloned = true;
+      publish();
+    }
+    refusals_.add(
+        Trouble::two_machines,
+        fmt::format(
+            "\"{}\", the newcomer calls itself \"{}\"", member.device->name, hello.facts.hostname),
+        clock_.uptime());
     return;
   }
   member.route = inbound.route;
@@ -459,6 +477,7 @@ asio::awaitable<void> Fleet::keep_presence() {
   for (int round = 0;; ++round) {
     co_await pause(std::chrono::seconds{1});
     for (const auto& change : presence_.check(clock_.uptime())) changed(change);
+    refusals_.tell_due(clock_.uptime());
     publish();  // last_seen moves
     if (round % 60 != 59) continue;
     // A restart should know when a host was last there; a minute's exactness is enough for that.

@@ -12,6 +12,7 @@
 #include "controller/fleet/listener.h"
 #include "controller/fleet/presence.h"
 #include "controller/fleet/recorder.h"
+#include "controller/fleet/refusals.h"
 #include "controller/fleet/registration_counts.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
@@ -73,6 +74,7 @@ class Fleet {
   [[nodiscard]] GatewayStats gateway_stats() const {
     return gateway_->stats();
   }  ///< any thread, once started
+  [[nodiscard]] RefusalStats refusals() const { return refusals_.read(); }  ///< any thread
   [[nodiscard]] RegistrationReading registrations() const {
     return registrations_.read();
   }  ///< any thread
@@ -96,6 +98,7 @@ class Fleet {
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void learn(Member& member, protocol::HostFacts facts);
+  void refuse(const Inbound& inbound, const protocol::Goodbye& goodbye);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
   /// False: it was taken before.
   bool on_durable(Member& member,
@@ -130,6 +133,7 @@ class Fleet {
   Dispatch dispatch_;
   Joining joining_;
   RegistrationCounts registrations_;
+  Refusals refusals_;
   TaskGroup tasks_;
   std::map<std::string, Member> members_;           // by public key
   std::map<std::string, std::string> key_of_name_;  // host name -> public key

@@ -9,7 +9,10 @@
 #include <sys/eventfd.h>
 #include <zmq.hpp>
 
+#include <algorithm>
 #include <array>
+#include <fcntl.h>
+#include <limits>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -22,6 +25,10 @@ constexpr int batch_limit = 256;
 constexpr std::size_t batch_bytes = 4U << 20U;
 /// Of one connection, between libzmq and us: what it holds in memory while we do not read.
 constexpr int receive_queue = 256;
+/// Handshakes that are answered in a row.
+constexpr int admission_limit = 64;
+/// How often a door that is shut is looked at.
+constexpr std::chrono::milliseconds door_period{100};
 
 std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
   std::vector<std::string> frames;
@@ -35,29 +42,10 @@ std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
   return frames;
 }
 
-void write(const Complaint& complaint) {
-  const auto say = [&](const char* message) {
-    log::warn("fleet", message, {{"count", complaint.count}, {"latest", complaint.latest}});
-  };
-  switch (complaint.trouble) {
-    case Trouble::malformed:
-      return say("malformed messages dropped");
-    case Trouble::too_large:
-      return say("messages over 1 MiB dropped");
-    case Trouble::unknown_type:
-      return say("messages of an unknown type dropped");
-    case Trouble::not_admitted:
-      return say("messages of a removed device dropped");
-    case Trouble::key_refused:
-      return say("a connection was refused: its key belongs to no device");
-    case Trouble::handshake_failed:
-      return say("connections that do not speak our protocol were refused");
-    case Trouble::accept_failed:
-      return say("connections of agents could not be taken");
-    case Trouble::connection_ended:
-      log::info("fleet", "connections ended", {{"count", complaint.count}});
-      return;
-  }
+/// Agents choose none, so libzmq gives the connection one: a zero byte and a number.
+bool is_given_route(std::string_view route) {
+  constexpr std::size_t size = 5;
+  return route.size() == size && route.front() == '\0';
 }
 
 }  // namespace
@@ -101,6 +89,7 @@ Gateway::Gateway(const GatewaySettings& settings,
       admission_socket_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::rep)),
       router_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::router)),
       monitor_(std::make_unique<SocketMonitor>(*context_, *router_)),
+      crowd_(settings.crowd),
       flow_(std::make_shared<Flow>(settings.batches_in_flight)) {
   admission_socket_->set(zmq::sockopt::linger, 0);
   // Before the ROUTER binds: a handshake that finds no ZAP handler is admitted.
@@ -108,7 +97,10 @@ Gateway::Gateway(const GatewaySettings& settings,
   protocol::set_common_options(*router_);
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
-  router_->set(zmq::sockopt::backlog, 4096);
+  router_->set(zmq::sockopt::backlog, settings.backlog);
+  router_->set(zmq::sockopt::handshake_ivl,
+               static_cast<int>(
+                   std::chrono::ceil<std::chrono::milliseconds>(settings.crowd.handshake).count()));
   router_->set(zmq::sockopt::rcvhwm, receive_queue);
   router_->set(zmq::sockopt::linger, 500);
   const auto endpoint = "tcp://" + settings.address + ":" +
@@ -125,6 +117,7 @@ Gateway::Gateway(const GatewaySettings& settings,
   }
   const auto bound = router_->get(zmq::sockopt::last_endpoint);
   port_ = static_cast<std::uint16_t>(std::stoi(bound.substr(bound.rfind(':') + 1)));
+  door_ = std::make_unique<Door>(monitor_->listening());
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -171,7 +164,8 @@ void Gateway::serve() {
   for (;;) {
     try {
       items[0].events = may_receive() ? ZMQ_POLLIN : short{0};
-      const auto quiet = complaints_.wait(clock_.uptime());
+      auto quiet = complaints_.wait(clock_.uptime());
+      if (door_->is_shut()) quiet = std::min<Uptime>(quiet.value_or(door_period), door_period);
       zmq::poll(items.data(),
                 items.size(),
                 quiet ? std::chrono::ceil<std::chrono::milliseconds>(*quiet)
@@ -179,7 +173,8 @@ void Gateway::serve() {
       if ((items[1].revents & ZMQ_POLLIN) != 0) answer_admission();
       if ((items[0].revents & ZMQ_POLLIN) != 0) receive_all();
       if ((items[2].revents & ZMQ_POLLIN) != 0) read_monitor();
-      for (const auto& complaint : complaints_.due(clock_.uptime())) write(complaint);
+      if (door_->is_shut() || (items[2].revents & ZMQ_POLLIN) != 0) mind_door();
+      for (const auto& complaint : complaints_.due(clock_.uptime())) tell(complaint);
       if ((items[3].revents & ZMQ_POLLERR) != 0) throw std::runtime_error{"its wake-up is broken"};
       if ((items[3].revents & ZMQ_POLLIN) != 0) {
         eventfd_t ignored = 0;
@@ -204,37 +199,70 @@ bool Gateway::may_receive() {
 void Gateway::count(std::atomic<std::uint64_t>& counter, Trouble trouble, std::string latest) {
   counter.fetch_add(1, std::memory_order_relaxed);
   if (const auto complaint = complaints_.add(trouble, std::move(latest), clock_.uptime())) {
-    write(*complaint);
+    tell(*complaint);
   }
 }
 
 void Gateway::read_monitor() {
   for (auto& report : monitor_->take()) {
     switch (report.event) {
+      case SocketEvent::connection_came:
+        crowd_.came(clock_.uptime());
+        break;
+      case SocketEvent::handshake_succeeded:
+        crowd_.admitted();
+        break;
+      case SocketEvent::handshake_refused:
+        crowd_.failed();
+        break;
       case SocketEvent::handshake_failed:
+        crowd_.failed();
         count(counters_.handshakes_failed, Trouble::handshake_failed, std::move(report.reason));
         break;
       case SocketEvent::accept_failed:
+        crowd_.could_not_come(clock_.uptime());
         count(counters_.accepts_failed, Trouble::accept_failed, std::move(report.reason));
         break;
       case SocketEvent::connection_ended:
+        crowd_.ended();
         count(counters_.connections_ended, Trouble::connection_ended, std::move(report.reason));
         break;
     }
   }
 }
 
-void Gateway::answer_admission() {
-  const auto request = receive_multipart(*admission_socket_);
-  if (request.empty()) {
-    return;
+void Gateway::mind_door() {
+  const Descriptor next{::fcntl(flow_->wake.get(), F_DUPFD_CLOEXEC, 0)};
+  const int lowest_free = next.is_open() ? next.get() : std::numeric_limits<int>::max();
+  if (crowd_.is_full(door_->is_shut(), lowest_free, clock_.uptime())) {
+    if (!door_->is_shut()) {
+      count(counters_.door_shut,
+            Trouble::crowded,
+            std::to_string(crowd_.strangers()) + " handshakes under way, next descriptor " +
+                std::to_string(lowest_free));
+    }
+    door_->shut();
+  } else {
+    door_->open();
   }
+  counters_.strangers.store(crowd_.strangers(), std::memory_order_relaxed);
+}
+
+void Gateway::answer_admission() {
+  for (int i = 0; i < admission_limit; ++i) {
+    if (!answer_one()) return;
+  }
+}
+
+bool Gateway::answer_one() {
+  const auto request = receive_multipart(*admission_socket_);
+  if (request.empty()) return false;
   const auto answer = admission_.answer(request);
   const auto& reply = answer.frames;
   if (answer.refused) {
     if (const auto complaint =
             complaints_.add(Trouble::key_refused, *answer.refused, clock_.uptime())) {
-      write(*complaint);
+      tell(*complaint);
     }
   }
   for (std::size_t i = 0; i < reply.size(); ++i) {
@@ -242,6 +270,7 @@ void Gateway::answer_admission() {
         zmq::buffer(reply[i]),
         i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }
+  return true;
 }
 
 void Gateway::receive_all() {
@@ -282,6 +311,11 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
   // ZAP is asked at the handshake only, so a device that was removed since then is dropped here.
   if (!admission_.allows(key)) {
     count(counters_.not_admitted, Trouble::not_admitted, "the key " + key);
+    return;
+  }
+  // Whoever chooses one can take the place of another connection of the ROUTER.
+  if (!is_given_route(route.to_string_view())) {
+    count(counters_.own_route, Trouble::own_route, "the key " + key);
     return;
   }
   try {
@@ -339,6 +373,9 @@ GatewayStats Gateway::stats() const {
   stats.dropped_too_large = counters_.too_large;
   stats.dropped_unknown_type = counters_.unknown_type;
   stats.dropped_not_admitted = counters_.not_admitted;
+  stats.dropped_own_route = counters_.own_route;
+  stats.door_shut = counters_.door_shut;
+  stats.strangers = counters_.strangers;
   stats.dropped_unroutable = counters_.unroutable;
   stats.handshakes_refused = admission_.refused();
   stats.handshakes_failed = counters_.handshakes_failed;

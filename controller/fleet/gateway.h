@@ -8,6 +8,7 @@
 #include "common/tasks.h"
 #include "controller/fleet/admission.h"
 #include "controller/fleet/complaints.h"
+#include "controller/fleet/door.h"
 #include "controller/fleet/host_clock.h"
 #include "protocol/codec.h"
 
@@ -36,6 +37,9 @@ struct GatewaySettings {
   std::string secret_key;     ///< CURVE, Z85
   /// Batches that may wait for the executor; each has 256 messages and about 4 MiB at most.
   std::size_t batches_in_flight = 16;
+  CrowdLimits crowd{};
+  /// Connections that the kernel keeps until they are taken.
+  int backlog = 1024;
 };
 
 /// One message of a device.
@@ -55,12 +59,15 @@ struct GatewayStats {
   std::uint64_t dropped_too_large = 0;
   std::uint64_t dropped_unknown_type = 0;
   std::uint64_t dropped_not_admitted = 0;
+  std::uint64_t dropped_own_route = 0;   ///< the connection chose its routing id
   std::uint64_t dropped_unroutable = 0;  ///< outgoing, to a connection that is gone
   std::uint64_t handshakes_refused = 0;  ///< the key belongs to no device
   std::uint64_t handshakes_failed = 0;   ///< libzmq gave it up before a key was known
   std::uint64_t accepts_failed = 0;
   /// Whatever the reason: an agent that stops, a broken network, a frame over ZMQ_MAXMSGSIZE.
   std::uint64_t connections_ended = 0;
+  std::uint64_t door_shut = 0;  ///< how often connections had to wait
+  std::uint64_t strangers = 0;  ///< connections whose handshake has not ended, now
   std::uint64_t held_back = 0;  ///< how often it stopped reading until the executor had caught up
 };
 
@@ -100,8 +107,8 @@ class Gateway {
   };
   struct Counters {
     std::atomic<std::uint64_t> received{0}, received_bytes{0}, sent{0}, malformed{0}, too_large{0},
-        unknown_type{0}, not_admitted{0}, unroutable{0}, handshakes_failed{0}, accepts_failed{0},
-        connections_ended{0}, held_back{0};
+        unknown_type{0}, not_admitted{0}, own_route{0}, unroutable{0}, handshakes_failed{0},
+        accepts_failed{0}, connections_ended{0}, door_shut{0}, strangers{0}, held_back{0};
   };
   struct Flow;
   class Ticket;
@@ -110,9 +117,11 @@ class Gateway {
   void serve();
   [[nodiscard]] bool may_receive();
   void answer_admission();
+  bool answer_one();
   void receive_all();
   void send_all();
   void read_monitor();
+  void mind_door();
   void take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inbound>& batch);
   void count(std::atomic<std::uint64_t>& counter, Trouble trouble, std::string latest);
 
@@ -126,6 +135,8 @@ class Gateway {
   std::unique_ptr<zmq::socket_t> admission_socket_;
   std::unique_ptr<zmq::socket_t> router_;
   std::unique_ptr<SocketMonitor> monitor_;
+  Crowd crowd_;                 // the thread's
+  std::unique_ptr<Door> door_;  // the thread's
   std::shared_ptr<Flow> flow_;
   bool holding_back_ = false;  // the thread's
   std::uint16_t port_ = 0;

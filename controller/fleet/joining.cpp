@@ -106,36 +106,29 @@ asio::awaitable<storage::TokenRecord> Joining::checked_token(const RegistrationR
 
 asio::awaitable<storage::Registration> Joining::admit(
     RegistrationRequest request, std::shared_ptr<const registry::Registry> registry) {
-  try {
-    check_fields(request);
-    const auto token = co_await checked_token(request);
-    // Before the registry is asked: to add the name that the machine has would be the wrong advice.
-    storage::check_host(token, request.hostname);
-    if (registry->find_host(request.hostname) == nullptr) {
-      throw Error{Code::conflict,
-                  fmt::format("registry.yml has no host named \"{}\"", request.hostname),
-                  "body.hostname"}
-          .reason("HOST_NOT_IN_REGISTRY")
-          .hint("add these lines and join again:\n" + lines_to_add(request));
-    }
-    storage::DeviceRecord device;
-    device.id = make_ulid(clock_.now());
-    device.name = request.hostname;
-    device.public_key = request.public_key;
-    device.registered_at = clock_.now();
-    device.facts = facts_of(request);
-    device.declared = declared_by(request);
-    auto registration = co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
-    log::info("fleet",
-              "a device joined",
-              {{"host", registration.device.name}, {"device", registration.device.id}});
-    co_return registration;
-  } catch (const Error& error) {
-    log::warn("fleet",
-              "a registration was refused",
-              {{"host", request.hostname}, {"reason", error.reason()}});
-    throw;
+  check_fields(request);
+  const auto token = co_await checked_token(request);
+  // Before the registry is asked: to add the name that the machine has would be the wrong advice.
+  storage::check_host(token, request.hostname);
+  if (registry->find_host(request.hostname) == nullptr) {
+    throw Error{Code::conflict,
+                fmt::format("registry.yml has no host named \"{}\"", request.hostname),
+                "body.hostname"}
+        .reason("HOST_NOT_IN_REGISTRY")
+        .hint("add these lines and join again:\n" + lines_to_add(request));
   }
+  storage::DeviceRecord device;
+  device.id = make_ulid(clock_.now());
+  device.name = request.hostname;
+  device.public_key = request.public_key;
+  device.registered_at = clock_.now();
+  device.facts = facts_of(request);
+  device.declared = declared_by(request);
+  auto registration = co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
+  log::info("fleet",
+            "a device joined",
+            {{"host", registration.device.name}, {"device", registration.device.id}});
+  co_return registration;
 }
 
 }  // namespace portoser::fleet

@@ -12,14 +12,22 @@ namespace portoser::fleet {
 namespace {
 
 constexpr const char* address = "inproc://portoser.gateway.monitor";
-// A refusal by ZAP (HANDSHAKE_FAILED_AUTH) is counted by who refused.
-constexpr int watched_events = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_ACCEPT_FAILED |
-                               ZMQ_EVENT_DISCONNECTED;
+constexpr int watched_events =
+    ZMQ_EVENT_LISTENING | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED;
+/// A flood of events must not keep its reader from everything else.
+constexpr std::size_t reports_at_once = 4096;
 
 std::optional<SocketMonitor::Report> translate(std::uint16_t event, std::uint32_t value) {
   const auto number = static_cast<int>(value);
   switch (event) {
+    case ZMQ_EVENT_ACCEPTED:
+      return SocketMonitor::Report{SocketEvent::connection_came, ""};
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      return SocketMonitor::Report{SocketEvent::handshake_succeeded, ""};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return SocketMonitor::Report{SocketEvent::handshake_refused, ""};
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       return SocketMonitor::Report{SocketEvent::handshake_failed, ::zmq_strerror(number)};
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -57,24 +65,37 @@ void* SocketMonitor::handle() const {
   return socket_->handle();
 }
 
+bool SocketMonitor::receive(Event& event) {
+  zmq::message_t head;
+  if (!socket_->recv(head, zmq::recv_flags::dontwait)) return false;
+  // 16 bits of event, 32 bits of value, both in the machine's own order; then the address.
+  event = {};
+  if (head.size() >= sizeof event.kind + sizeof event.value) {
+    std::memcpy(&event.kind, head.data(), sizeof event.kind);
+    std::memcpy(&event.value, head.data<char>() + sizeof event.kind, sizeof event.value);
+  }
+  zmq::message_t rest;
+  for (bool more = head.more(); more; more = rest.more()) {
+    if (!socket_->recv(rest, zmq::recv_flags::dontwait)) break;
+  }
+  return true;
+}
+
 std::vector<SocketMonitor::Report> SocketMonitor::take() {
   std::vector<Report> reports;
-  zmq::message_t head;
-  while (socket_->recv(head, zmq::recv_flags::dontwait)) {
-    // 16 bits of event, 32 bits of value, both in the machine's own order; then the address.
-    std::uint16_t event = 0;
-    std::uint32_t value = 0;
-    if (head.size() >= sizeof event + sizeof value) {
-      std::memcpy(&event, head.data(), sizeof event);
-      std::memcpy(&value, head.data<char>() + sizeof event, sizeof value);
-    }
-    zmq::message_t rest;
-    for (bool more = head.more(); more; more = rest.more()) {
-      if (!socket_->recv(rest, zmq::recv_flags::dontwait)) break;
-    }
-    if (auto report = translate(event, value)) reports.push_back(std::move(*report));
+  Event event;
+  while (reports.size() < reports_at_once && receive(event)) {
+    if (auto report = translate(event.kind, event.value)) reports.push_back(std::move(*report));
   }
   return reports;
+}
+
+int SocketMonitor::listening() {
+  Event event;
+  while (receive(event)) {
+    if (event.kind == ZMQ_EVENT_LISTENING) return static_cast<int>(event.value);
+  }
+  throw Error{Code::internal, "libzmq does not tell on which descriptor it listens"};
 }
 
 }  // namespace portoser::fleet

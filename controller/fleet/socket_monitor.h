@@ -15,7 +15,10 @@ class socket_t;
 namespace portoser::fleet {
 
 enum class SocketEvent {
+  connection_came,
+  handshake_succeeded,
   handshake_failed,
+  handshake_refused,  ///< by us; followed by the connection's end, as with the one before
   accept_failed,
   connection_ended,
 };
@@ -35,10 +38,19 @@ class SocketMonitor {
 
   /// For zmq_poll.
   [[nodiscard]] void* handle() const;
-  /// All that waits. Never blocks.
+  /// What waits, some thousand reports at most. Never blocks.
   std::vector<Report> take();
+  /// The descriptor on which the socket listens, once: after `bind`, before the first `take`.
+  /// `Error{internal}`: libzmq did not tell it.
+  int listening();
 
  private:
+  struct Event {
+    std::uint16_t kind = 0;
+    std::uint32_t value = 0;
+  };
+  bool receive(Event& event);
+
   zmq::socket_t& watched_;
   std::unique_ptr<zmq::socket_t> socket_;
 };

@@ -35,7 +35,9 @@ void write_retention_families(Exposition& out, const storage::RetentionStats& st
   }
 }
 
-void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
+void write_wire_families(Exposition& out,
+                         const fleet::GatewayStats& stats,
+                         const fleet::RefusalStats& refusals) {
   out.family("portoser_wire_messages_total", "counter", "Messages from and to agents");
   out.sample({{"direction", "received"}}, static_cast<double>(stats.received));
   out.sample({{"direction", "sent"}}, static_cast<double>(stats.sent));
@@ -44,7 +46,14 @@ void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
   out.sample({{"reason", "too_large"}}, static_cast<double>(stats.dropped_too_large));
   out.sample({{"reason", "unknown_type"}}, static_cast<double>(stats.dropped_unknown_type));
   out.sample({{"reason", "not_admitted"}}, static_cast<double>(stats.dropped_not_admitted));
+  out.sample({{"reason", "routing_id"}}, static_cast<double>(stats.dropped_own_route));
+  out.sample({{"reason", "not_welcomed"}}, static_cast<double>(refusals.dropped_not_welcomed));
   out.sample({{"reason", "unroutable"}}, static_cast<double>(stats.dropped_unroutable));
+  out.family("portoser_wire_hellos_refused_total",
+             "counter",
+             "Agents that were told goodbye when they came");
+  out.sample({{"reason", "version"}}, static_cast<double>(refusals.hellos_other_version));
+  out.sample({{"reason", "cloned"}}, static_cast<double>(refusals.hellos_two_machines));
   out.family("portoser_wire_handshakes_refused_total",
              "counter",
              "Connections whose key belongs to no device");
@@ -59,6 +68,12 @@ void write_wire_families(Exposition& out, const fleet::GatewayStats& stats) {
              "counter",
              "Connections that ended, also for a frame over 4 MiB");
   out.sample({}, static_cast<double>(stats.connections_ended));
+  out.family("portoser_wire_handshakes", "gauge", "Connections whose handshake has not ended");
+  out.sample({}, static_cast<double>(stats.strangers));
+  out.family("portoser_wire_shut_total",
+             "counter",
+             "How often new connections had to wait because there were too many");
+  out.sample({}, static_cast<double>(stats.door_shut));
   out.family("portoser_wire_held_back_total",
              "counter",
              "How often reading waited until the controller had caught up");

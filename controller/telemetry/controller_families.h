@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/fleet/gateway.h"
+#include "controller/fleet/refusals.h"
 #include "controller/fleet/registration_counts.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
@@ -13,7 +14,9 @@ namespace portoser::telemetry {
 
 void write_database_families(Exposition& out, const storage::DatabaseStats& stats);
 void write_retention_families(Exposition& out, const storage::RetentionStats& stats);
-void write_wire_families(Exposition& out, const fleet::GatewayStats& stats);
+void write_wire_families(Exposition& out,
+                         const fleet::GatewayStats& stats,
+                         const fleet::RefusalStats& refusals);
 void write_registry_families(Exposition& out, const registry::RegistryStats& stats);
 void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations);
 /// Errors, version, the machine that it runs on.

@@ -35,5 +35,12 @@ TEST(Complaints, NothingIsDueWhereNothingIsLeftToTell) {
   EXPECT_TRUE(complaints.due(Uptime{100s}).empty());
 }
 
+TEST(Complaints, WhatAStrangerSaidIsToldInShort) {
+  Complaints complaints;
+  const auto told = complaints.add(Trouble::malformed, std::string(1U << 20U, 'x'), Uptime{10s});
+  ASSERT_TRUE(told);
+  EXPECT_LT(told->latest.size(), 300U);
+}
+
 }  // namespace
 }  // namespace portoser::fleet

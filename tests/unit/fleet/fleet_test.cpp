@@ -216,6 +216,9 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   copy.send(hello("boot-of-the-copy", "epoch-1"));
   EXPECT_EQ(await<protocol::Goodbye>(copy).reason, "cloned");
   EXPECT_TRUE(fleet_->devices()->at("brick")->cloned);
+  EXPECT_EQ(fleet_->refusals().hellos_two_machines, 1U);
+  copy.send(protocol::State{});
+  step_until([&] { return fleet_->refusals().dropped_not_welcomed == 1; });
   first.send(protocol::Sample{});
   step_until([&] { return !told_.samples.empty(); });
 }

@@ -21,8 +21,9 @@ protocol::Hello hello() {
 
 class GatewayTest : public testing::Test {
  protected:
-  std::unique_ptr<Gateway> open(std::size_t batches_in_flight) {
+  std::unique_ptr<Gateway> open(std::size_t batches_in_flight, CrowdLimits crowd = {}) {
     GatewaySettings settings;
+    settings.crowd = crowd;
     settings.address = "127.0.0.1";
     settings.port = 0;
     settings.secret_key = keys_.secret_key;
@@ -110,6 +111,39 @@ TEST_F(GatewayTest, KeyThatIsForgottenIsNotHeardAnyMore) {
   test::await_until(
       "it is dropped", patience, [&] { return gateway->stats().dropped_not_admitted == 1; });
   EXPECT_EQ(received_, 1U);
+}
+
+TEST_F(GatewayTest, ConnectionThatChoseItsRoutingIdIsNotHeard) {
+  const auto gateway = open(2);
+  zmq::socket_t squatter{zmq_, zmq::socket_type::dealer};
+  protocol::set_common_options(squatter);
+  protocol::make_curve_client(squatter, device_keys_, keys_.public_key);
+  squatter.set(zmq::sockopt::routing_id, "brick");
+  squatter.connect("tcp://127.0.0.1:" + std::to_string(gateway->port()));
+  squatter.send(zmq::buffer(protocol::encode(hello())));
+  test::await_until(
+      "it is dropped", patience, [&] { return gateway->stats().dropped_own_route == 1; });
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+}
+
+TEST_F(GatewayTest, StrangersWhoSayNothingAreGivenUpAndOthersComeInAfterThem) {
+  const auto gateway = open(2, {.strangers = 4, .handshake = std::chrono::milliseconds{300}});
+  std::vector<asio::ip::tcp::socket> strangers;
+  for (int i = 0; i < 12; ++i) {
+    auto& stranger = strangers.emplace_back(context_, asio::ip::tcp::v4());
+    stranger.non_blocking(true);
+    boost::system::error_code begun;
+    stranger.connect({asio::ip::make_address("127.0.0.1"), gateway->port()}, begun);
+  }
+  test::await_until("the door is shut", patience, [&] { return gateway->stats().door_shut > 0; });
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+  test::await_until(
+      "they are given up", patience, [&] { return gateway->stats().handshakes_failed >= 4; });
+  test::await_until("none is left", patience, [&] { return gateway->stats().strangers == 0; });
 }
 
 }  // namespace

@@ -33,6 +33,11 @@ void RequestCounters::socket_closed(std::string_view route) {
   --sockets_[std::string{route}].open;
 }
 
+void RequestCounters::connection_refused(http::Refusal why) {
+  const std::lock_guard lock{mutex_};
+  ++refused_.at(static_cast<std::size_t>(why));
+}
+
 void RequestCounters::frames_sent(std::string_view route, std::size_t count) {
   const std::lock_guard lock{mutex_};
   sockets_[std::string{route}].sent += count;
@@ -62,6 +67,13 @@ void RequestCounters::write(telemetry::Exposition& out) const {
     reading.counts.assign(route.buckets.begin(), route.buckets.end());
     reading.sum_seconds = std::chrono::duration<double>(route.sum).count();
     out.histogram({{"method", http::to_string(key.first)}, {"endpoint", key.second}}, reading);
+  }
+  out.family("portoser_http_connections_refused_total",
+             "counter",
+             "HTTP connections that were not served to their end");
+  constexpr std::array<const char*, 3> reasons{"too_many", "accept_failed", "too_slow"};
+  for (std::size_t i = 0; i < reasons.size(); ++i) {
+    out.sample({{"reason", reasons.at(i)}}, static_cast<double>(refused_.at(i)));
   }
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {

@@ -24,6 +24,7 @@ class RequestCounters : public http::RequestObserver {
                     std::chrono::nanoseconds duration) override;
   void socket_opened(std::string_view route) override;
   void socket_closed(std::string_view route) override;
+  void connection_refused(http::Refusal why) override;
   void frames_sent(std::string_view route, std::size_t count) override;
   void frames_dropped(std::string_view route, std::size_t count) override;
 
@@ -55,6 +56,7 @@ class RequestCounters : public http::RequestObserver {
   mutable std::mutex mutex_;
   std::map<std::pair<http::Method, std::string>, Route, Less> routes_;
   std::map<std::string, Socket, std::less<>> sockets_;
+  std::array<std::uint64_t, 3> refused_{};  ///< connections, by `Refusal`
 };
 
 }  // namespace portoser::api

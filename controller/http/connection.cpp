@@ -234,6 +234,7 @@ bool Connection::is_sound() {
 
 /// Puts the answer into `outgoing_` and reports the request.
 void Connection::make_answer() {
+  was_served_ = true;
   is_complete_ = parser_.is_done();
   keep_alive_ = is_complete_ && parser_.keep_alive() && !context_->stopping;
   const auto& response = exchange_.response;
@@ -300,6 +301,10 @@ void Connection::on_deadline() {
   if (context_->clock.uptime().count() < deadline_.load(std::memory_order_relaxed)) return;
   deadline_.store(no_deadline, std::memory_order_relaxed);
   timed_out_ = true;
+  // One that was served and is idle is let go; that is no fault of its own.
+  if ((phase_ != Phase::idle || !was_served_) && !std::exchange(was_too_slow_, true)) {
+    context_->refusals.add(Refusal::too_slow, exchange_.request.remote);
+  }
   if (phase_ != Phase::reading) return cut();
   if (is_in_lane_ && descriptor_ >= 0) {
     fail(request_too_slow());

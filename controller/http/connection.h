@@ -95,6 +95,8 @@ class Connection : public Peer, public Guest, public std::enable_shared_from_thi
   bool is_complete_ = false;  // the request was read to its end
   bool keep_alive_ = false;
   bool timed_out_ = false;
+  bool was_served_ = false;                // an answer was made
+  bool was_too_slow_ = false;              // and it was counted
   bool is_gone_ = false;                   // the peer hung up: there is nobody to answer
   std::atomic<std::int64_t> deadline_{0};  // of the clock's uptime, in ns
 };

@@ -35,6 +35,13 @@ class AuditSink {
   virtual void record(const AuditEntry& entry) = 0;
 };
 
+/// Why a connection was not served to its end.
+enum class Refusal {
+  too_many,       ///< the listener's limit: it was told 503
+  accept_failed,  ///< no descriptor left, usually; it waits in the kernel's queue
+  too_slow,       ///< it said nothing, not enough, or did not read its answer
+};
+
 /// For counters. `route` is the template ("/api/services/{service}") or "unmatched".
 class RequestObserver {
  public:
@@ -49,6 +56,7 @@ class RequestObserver {
   virtual void socket_opened(std::string_view route) = 0;
   virtual void socket_closed(std::string_view route) = 0;
   virtual void frames_sent(std::string_view route, std::size_t count) = 0;
+  virtual void connection_refused(Refusal why) = 0;
   /// Frames that a client too slow for them did not get.
   virtual void frames_dropped(std::string_view route, std::size_t count) = 0;
 };

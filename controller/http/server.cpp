@@ -64,9 +64,15 @@ void open(Listener& listener) {
 }
 
 /// A descriptor too many, say: the listener waits a moment and goes on.
-asio::awaitable<void> wait_after(error_code failure) {
-  log::warn("http", "cannot accept a connection", {{"reason", failure.message()}});
+asio::awaitable<void> wait_after(ServerContext& context, error_code failure) {
+  context.refusals.add(Refusal::accept_failed, failure.message());
   co_await pause(std::chrono::milliseconds{100});
+}
+
+std::string address_of(const tcp::socket& socket) {
+  error_code failure;
+  const auto peer = socket.remote_endpoint(failure);
+  return failure ? "gone already" : peer.address().to_string();
 }
 
 void refuse(tcp::socket socket) {
@@ -88,8 +94,9 @@ asio::awaitable<void> accept_all(std::shared_ptr<Listener> listener,
         executor, asio::redirect_error(asio::use_awaitable, failure));
     if (failure == asio::error::operation_aborted || !listener->acceptor.is_open()) co_return;
     if (failure) {
-      co_await wait_after(failure);
+      co_await wait_after(*context, failure);
     } else if (listener->listening->open >= listener->listening->settings.max_connections) {
+      context->refusals.add(Refusal::too_many, address_of(socket));
       refuse(std::move(socket));
     } else {
       start_connection(std::move(socket), context, listener->listening, lanes->next());
@@ -107,6 +114,7 @@ asio::awaitable<void> sweep(std::shared_ptr<ServerContext> context,
     if (failure) co_return;
     const auto now = context->clock.uptime();
     for (const auto& peer : context->peers.all()) peer->tick(now);
+    context->refusals.tell_due();
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "controller/http/peers.h"
 #include "controller/http/pipeline.h"
+#include "controller/http/refusals.h"
 #include "controller/http/response_head.h"
 #include "controller/http/server.h"
 
@@ -21,7 +22,8 @@ struct ServerContext {
         pipeline(Origins{settings.allowed_origins}, authenticator, audit, observer, the_clock),
         head(settings.head, !settings.allowed_origins.empty()),
         sockets(settings.sockets.max_open, settings.sockets.max_open_per_user),
-        clock(the_clock) {}
+        clock(the_clock),
+        refusals(observer, the_clock) {}
 
   ServerSettings settings;
   Pipeline pipeline;
@@ -29,6 +31,7 @@ struct ServerContext {
   Peers peers;
   SocketCount sockets;
   const Clock& clock;
+  Refusals refusals;
   std::atomic<bool> stopping{false};
 };
 

@@ -213,6 +213,7 @@ TEST(HttpTimeouts, AnIdleConnectionIsClosedAfterItsTimeAndNotBefore) {
   EXPECT_EQ(client.get("/ping").status, 200U);
   const PassingTime time{test.clock, 80s};
   EXPECT_TRUE(client.is_closed_by_server());
+  EXPECT_EQ(test.observer.too_slow, 0U) << "it was served and had nothing more to ask";
 }
 
 TEST(HttpTimeouts, AConnectionThatSaysNothingIsClosed) {
@@ -220,6 +221,7 @@ TEST(HttpTimeouts, AConnectionThatSaysNothingIsClosed) {
   HttpClient silent{test.port};
   const PassingTime time{test.clock, 16s};
   EXPECT_TRUE(silent.is_closed_by_server());
+  EXPECT_EQ(test.observer.too_slow, 1U);
 }
 
 TEST(HttpLimits, MoreConnectionsThanAllowedAreTold503) {
@@ -230,6 +232,7 @@ TEST(HttpLimits, MoreConnectionsThanAllowedAreTold503) {
   EXPECT_EQ(first.get("/ping").status, 200U);
   HttpClient second{test.port};
   EXPECT_EQ(second.read().status, 503U);
+  EXPECT_EQ(test.observer.too_many, 1U);
   first.hang_up();
   await_until("the place is free again", [&] {
     try {

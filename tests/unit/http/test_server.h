@@ -92,6 +92,9 @@ class TestObserver : public RequestObserver {
   }
   void socket_opened(std::string_view /*route*/) override { ++opened; }
   void socket_closed(std::string_view /*route*/) override { ++closed; }
+  void connection_refused(Refusal why) override {
+    ++(why == Refusal::too_slow ? too_slow : too_many);
+  }
   void frames_sent(std::string_view /*route*/, std::size_t count) override { sent += count; }
   void frames_dropped(std::string_view /*route*/, std::size_t count) override { dropped += count; }
   std::vector<std::string> requests() const {
@@ -101,6 +104,8 @@ class TestObserver : public RequestObserver {
 
   std::atomic<std::size_t> opened{0};
   std::atomic<std::size_t> closed{0};
+  std::atomic<std::size_t> too_slow{0};
+  std::atomic<std::size_t> too_many{0};
   std::atomic<std::size_t> sent{0};
   std::atomic<std::size_t> dropped{0};
 

@@ -16,6 +16,7 @@
 #include "controller/audit_log.h"
 #include "controller/controller_key.h"
 #include "controller/deployment/service_actions.h"
+#include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/router.h"
 #include "controller/http/server.h"
@@ -85,8 +86,10 @@ struct StopAtEnd {
 
 http::ListenerSettings listener(const std::string& address,
                                 std::uint16_t port,
-                                std::string setting) {
+                                std::string setting,
+                                std::size_t connections) {
   http::ListenerSettings settings;
+  settings.max_connections = connections;
   settings.address = address;
   settings.port = port;
   settings.port_setting = std::move(setting);
@@ -103,11 +106,14 @@ http::ServerSettings server_settings(const ControllerSettings& settings) {
 }
 
 fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
-                                    const protocol::KeyPair& keys) {
+                                    const protocol::KeyPair& keys,
+                                    const DescriptorShares& shares) {
   fleet::FleetSettings fleet;
   fleet.gateway.address = settings.wire_address;
   fleet.gateway.port = settings.wire_port;
   fleet.gateway.secret_key = keys.secret_key;
+  fleet.gateway.backlog = shares.wire_backlog;
+  fleet.gateway.crowd.descriptors = shares.wire_up_to;
   fleet.public_key = keys.public_key;
   fleet.advertised_address = advertised_address(settings);
   return fleet;
@@ -124,13 +130,16 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
 
 /// Every room, in the order of construction. Destroyed in reverse, after all threads ended.
 struct Rooms {
-  Rooms(const ControllerSettings& settings, IoContext& core_context)
-      : core(core_context.get_executor()),
+  Rooms(const ControllerSettings& settings,
+        const DescriptorShares& given_shares,
+        IoContext& core_context)
+      : shares(given_shares),
+        core(core_context.get_executor()),
         keys(load_controller_key(settings.data)),
         database(settings.data / "portoser.db", clock),
         retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
-        fleet(fleet_settings(settings, keys), database, registry, clock, core, live),
+        fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs),
         deployment_socket(clock),
@@ -162,6 +171,7 @@ struct Rooms {
     devices.add_registration_to(joining);
   }
 
+  DescriptorShares shares;
   SystemClock clock;
   asio::any_io_executor core;
   protocol::KeyPair keys;
@@ -196,10 +206,14 @@ asio::awaitable<void> start(Rooms& rooms,
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
-  auto web = listener(settings.http_address, settings.http_port, "http.port (BACKEND_PORT)");
+  auto web = listener(
+      settings.http_address, settings.http_port, "http.port (BACKEND_PORT)", rooms.shares.web);
   web.openapi_title = "Portoser";
   const auto web_port = server.listen(std::move(web), rooms.web);
-  auto join = listener(settings.join_address, settings.join_port, "join.port (PORTOSER_JOIN_PORT)");
+  auto join = listener(settings.join_address,
+                       settings.join_port,
+                       "join.port (PORTOSER_JOIN_PORT)",
+                       rooms.shares.join);
   const auto join_port = server.listen(std::move(join), rooms.joining);
   log::info("controller",
             "ready",
@@ -249,7 +263,7 @@ int Controller::run_until_signal() {
   IoContext core_context{1};
   // Before the rooms: what waits on a connection refers to both.
   ConnectionThreads threads{settings_.threads};
-  Rooms rooms{settings_, core_context};
+  Rooms rooms{settings_, share_descriptors(raise_descriptor_limit()), core_context};
   const StopAtEnd stop_threads{threads};
   http::Server server{[&threads] { return threads.next(); },
                       server_settings(settings_),

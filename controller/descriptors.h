@@ -1,0 +1,22 @@
+/// File descriptors: as many as the process may have, and who may use how many of them, so that no
+/// crowd of strangers at one port takes them from the others, from the database or from the agents.
+#pragma once
+
+#include <cstddef>
+
+namespace portoser {
+
+struct DescriptorShares {
+  std::size_t web = 0;   ///< connections of the web surface
+  std::size_t join = 0;  ///< connections of the joining listener
+  int wire_backlog = 0;  ///< connections of agents that wait in the kernel until they are taken
+  int wire_up_to = 0;    ///< agents are let in while the next descriptor is below this number
+};
+
+/// Of so many descriptors. The agents get most of them.
+DescriptorShares share_descriptors(std::size_t limit);
+
+/// Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one. Returns what it is now.
+std::size_t raise_descriptor_limit();
+
+}  // namespace portoser

@@ -5,6 +5,7 @@
 #include "common/version.h"
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
 
 namespace portoser::fleet {
@@ -248,7 +249,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
   }
   // Only the connection that was welcomed counts; an older one of the same key is not listened to.
   if (inbound.route != member.route || !member.welcomed) {
-    refusals_.add(Trouble::not_welcomed, "of \"" + member.device->name + "\"", clock_.uptime());
+    drop_unwelcome(member);
     return;
   }
   member.device.change().last_seen = inbound.received.wall;
@@ -282,10 +283,11 @@ void Fleet::take(Member& member, Inbound& inbound) {
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
     dispatch_.progress(member.device->name, *progress);
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
-    log::info(
-        "fleet", "an agent left", {{"host", member.device->name}, {"reason", goodbye->reason}});
+    log::info("fleet",
+              "an agent left",
+              {{"host", member.device->name}, {"reason", goodbye->reason.substr(0, 64)}});
     member.welcomed = false;
-    member.route.clear();
+    member.left_route = std::exchange(member.route, {});
     if (const auto change = presence_.left(member.device->id)) changed(*change);
   }
 }
@@ -310,9 +312,20 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
                   clock_.uptime());
     return;
   }
-  const bool another_machine =
-      member.welcomed && inbound.route != member.route &&
-      (hello.now.boot_id != member.boot_id || hello.spool_epoch != member.spool_epoch);
+  const bool same_machine =
+      hello.now.boot_id == member.boot_id && hello.spool_epoch == member.spool_epoch;
+  const bool again = member.welcomed && inbound.route == member.route;
+  // A connection is of one boot and one spool, and its goodbye is its end.
+  if ((again && !same_machine) || inbound.route == member.left_route) {
+    drop_unwelcome(member);
+    return;
+  }
+  if (again) {
+    // The welcome was not there yet when it asked once more.
+    welcome(member);
+    return;
+  }
+  const bool another_machine = member.welcomed && !same_machine;
   if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
     // A copy of a disk carries the key along. The older connection stays in force.
     const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
@@ -333,7 +346,6 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.spool_epoch = hello.spool_epoch;
   member.clock.observe(hello.now, inbound.received);
   member.welcomed = true;
-  member.assigned.reset();
   auto& device = member.device.change();
   device.cloned = false;
   device.agent_version = hello.agent_version;
@@ -341,24 +353,33 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   device.last_seen = inbound.received.wall;
   device.connected_since = inbound.received.wall;
 
-  protocol::Welcome welcome;
-  welcome.controller_version = version;
-  welcome.device_id = member.device->id;
-  welcome.name = member.device->name;
-  welcome.acked_sequence = recorder_.acked(member.device->id, hello.spool_epoch);
-  welcome.sample_interval_ms = settings_.sample_interval.count();
-  welcome.sample_boot_id = member.newest_sample.boot_id;
-  welcome.sample_uptime_ns = member.newest_sample.uptime_ns;
-  send(member, welcome);
-  if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
-  assign(member);
-  dispatch_.repeat(member.device->name);
+  welcome(member);
   publish();
   tasks_.spawn("facts",
                update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
   log::info("fleet",
             "an agent is connected",
-            {{"host", member.device->name}, {"version", hello.agent_version}});
+            {{"host", member.device->name}, {"version", hello.agent_version.substr(0, 64)}});
+}
+
+void Fleet::welcome(Member& member) {
+  protocol::Welcome message;
+  message.controller_version = version;
+  message.device_id = member.device->id;
+  message.name = member.device->name;
+  message.acked_sequence = recorder_.acked(member.device->id, member.spool_epoch);
+  message.sample_interval_ms = settings_.sample_interval.count();
+  message.sample_boot_id = member.newest_sample.boot_id;
+  message.sample_uptime_ns = member.newest_sample.uptime_ns;
+  send(member, message);
+  if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
+  member.assigned.reset();
+  assign(member);
+  dispatch_.repeat(member.device->name);
+}
+
+void Fleet::drop_unwelcome(const Member& member) {
+  refusals_.add(Trouble::not_welcomed, "of \"" + member.device->name + "\"", clock_.uptime());
 }
 
 void Fleet::learn(Member& member, protocol::HostFacts facts) {

@@ -85,7 +85,8 @@ class Fleet {
   struct Member {
     SharedDevice device;
     std::string public_key;
-    std::string route;  ///< of the connection in force; empty: none
+    std::string route;       ///< of the connection in force; empty: none
+    std::string left_route;  ///< of the newest that said goodbye
     std::string boot_id;
     std::string spool_epoch;
     HostClock clock;
@@ -98,6 +99,8 @@ class Fleet {
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void learn(Member& member, protocol::HostFacts facts);
+  void welcome(Member& member);
+  void drop_unwelcome(const Member& member);
   void refuse(const Inbound& inbound, const protocol::Goodbye& goodbye);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
   /// False: it was taken before.

@@ -97,6 +97,9 @@ Gateway::Gateway(const GatewaySettings& settings,
   protocol::set_common_options(*router_);
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
+  // Of two connections that chose the same routing id libzmq would keep the second open and unread,
+  // with all that it sends. Neither is listened to; this way the first is let go.
+  router_->set(zmq::sockopt::router_handover, true);
   router_->set(zmq::sockopt::backlog, settings.backlog);
   router_->set(zmq::sockopt::handshake_ivl,
                static_cast<int>(

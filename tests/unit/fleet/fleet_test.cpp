@@ -223,6 +223,28 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   step_until([&] { return !told_.samples.empty(); });
 }
 
+TEST_F(FleetTest, HelloThatComesAgainIsWelcomedAgainAndAnotherMachinesIsNot) {
+  join_brick();
+  auto device = welcomed();
+  const auto since = fleet_->devices()->at("brick")->connected_since;
+  device.send(hello());
+  await<protocol::Welcome>(device);
+  await<protocol::Assign>(device);
+  EXPECT_EQ(fleet_->devices()->at("brick")->connected_since, since);
+  device.send(hello("another-boot"));
+  step_until([&] { return fleet_->refusals().dropped_not_welcomed == 1; });
+}
+
+TEST_F(FleetTest, ConnectionThatSaidGoodbyeIsOver) {
+  join_brick();
+  auto device = welcomed();
+  device.send(protocol::Goodbye{"stopping", ""});
+  device.send(hello());
+  step_until([&] { return fleet_->refusals().dropped_not_welcomed == 1; });
+  EXPECT_EQ(told_.liveness.back(), "brick offline");
+  welcomed();
+}
+
 TEST_F(FleetTest, SameAgentConnectingAnewIsHeardOnItsNewConnection) {
   join_brick();
   auto old = welcomed();

@@ -104,5 +104,22 @@ TEST(ControllerFamilies, WhatIsLoggedAsAnErrorIsCounted) {
   EXPECT_EQ(errors(), before + 1);
 }
 
+TEST(ControllerFamilies, WhatTheWireRefusedIsCountedByReason) {
+  fleet::GatewayStats stats;
+  stats.dropped_own_route = 2;
+  stats.door_shut = 3;
+  stats.strangers = 4;
+  Exposition out;
+  write_wire_families(
+      out, stats, {.hellos_other_version = 5, .hellos_two_machines = 6, .dropped_not_welcomed = 7});
+  const auto text = out.take();
+  EXPECT_THAT(text, HasSubstr("portoser_wire_dropped_total{reason=\"routing_id\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_wire_shut_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_wire_handshakes 4\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_wire_hellos_refused_total{reason=\"version\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_wire_hellos_refused_total{reason=\"cloned\"} 6\n"));
+  EXPECT_THAT(text, HasSubstr("portoser_wire_dropped_total{reason=\"not_welcomed\"} 7\n"));
+}
+
 }  // namespace
 }  // namespace portoser::telemetry

@@ -16,7 +16,8 @@ struct DescriptorShares {
 /// Of so many descriptors. The agents get most of them.
 DescriptorShares share_descriptors(std::size_t limit);
 
-/// Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one. Returns what it is now.
+/// Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one, a million at most. Returns
+/// what it is now.
 std::size_t raise_descriptor_limit();
 
 }  // namespace portoser

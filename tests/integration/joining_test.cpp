@@ -207,6 +207,9 @@ TEST_F(Joining, HostThatIsNotInTheRegistryIsToldTheLinesToAdd) {
   stranger.join(token);
   EXPECT_NE(device_id("stranger"), "");
   controller_->write_registry(registry);
+  await_until("the registry is read again", 30s, [] {
+    return controller_->row("/api/machines", "machines", "stranger").is_null();
+  });
 }
 
 TEST_F(Joining, NameThatIsTakenNeedsATokenThatAllowsIt) {

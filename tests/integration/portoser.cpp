@@ -48,7 +48,11 @@ void ControllerProcess::write_registry(const std::string& text) const {
 
 void ControllerProcess::start() {
   ProcessRequest request;
-  request.argv = {controller_program().string()};
+  if (descriptor_limit_ > 0) {
+    request.argv = {
+        "sh", "-c", R"(ulimit -n "$0" && exec "$@")", std::to_string(descriptor_limit_)};
+  }
+  request.argv.push_back(controller_program().string());
   for (auto& option : options()) request.argv.push_back(std::move(option));
   request.log_file = folder_ / "controller.log";
   process_.emplace(std::move(request));
@@ -97,6 +101,13 @@ ApiAnswer ControllerProcess::post(const std::string& path,
   auto all = headers;
   if (!body.empty()) all.emplace_back("Content-Type", "application/json");
   return to_api(HttpClient{port_}.post(path, body, all));
+}
+
+std::optional<double> ControllerProcess::metric(const std::string& name) const {
+  const auto text = "\n" + get("/metrics").text;
+  const auto at = text.find("\n" + name + " ");
+  if (at == std::string::npos) return std::nullopt;
+  return std::stod(text.substr(at + name.size() + 2));
 }
 
 Json ControllerProcess::row(const std::string& path,

@@ -29,6 +29,8 @@ class ControllerProcess {
   explicit ControllerProcess(std::filesystem::path folder);
 
   void write_registry(const std::string& text) const;
+  /// Of the next start.
+  void limit_descriptors(int limit) { descriptor_limit_ = limit; }
   /// Back when /ping answers.
   void start();
   void stop();  ///< SIGTERM; throws unless it ends well
@@ -36,6 +38,9 @@ class ControllerProcess {
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] std::string log_tail() const { return process_ ? process_->log_tail() : ""; }
+  [[nodiscard]] std::string log() const { return process_ ? process_->log() : ""; }
+  /// The value of a sample of /metrics, by its name with labels; none: it is not there.
+  [[nodiscard]] std::optional<double> metric(const std::string& name) const;
 
   /// `portoser-controller token create` with these options.
   [[nodiscard]] std::string create_token(std::vector<std::string> options = {}) const;
@@ -52,6 +57,7 @@ class ControllerProcess {
   void await_service(const std::string& name, const std::string& status) const;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t wire_port() const { return static_cast<std::uint16_t>(port_ + 2); }
   [[nodiscard]] std::uint16_t join_port() const { return static_cast<std::uint16_t>(port_ + 3); }
   [[nodiscard]] std::filesystem::path registry() const { return folder_ / "registry.yml"; }
   [[nodiscard]] std::filesystem::path data() const { return folder_ / "controller"; }
@@ -61,6 +67,7 @@ class ControllerProcess {
 
   std::filesystem::path folder_;
   std::uint16_t port_;
+  int descriptor_limit_ = 0;  ///< 0: ours
   std::optional<Process> process_;
 };
 
@@ -79,6 +86,7 @@ class AgentProcess {
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
   [[nodiscard]] int wait() const { return process_->wait(std::chrono::seconds{30}); }
   [[nodiscard]] std::string log_tail() const { return process_ ? process_->log_tail() : ""; }
+  [[nodiscard]] std::string log() const { return process_ ? process_->log() : ""; }
 
  private:
   std::filesystem::path folder_;

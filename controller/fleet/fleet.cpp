@@ -2,7 +2,6 @@
 
 #include "common/describe_json.h"
 #include "common/log.h"
-#include "common/version.h"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -292,96 +291,6 @@ void Fleet::take(Member& member, Inbound& inbound) {
   }
 }
 
-void Fleet::refuse(const Inbound& inbound, const protocol::Goodbye& goodbye) {
-  gateway_->send(inbound.route, protocol::encode(goodbye));
-}
-
-void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
-  if (hello.protocol_low > protocol::version_high || hello.protocol_high < protocol::version_low) {
-    const protocol::Goodbye goodbye{
-        "version",
-        fmt::format("this controller speaks protocol {} to {}, the agent {} to {}: upgrade the {}",
-                    protocol::version_low,
-                    protocol::version_high,
-                    hello.protocol_low,
-                    hello.protocol_high,
-                    hello.protocol_low > protocol::version_high ? "controller" : "agent")};
-    refuse(inbound, goodbye);
-    refusals_.add(Trouble::other_version,
-                  fmt::format("\"{}\": {}", member.device->name, goodbye.message),
-                  clock_.uptime());
-    return;
-  }
-  const bool same_machine =
-      hello.now.boot_id == member.boot_id && hello.spool_epoch == member.spool_epoch;
-  const bool again = member.welcomed && inbound.route == member.route;
-  // A connection is of one boot and one spool, and its goodbye is its end.
-  if ((again && !same_machine) || inbound.route == member.left_route) {
-    drop_unwelcome(member);
-    return;
-  }
-  if (again) {
-    // The welcome was not there yet when it asked once more.
-    welcome(member);
-    return;
-  }
-  const bool another_machine = member.welcomed && !same_machine;
-  if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
-    // A copy of a disk carries the key along. The older connection stays in force.
-    const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
-    refuse(inbound, goodbye);
-    if (!member.device->cloned) {
-      member.device.change().cloned = true;
-      publish();
-    }
-    refusals_.add(
-        Trouble::two_machines,
-        fmt::format(
-            "\"{}\", the newcomer calls itself \"{}\"", member.device->name, hello.facts.hostname),
-        clock_.uptime());
-    return;
-  }
-  member.route = inbound.route;
-  member.boot_id = hello.now.boot_id;
-  member.spool_epoch = hello.spool_epoch;
-  member.clock.observe(hello.now, inbound.received);
-  member.welcomed = true;
-  auto& device = member.device.change();
-  device.cloned = false;
-  device.agent_version = hello.agent_version;
-  device.facts = hello.facts;
-  device.last_seen = inbound.received.wall;
-  device.connected_since = inbound.received.wall;
-
-  welcome(member);
-  publish();
-  tasks_.spawn("facts",
-               update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
-  log::info("fleet",
-            "an agent is connected",
-            {{"host", member.device->name}, {"version", hello.agent_version.substr(0, 64)}});
-}
-
-void Fleet::welcome(Member& member) {
-  protocol::Welcome message;
-  message.controller_version = version;
-  message.device_id = member.device->id;
-  message.name = member.device->name;
-  message.acked_sequence = recorder_.acked(member.device->id, member.spool_epoch);
-  message.sample_interval_ms = settings_.sample_interval.count();
-  message.sample_boot_id = member.newest_sample.boot_id;
-  message.sample_uptime_ns = member.newest_sample.uptime_ns;
-  send(member, message);
-  if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
-  member.assigned.reset();
-  assign(member);
-  dispatch_.repeat(member.device->name);
-}
-
-void Fleet::drop_unwelcome(const Member& member) {
-  refusals_.add(Trouble::not_welcomed, "of \"" + member.device->name + "\"", clock_.uptime());
-}
-
 void Fleet::learn(Member& member, protocol::HostFacts facts) {
   member.device.change().facts = std::move(facts);
   publish_soon();
@@ -400,13 +309,6 @@ bool Fleet::on_durable(Member& member,
   record.time = time.time;
   record.time_estimated = time.estimated;
   return recorder_.take(member.device->id, record);
-}
-
-template <class Message>
-void Fleet::send(const Member& member, const Message& message) {
-  if (!member.route.empty()) {
-    gateway_->send(member.route, protocol::encode(message, next_message_++));
-  }
 }
 
 void Fleet::assign(Member& member) {

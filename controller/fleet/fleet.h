@@ -109,7 +109,11 @@ class Fleet {
                   const protocol::Moment& when,
                   const Receipt& received);
   template <class Message>
-  void send(const Member& member, const Message& message);
+  void send(const Member& member, const Message& message) {
+    if (!member.route.empty()) {
+      gateway_->send(member.route, protocol::encode(message, next_message_++));
+    }
+  }
   void assign(Member& member);
   template <class Message>
   void send_to(const std::string& host, const Message& message);

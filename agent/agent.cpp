@@ -66,8 +66,12 @@ Agent::Agent(identity::AgentSettings settings)
                     tasks_.spawn("state", send_state_soon());
                   },
               .on_doubt = [this] { follower_.ask(); }}),
-      follower_(
-          engine_, board_, sampler_, tasks_, [this] { tasks_.spawn("policies", reconcile()); }),
+      follower_(engine_,
+                board_,
+                sampler_,
+                tasks_,
+                std::chrono::milliseconds{settings_.heartbeat_ms},
+                [this] { tasks_.spawn("policies", reconcile()); }),
       actions_(context_.get_executor(),
                pool_,
                clock_,
@@ -146,6 +150,7 @@ void Agent::connect() {
   settings.endpoint = identity_.controller_endpoint;
   settings.keys = identity_.keys;
   settings.controller_key = identity_.controller_key;
+  settings.set_pace(std::chrono::milliseconds{settings_.heartbeat_ms});
   link_ = std::make_unique<link::Link>(
       std::move(settings),
       clock_,

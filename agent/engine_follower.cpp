@@ -2,6 +2,8 @@
 
 #include "common/log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace portoser::agent {
@@ -22,7 +24,10 @@ asio::awaitable<void> EngineFollower::run() {
     following_ = false;
     ++connection_;
     if (std::chrono::steady_clock::now() - began > longest_retry) retry = first_retry;
-    log::warn("agent", "the container engine does not answer", {{"reason", reason}});
+    // A frozen engine is tried for as long as it is frozen; saying so once is enough.
+    if (std::exchange(problem_, reason) != reason) {
+      log::warn("agent", "the container engine does not answer", {{"reason", reason}});
+    }
     board_.engine_lost(reason);
     pids_.clear();
     tell_sampler();
@@ -35,6 +40,7 @@ asio::awaitable<void> EngineFollower::follow_once() {
   const auto info = co_await client_.version();
   version_ = info.version;
   log::info("agent", "the container engine answers", {{"version", info.version}});
+  problem_.clear();
   if (on_first_answer_) std::exchange(on_first_answer_, nullptr)();
   const auto since_ns = board_.since_ns();
   if (board_.has_looked()) {
@@ -47,7 +53,27 @@ asio::awaitable<void> EngineFollower::follow_once() {
   };
   std::function<void(engine::ContainerEvent)> on_event =
       [this](const engine::ContainerEvent& event) { take(event); };
-  co_await client_.follow_events(since_ns, std::move(connected), std::move(on_event));
+  auto following = client_.follow_events(since_ns, std::move(connected), std::move(on_event));
+  co_await guarded_by(silence(), std::move(following));
+}
+
+/// Ends when the engine does not answer any more.
+asio::awaitable<Error> EngineFollower::silence() {
+  constexpr int questions = 3;
+  for (int unanswered = 0; unanswered < questions;) {
+    if (unanswered == 0) co_await pause(patience_);
+    try {
+      co_await with_deadline(client_.version(), patience_, "the Docker engine's answer");
+      unanswered = 0;
+    } catch (const Error& error) {
+      // Who refuses is alive, and who hangs up ends the stream.
+      unanswered = error.code() == Code::deadline ? unanswered + 1 : 0;
+    }
+  }
+  co_return Error{
+      Code::deadline,
+      fmt::format("the Docker engine has not answered {} questions in a row", questions)}
+      .reason("ENGINE_TIMEOUT");
 }
 
 /// An engine that cannot tell its past is followed all the same.

@@ -8,6 +8,7 @@
 #include "agent/services/board.h"
 #include "common/tasks.h"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -17,16 +18,20 @@ namespace portoser::agent {
 class EngineFollower {
  public:
   /// The references must outlive `run`. `on_first_answer` is called once, when the engine is there
-  /// for the first time.
+  /// for the first time. An engine whose stream stands is asked every `patience`, and given up when
+  /// it leaves three such questions in a row without an answer for so long: a frozen one says
+  /// nothing and does not hang up either.
   EngineFollower(engine::Client& client,
                  services::ServiceBoard& board,
                  collect::Sampler& sampler,
                  TaskGroup& tasks,
+                 std::chrono::milliseconds patience,
                  std::function<void()> on_first_answer)
       : client_(client),
         board_(board),
         sampler_(sampler),
         tasks_(tasks),
+        patience_(patience),
         on_first_answer_(std::move(on_first_answer)) {}
 
   /// Until cancelled.
@@ -45,6 +50,7 @@ class EngineFollower {
   asio::awaitable<void> look();
   asio::awaitable<void> inspect(std::string id);
   asio::awaitable<void> ask_until_answered();
+  asio::awaitable<Error> silence();
   void take(const engine::ContainerEvent& event);
   void remember(const engine::Container& container);
   void tell_sampler();
@@ -53,10 +59,12 @@ class EngineFollower {
   services::ServiceBoard& board_;
   collect::Sampler& sampler_;
   TaskGroup& tasks_;
+  const std::chrono::milliseconds patience_;
   std::function<void()> on_first_answer_;
   std::string version_;
   bool following_ = false;
-  int connection_ = 0;  ///< which one: an answer of an earlier one is worth nothing
+  std::string problem_;  ///< that was logged; empty: the engine answers
+  int connection_ = 0;   ///< which one: an answer of an earlier one is worth nothing
   std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
 };
 

@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/log_counts.h"
 
@@ -151,13 +152,22 @@ std::string as_text(std::string_view room, std::string_view message, Fields fiel
   return line;
 }
 
-std::string as_json(std::string_view room, std::string_view message, Fields fields, Level level) {
-  nlohmann::ordered_json line{{"level", spdlog::level::to_string_view(to_spdlog(level)).data()},
+nlohmann::ordered_json value_of(const Field& field) {
+  if (!field.is_number) return field.value;
+  auto number = nlohmann::ordered_json::parse(field.value, nullptr, false);
+  return number.is_number() ? number : nlohmann::ordered_json(field.value);  // "nan" is none
+}
+
+std::string as_json(
+    std::string_view room, std::string_view message, Fields fields, Level level, int held_back) {
+  nlohmann::ordered_json line{{"time", to_rfc3339(SystemClock{}.now())},
+                              {"level", spdlog::level::to_string_view(to_spdlog(level)).data()},
                               {"room", room},
                               {"message", message}};
   for (const auto& field : fields) {
-    line[field.name] = field.value;
+    line[field.name] = value_of(field);
   }
+  if (held_back > 0) line["repeated"] = held_back;
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -191,18 +201,17 @@ void write(Level level, std::string_view room, std::string_view message, Fields 
   if (!out.logger->should_log(to_spdlog(level))) {
     return;
   }
-  auto line = out.format == Format::json ? as_json(room, message, fields, level)
-                                         : as_text(room, message, fields);
-  if (level >= Level::warn) {
-    const int held_back = out.repeats.admit(line);
-    if (held_back < 0) {
-      return;
-    }
-    if (held_back > 0 && out.format == Format::text) {
-      line += " repeated=" + std::to_string(held_back);
-    }
+  auto text = as_text(room, message, fields);
+  const int held_back = level >= Level::warn ? out.repeats.admit(text) : 0;
+  if (held_back < 0) {
+    return;
   }
-  out.logger->log(to_spdlog(level), "{}", line);
+  if (out.format == Format::json) {
+    out.logger->log(to_spdlog(level), "{}", as_json(room, message, fields, level, held_back));
+  } else {
+    if (held_back > 0) text += " repeated=" + std::to_string(held_back);
+    out.logger->log(to_spdlog(level), "{}", text);
+  }
 }
 
 }  // namespace portoser::log

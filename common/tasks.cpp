@@ -103,6 +103,12 @@ asio::awaitable<void> pause(std::chrono::steady_clock::duration duration) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
+asio::awaitable<Error> detail::too_long_after(std::chrono::steady_clock::duration limit,
+                                              std::string what) {
+  co_await pause(limit);
+  co_return Error{Code::deadline, what + " took too long"};
+}
+
 bool is_cancellation(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);

@@ -81,6 +81,8 @@ asio::awaitable<Outcome<T>> as_outcome(asio::awaitable<T> work) {
   co_return outcome;
 }
 
+asio::awaitable<Error> too_long_after(std::chrono::steady_clock::duration limit, std::string what);
+
 /// `use_awaitable` without the caller's cancellation.
 inline auto uncancellable() {
   return asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable);
@@ -93,21 +95,18 @@ asio::awaitable<std::invoke_result_t<Function>> as_awaitable(Function function) 
 
 }  // namespace detail
 
-/// The result of `work`, or `Error{deadline}` that names `what` when it is not there in time; then
-/// the work is cancelled.
+/// The result of `work`, or the error with which `guard` ended before it; then the work is
+/// cancelled.
 template <class T>
-asio::awaitable<T> with_deadline(asio::awaitable<T> work,
-                                 std::chrono::steady_clock::duration limit,
-                                 std::string what) {
+asio::awaitable<T> guarded_by(asio::awaitable<Error> guard, asio::awaitable<T> work) {
   using namespace asio::experimental::awaitable_operators;
-  auto guarded = detail::as_outcome<T>(std::move(work));
-  auto timer = detail::as_outcome<void>(pause(limit));
-  auto first = co_await (std::move(guarded) || std::move(timer));
+  auto watched = detail::as_outcome<T>(std::move(work));
+  auto watcher = detail::as_outcome<Error>(std::move(guard));
+  auto first = co_await (std::move(watched) || std::move(watcher));
   if (first.index() == 1) {
-    if (const auto& failure = std::get<1>(first).failure) {
-      std::rethrow_exception(failure);
-    }
-    throw Error{Code::deadline, what + " took too long"};
+    auto& ended = std::get<1>(first);
+    if (ended.failure) std::rethrow_exception(ended.failure);
+    throw Error{std::move(*ended.value)};
   }
   auto& outcome = std::get<0>(first);
   if (outcome.failure) {
@@ -116,6 +115,15 @@ asio::awaitable<T> with_deadline(asio::awaitable<T> work,
   if constexpr (!std::is_void_v<T>) {
     co_return std::move(*outcome.value);
   }
+}
+
+/// The result of `work`, or `Error{deadline}` that names `what` when it is not there in time; then
+/// the work is cancelled.
+template <class T>
+asio::awaitable<T> with_deadline(asio::awaitable<T> work,
+                                 std::chrono::steady_clock::duration limit,
+                                 std::string what) {
+  return guarded_by(detail::too_long_after(limit, std::move(what)), std::move(work));
 }
 
 /// Runs a blocking call on a pool thread and resumes on the caller's executor. A cancellation waits

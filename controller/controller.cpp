@@ -114,8 +114,13 @@ fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
   fleet.gateway.secret_key = keys.secret_key;
   fleet.gateway.backlog = shares.wire_backlog;
   fleet.gateway.crowd.descriptors = shares.wire_up_to;
+  fleet.gateway.heartbeat = std::chrono::milliseconds{settings.wire_heartbeat_ms};
   fleet.public_key = keys.public_key;
   fleet.advertised_address = advertised_address(settings);
+  fleet.sample_interval = std::chrono::milliseconds{settings.agents_sample_interval_ms};
+  fleet.limits = fleet::presence_limits(fleet.sample_interval);
+  fleet.limits.offline_after = std::chrono::milliseconds{settings.agents_offline_after_ms};
+  fleet.limits.grace = std::chrono::milliseconds{settings.agents_grace_ms};
   return fleet;
 }
 
@@ -126,6 +131,14 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
   retention.jobs_at_least = settings.retention_jobs_at_least;
   retention.events = settings.retention_events_days * day;
   return retention;
+}
+
+deployment::ActionLimits action_limits(const ControllerSettings& settings) {
+  using std::chrono::seconds;
+  return {.start = seconds{settings.actions_start_seconds},
+          .stop = seconds{settings.actions_stop_seconds},
+          .restart = seconds{settings.actions_restart_seconds},
+          .rebuild = seconds{settings.actions_rebuild_seconds}};
 }
 
 /// Every room, in the order of construction. Destroyed in reverse, after all threads ended.
@@ -139,9 +152,10 @@ struct Rooms {
         database(settings.data / "portoser.db", clock),
         retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
+        live(3 * std::chrono::milliseconds{settings.agents_sample_interval_ms}),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
-        actions(registry, fleet, jobs),
+        actions(registry, fleet, jobs, action_limits(settings)),
         deployment_socket(clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),

@@ -38,6 +38,12 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
            {.key = "wire.port",
             .env = "PORTOSER_WIRE_PORT",
             .help = "TCP port that agents connect to"})
+      .add(settings.wire_heartbeat_ms,
+           {.key = "wire.heartbeat_ms",
+            .env = "PORTOSER_HEARTBEAT_MS",
+            .help = "how often a connection to an agent is tested; it is given up after three "
+                    "times that",
+            .check = between(100, 60'000)})
       .add(settings.join_address,
            {.key = "join.address",
             .env = "PORTOSER_JOIN_ADDRESS",
@@ -77,6 +83,42 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_HTTP_THREADS",
             .help = "threads that serve requests",
             .check = between(1, 64)})
+      .add(settings.agents_sample_interval_ms,
+           {.key = "agents.sample_interval_ms",
+            .env = "PORTOSER_SAMPLE_INTERVAL_MS",
+            .help = "how often agents measure their hosts; values older than three times that are "
+                    "stale",
+            .check = between(100, 60'000)})
+      .add(settings.agents_offline_after_ms,
+           {.key = "agents.offline_after_ms",
+            .env = "PORTOSER_OFFLINE_AFTER_MS",
+            .help = "a host that was silent for so long is offline",
+            .check = between(500, 86'400'000)})
+      .add(settings.agents_grace_ms,
+           {.key = "agents.grace_ms",
+            .env = "PORTOSER_GRACE_MS",
+            .help = "for so long after its own start the controller declares no host offline",
+            .check = between(0, 3'600'000)})
+      .add(settings.actions_start_seconds,
+           {.key = "actions.start_seconds",
+            .env = "PORTOSER_START_SECONDS",
+            .help = "how long the start of a service may take before its host ends it",
+            .check = between(1, 86'400)})
+      .add(settings.actions_stop_seconds,
+           {.key = "actions.stop_seconds",
+            .env = "PORTOSER_STOP_SECONDS",
+            .help = "how long the stop of a service may take before its host ends it",
+            .check = between(1, 86'400)})
+      .add(settings.actions_restart_seconds,
+           {.key = "actions.restart_seconds",
+            .env = "PORTOSER_RESTART_SECONDS",
+            .help = "how long the restart of a service may take before its host ends it",
+            .check = between(1, 86'400)})
+      .add(settings.actions_rebuild_seconds,
+           {.key = "actions.rebuild_seconds",
+            .env = "PORTOSER_REBUILD_SECONDS",
+            .help = "how long the rebuild of a service may take before its host ends it",
+            .check = between(1, 86'400)})
       .add(settings.retention_jobs_days,
            {.key = "retention.jobs_days",
             .env = "PORTOSER_RETENTION_JOBS_DAYS",

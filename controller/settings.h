@@ -18,6 +18,7 @@ struct ControllerSettings {
   std::uint16_t wire_port = 8990;
   std::string join_address = "0.0.0.0";
   std::uint16_t join_port = 8991;
+  int wire_heartbeat_ms = 5000;
   std::string advertise_address;  ///< empty: this machine's first address
   std::filesystem::path registry_path = "/etc/portoser/registry.yml";
   std::filesystem::path data = "/var/lib/portoser";
@@ -27,6 +28,13 @@ struct ControllerSettings {
   std::string log_level = "info";
   std::string log_format = "text";
   int threads = 2;
+  int agents_sample_interval_ms = 5000;
+  int agents_offline_after_ms = 60'000;
+  int agents_grace_ms = 30'000;
+  int actions_start_seconds = 120;
+  int actions_stop_seconds = 120;
+  int actions_restart_seconds = 300;
+  int actions_rebuild_seconds = 1800;
   int retention_jobs_days = 90;
   int retention_jobs_at_least = 1000;
   int retention_events_days = 400;

@@ -51,11 +51,12 @@ void make_curve_client(zmq::socket_t& socket, const KeyPair& own, const std::str
   socket.set(zmq::sockopt::curve_serverkey, server_key);
 }
 
-void set_common_options(zmq::socket_t& socket) {
+void set_common_options(zmq::socket_t& socket, std::chrono::milliseconds heartbeat) {
+  const auto interval = static_cast<int>(heartbeat.count());
   socket.set(zmq::sockopt::maxmsgsize, socket_limit);
-  socket.set(zmq::sockopt::heartbeat_ivl, 5000);
-  socket.set(zmq::sockopt::heartbeat_timeout, 15000);
-  socket.set(zmq::sockopt::heartbeat_ttl, 30000);
+  socket.set(zmq::sockopt::heartbeat_ivl, interval);
+  socket.set(zmq::sockopt::heartbeat_timeout, 3 * interval);
+  socket.set(zmq::sockopt::heartbeat_ttl, 6 * interval);
   socket.set(zmq::sockopt::sndhwm, 4096);
   socket.set(zmq::sockopt::rcvhwm, 4096);
   socket.set(zmq::sockopt::linger, 0);

@@ -1,6 +1,7 @@
 /// CURVE keys and the options that every socket of ours has.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,12 @@ bool is_key(std::string_view text);  ///< 40 letters of the Z85 alphabet
 void make_curve_server(zmq::socket_t& socket, const std::string& secret_key);
 void make_curve_client(zmq::socket_t& socket, const KeyPair& own, const std::string& server_key);
 
+/// How often a connection is tested unless a setting says otherwise. One that has been silent for
+/// three of these is dead.
+inline constexpr std::chrono::milliseconds default_heartbeat{5000};
+
 /// Message size limit, heartbeats, a bounded queue, and no lingering at the end.
-void set_common_options(zmq::socket_t& socket);
+void set_common_options(zmq::socket_t& socket,
+                        std::chrono::milliseconds heartbeat = default_heartbeat);
 
 }  // namespace portoser::protocol

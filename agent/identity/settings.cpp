@@ -24,6 +24,12 @@ LoadedAgentSettings load_agent_settings(std::string_view usage,
            {.key = "action.program",
             .env = "PORTOSER_ACTION_PROGRAM",
             .help = "the program that runs actions; empty: beside the agent's own"})
+      .add(values.heartbeat_ms,
+           {.key = "heartbeat_ms",
+            .env = "PORTOSER_HEARTBEAT_MS",
+            .help = "how often the controller's connection and the engine are tested; one that is "
+                    "silent for three times that is given up, and tried again at that pace",
+            .check = between(100, 60'000)})
       .add(values.log_level,
            {.key = "log.level",
             .env = "LOG_LEVEL",

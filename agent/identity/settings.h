@@ -16,6 +16,7 @@ struct AgentSettings {
   std::filesystem::path data{"/var/lib/portoser-agent"};
   std::filesystem::path engine_socket{"/var/run/docker.sock"};
   std::filesystem::path action_program;  ///< empty: beside our own executable
+  int heartbeat_ms = 5000;               ///< how often controller and engine are tested
   std::string log_level = "info";
   std::string log_format = "text";
 

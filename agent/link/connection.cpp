@@ -2,6 +2,7 @@
 
 #include "agent/link/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace portoser::agent::link {
@@ -22,6 +23,19 @@ std::string_view to_string(ConnectionState state) {
       return "refused";
   }
   return "unknown";
+}
+
+void LinkSettings::set_pace(std::chrono::milliseconds new_heartbeat) {
+  const auto scaled = [&](std::chrono::milliseconds time) {
+    return std::max(std::chrono::milliseconds{1}, time * new_heartbeat.count() / heartbeat.count());
+  };
+  first_retry = scaled(first_retry);
+  longest_retry = scaled(longest_retry);
+  spread = scaled(spread);
+  handshake_limit = scaled(handshake_limit);
+  hello_repeat = scaled(hello_repeat);
+  send.acknowledge_limit = scaled(send.acknowledge_limit);
+  heartbeat = new_heartbeat;
 }
 
 Link::Link(LinkSettings settings,

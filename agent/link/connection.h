@@ -27,6 +27,7 @@ struct LinkSettings {
   std::string endpoint;  ///< "tcp://10.0.0.5:8990"
   protocol::KeyPair keys;
   std::string controller_key;
+  std::chrono::milliseconds heartbeat = protocol::default_heartbeat;
 
   /// Reconnecting: a connection that broke comes back after a random time up to `spread`, so that
   /// thousands of agents do not meet at a restarted controller; attempts that fail are spaced from
@@ -44,6 +45,9 @@ struct LinkSettings {
   SendLimits send;
   SpoolLimits spool;
   BacklogLimits backlog;
+
+  /// Another heartbeat, and the times of reconnecting in the same proportion.
+  void set_pace(std::chrono::milliseconds new_heartbeat);
 };
 
 /// Called on the executor, one after the other; unset ones are skipped.

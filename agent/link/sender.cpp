@@ -27,6 +27,14 @@ void shorten(protocol::CommandResult& result) {
   result.hint.resize(std::min(result.hint.size(), longest_text));
 }
 
+/// What tells a message apart from others of this host, whatever its number.
+const std::string& mark_of(const protocol::Event& event) {
+  return event.origin;
+}
+const std::string& mark_of(const protocol::CommandResult& result) {
+  return result.command_id;
+}
+
 }  // namespace
 
 Sender::Sender(
@@ -95,7 +103,7 @@ void Sender::keep(Message message, Instant now) {
                        sent_through_ >= spool_.last_sequence() &&
                        in_flight_.size() < limits_.window;
   // Sent first, then written: the disk delays nothing.
-  spool_.append([&](std::int64_t sequence) {
+  const auto number = spool_.append([&](std::int64_t sequence) {
     message.sequence = sequence;
     auto bytes = protocol::encode(message, ++message_id_);
     if (bytes.size() > protocol::message_limit) {
@@ -106,6 +114,12 @@ void Sender::keep(Message message, Instant now) {
     if (is_next && send(bytes)) note_sent(sequence, now);
     return bytes;
   });
+  log::debug("link",
+             "durable message",
+             {{"epoch", spool_.epoch()},
+              {"sequence", number},
+              {"type", Message::type},
+              {"mark", mark_of(message)}});
   if (spool_.in_memory() > 0) {
     retry_disk_at_ = now + disk_retry;
   }

@@ -24,6 +24,7 @@ struct TransportSettings {
   std::string endpoint;  ///< "tcp://10.0.0.5:8990"
   protocol::KeyPair keys;
   std::string controller_key;
+  std::chrono::milliseconds heartbeat = protocol::default_heartbeat;
 };
 
 class Transport {

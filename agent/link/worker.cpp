@@ -100,7 +100,8 @@ Link::Worker::Worker(LinkSettings settings,
       executor_(std::move(executor)),
       spool_(folder / "spool", settings_.spool),
       backlog_(folder / "backlog", clock, settings_.backlog),
-      transport_({settings_.endpoint, settings_.keys, settings_.controller_key}),
+      transport_(
+          {settings_.endpoint, settings_.keys, settings_.controller_key, settings_.heartbeat}),
       sender_(transport_, spool_, backlog_, stats_, settings_.send) {
   require_key(settings_.keys.secret_key, "the agent's own key");
   require_key(settings_.keys.public_key, "the agent's own key");

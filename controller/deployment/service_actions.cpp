@@ -7,20 +7,6 @@
 namespace portoser::deployment {
 namespace {
 
-/// How long each may take, by its own nature; the agent ends what takes longer.
-std::chrono::seconds limit_of(Action action) {
-  switch (action) {
-    case Action::start:
-    case Action::stop:
-      return std::chrono::seconds{120};
-    case Action::restart:
-      return std::chrono::seconds{300};
-    case Action::rebuild:
-      return std::chrono::seconds{1800};
-  }
-  return std::chrono::seconds{120};
-}
-
 struct NamedArguments {
   std::string name;
   Bytes arguments;
@@ -110,10 +96,25 @@ Error error_of(const storage::JobRecord& job) {
 
 }  // namespace
 
+std::chrono::seconds ActionLimits::of(Action action) const {
+  switch (action) {
+    case Action::start:
+      return start;
+    case Action::stop:
+      return stop;
+    case Action::restart:
+      return restart;
+    case Action::rebuild:
+      return rebuild;
+  }
+  return start;
+}
+
 ServiceActions::ServiceActions(registry::RegistryWatch& registry,
                                fleet::Fleet& fleet,
-                               jobs::Jobs& jobs)
-    : registry_(registry), fleet_(fleet), jobs_(jobs) {
+                               jobs::Jobs& jobs,
+                               ActionLimits limits)
+    : registry_(registry), fleet_(fleet), jobs_(jobs), limits_(limits) {
   for (const auto action : {Action::start, Action::stop, Action::restart, Action::rebuild}) {
     jobs_.add_kind(enum_name(action), [this, action](std::shared_ptr<jobs::Run> run) {
       return carry_out(action, std::move(run));
@@ -147,7 +148,7 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   }
   auto command = command_of(action, target);
   const auto result = co_await run->command(
-      std::move(command.name), std::move(command.arguments), limit_of(action));
+      std::move(command.name), std::move(command.arguments), limits_.of(action));
   if (!result.succeeded) throw jobs::error_of(result);
 }
 

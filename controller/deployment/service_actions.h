@@ -8,6 +8,7 @@
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -16,10 +17,23 @@ namespace portoser::deployment {
 enum class Action { start, stop, restart, rebuild };
 BOOST_DESCRIBE_ENUM(Action, start, stop, restart, rebuild)
 
+/// How long each may take on its host; the agent ends what takes longer.
+struct ActionLimits {
+  std::chrono::seconds start{120};
+  std::chrono::seconds stop{120};
+  std::chrono::seconds restart{300};
+  std::chrono::seconds rebuild{1800};
+
+  [[nodiscard]] std::chrono::seconds of(Action action) const;
+};
+
 class ServiceActions {
  public:
   /// Registers its kinds of jobs with `jobs`.
-  ServiceActions(registry::RegistryWatch& registry, fleet::Fleet& fleet, jobs::Jobs& jobs);
+  ServiceActions(registry::RegistryWatch& registry,
+                 fleet::Fleet& fleet,
+                 jobs::Jobs& jobs,
+                 ActionLimits limits = {});
 
   /// Begins the job, or joins an identical one. What can be known before is refused before: unknown
   /// service (`not_found`); a broken entry, no host, not a compose service (`invalid`:
@@ -39,6 +53,7 @@ class ServiceActions {
   registry::RegistryWatch& registry_;
   fleet::Fleet& fleet_;
   jobs::Jobs& jobs_;
+  const ActionLimits limits_;
 };
 
 }  // namespace portoser::deployment

@@ -256,12 +256,19 @@ void Fleet::take(Member& member, Inbound& inbound) {
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
     auto& newest = member.newest_sample;
-    if (sample->when.boot_id != newest.boot_id || sample->when.uptime_ns > newest.uptime_ns) {
+    const bool is_live =
+        sample->when.boot_id == member.boot_id &&
+        (newest.boot_id != member.boot_id || sample->when.uptime_ns > newest.uptime_ns);
+    if (is_live) {
       newest = sample->when;
+      member.clock.observe(sample->when, inbound.received);
     }
-    if (newest == sample->when) member.clock.observe(sample->when, inbound.received);
     const auto when = member.clock.time_of(sample->when, inbound.received);
-    listener_.on_sample(member.device->name, when.time, std::move(*sample));
+    if (is_live) {
+      listener_.on_sample(member.device->name, when.time, std::move(*sample));
+    } else {
+      listener_.on_late_sample(member.device->name, when.time, std::move(*sample));
+    }
   } else if (auto* state = std::get_if<protocol::State>(&body)) {
     member.clock.observe(state->when, inbound.received);
     // What was installed or upgraded since the hello.

@@ -81,6 +81,16 @@ class Fleet {
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
+  /// Another machine, or another boot of the same, that speaks with the key of one that answers.
+  struct Challenger {
+    std::string boot_id;
+    std::string spool_epoch;
+    Uptime since;  ///< its first hello
+    [[nodiscard]] bool is_same_as(const Challenger& other) const {
+      return boot_id == other.boot_id && spool_epoch == other.spool_epoch;
+    }
+  };
+
   /// A device with what only this room needs.
   struct Member {
     SharedDevice device;
@@ -93,6 +103,7 @@ class Fleet {
     std::optional<protocol::Assign> assigned;
     protocol::Moment newest_sample;
     bool welcomed = false;
+    std::optional<Challenger> challenger;
   };
 
   asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);

@@ -43,7 +43,16 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   }
   const bool another_machine = member.welcomed && !same_machine;
   if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
-    // A copy of a disk carries the key along. The older connection stays in force.
+    // A host that came back from a quick reboot, or a copy of its disk, which carries the key
+    // along? Whoever was there shows it by what it says next, and the newcomer says hello again
+    // until then.
+    const Challenger challenger{hello.now.boot_id, hello.spool_epoch, clock_.uptime()};
+    if (!member.challenger || !member.challenger->is_same_as(challenger)) {
+      member.challenger = challenger;
+      return;
+    }
+    if (!presence_.heard_since(member.device->id, member.challenger->since)) return;
+    // The older connection stays in force.
     const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
     refuse(inbound, goodbye);
     if (!member.device->cloned) {
@@ -57,6 +66,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
         clock_.uptime());
     return;
   }
+  member.challenger.reset();
   member.route = inbound.route;
   member.boot_id = hello.now.boot_id;
   member.spool_epoch = hello.spool_epoch;

@@ -94,7 +94,7 @@ Gateway::Gateway(const GatewaySettings& settings,
   admission_socket_->set(zmq::sockopt::linger, 0);
   // Before the ROUTER binds: a handshake that finds no ZAP handler is admitted.
   admission_socket_->bind("inproc://zeromq.zap.01");
-  protocol::set_common_options(*router_);
+  protocol::set_common_options(*router_, settings.heartbeat);
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
   // Of two connections that chose the same routing id libzmq would keep the second open and unread,

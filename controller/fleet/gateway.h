@@ -11,6 +11,7 @@
 #include "controller/fleet/door.h"
 #include "controller/fleet/host_clock.h"
 #include "protocol/codec.h"
+#include "protocol/curve.h"
 
 #include <atomic>
 #include <cstdint>
@@ -35,6 +36,7 @@ struct GatewaySettings {
   std::string address = "0.0.0.0";
   std::uint16_t port = 8990;  ///< 0: any free one
   std::string secret_key;     ///< CURVE, Z85
+  std::chrono::milliseconds heartbeat = protocol::default_heartbeat;
   /// Batches that may wait for the executor; each has 256 messages and about 4 MiB at most.
   std::size_t batches_in_flight = 16;
   CrowdLimits crowd{};

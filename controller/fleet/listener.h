@@ -19,7 +19,11 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual ~Listener() = default;
 
+  /// How the host is now: later than every sample before it.
   virtual void on_sample(const std::string& host, Time when, protocol::Sample sample) = 0;
+  /// How the host was while the controller did not hear it, perhaps in an earlier boot. Beside the
+  /// live ones; may come twice.
+  virtual void on_late_sample(const std::string& host, Time when, protocol::Sample sample) = 0;
   virtual void on_state(const std::string& host, Time when, protocol::State state) = 0;
   /// Each event once, before it is in the database.
   virtual void on_event(const storage::EventRecord& event) = 0;

@@ -4,6 +4,13 @@
 
 namespace portoser::fleet {
 
+PresenceLimits presence_limits(std::chrono::milliseconds sample_interval) {
+  PresenceLimits limits;
+  limits.stale_after = 3 * sample_interval;
+  limits.answers_within = 2 * sample_interval;
+  return limits;
+}
+
 void Presence::add(const std::string& device_id) {
   devices_.try_emplace(device_id);
 }
@@ -53,10 +60,15 @@ Liveness Presence::of(const std::string& device_id) const {
   return found == devices_.end() ? Liveness::unknown : found->second.liveness;
 }
 
+bool Presence::heard_since(const std::string& device_id, Uptime moment) const {
+  const auto found = devices_.find(device_id);
+  return found != devices_.end() && found->second.last && *found->second.last > moment;
+}
+
 bool Presence::answers(const std::string& device_id, Uptime now) const {
   const auto found = devices_.find(device_id);
-  constexpr std::chrono::seconds two_samples{10};
-  return found != devices_.end() && found->second.last && now - *found->second.last < two_samples;
+  return found != devices_.end() && found->second.last &&
+         now - *found->second.last < limits_.answers_within;
 }
 
 }  // namespace portoser::fleet

@@ -16,17 +16,22 @@ enum class Liveness {
   unknown,  ///< never had an agent, or the controller has only just started
   online,
   stale,    ///< three samples were missed
-  offline,  ///< silent for a minute
+  offline,  ///< silent for `offline_after`
 };
 BOOST_DESCRIBE_ENUM(Liveness, unknown, online, stale, offline)
 
 struct PresenceLimits {
-  std::chrono::seconds stale_after{15};
-  std::chrono::seconds offline_after{60};
+  std::chrono::milliseconds stale_after{15'000};
+  std::chrono::milliseconds offline_after{60'000};
   /// For so long after its own start a controller declares nobody offline: agents need time to
   /// return.
-  std::chrono::seconds grace{30};
+  std::chrono::milliseconds grace{30'000};
+  /// An older message proves nothing when another machine comes with the same key.
+  std::chrono::milliseconds answers_within{10'000};
 };
+
+/// With the first and the last in proportion to how often a host sends a sample.
+PresenceLimits presence_limits(std::chrono::milliseconds sample_interval);
 
 struct LivenessChange {
   std::string device_id;
@@ -50,7 +55,9 @@ class Presence {
   std::vector<LivenessChange> check(Uptime now);
 
   [[nodiscard]] Liveness of(const std::string& device_id) const;
-  /// True while a message of the device is younger than two sample intervals.
+  /// True when the device has sent something after that moment.
+  [[nodiscard]] bool heard_since(const std::string& device_id, Uptime moment) const;
+  /// True while a message of the device is younger than `answers_within`.
   [[nodiscard]] bool answers(const std::string& device_id, Uptime now) const;
 
  private:

@@ -11,6 +11,7 @@ void Live::change(const std::string& host, Change apply) {
   const std::lock_guard lock{mutex_};
   auto& entry = hosts_[host];
   auto next = entry ? std::make_shared<HostLive>(*entry) : std::make_shared<HostLive>();
+  next->fresh_for = fresh_for_;
   apply(*next);
   entry = std::move(next);
   version_.fetch_add(1);
@@ -18,12 +19,6 @@ void Live::change(const std::string& host, Change apply) {
 
 void Live::on_sample(const std::string& host, Time when, protocol::Sample sample) {
   samples_.fetch_add(1);
-  const auto known = this->host(host);
-  if (known && known->sample && known->sample->when.boot_id == sample.when.boot_id &&
-      sample.when.uptime_ns <= known->sample->when.uptime_ns) {
-    late_samples_.fetch_add(1);  // from while the host was cut off: not what is true now
-    return;
-  }
   {
     const std::lock_guard lock{mutex_};
     auto& heartbeats = heartbeats_[host];
@@ -36,6 +31,11 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
     entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
   });
   for (auto* listener : listeners_) listener->sample_arrived(host);
+}
+
+void Live::on_late_sample(const std::string&, Time, protocol::Sample) {
+  samples_.fetch_add(1);
+  late_samples_.fetch_add(1);
 }
 
 void Live::on_state(const std::string& host, Time when, protocol::State state) {

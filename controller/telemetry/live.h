@@ -29,6 +29,7 @@ struct HostLive {
   std::shared_ptr<const protocol::State> state;
   Time state_at;
   fleet::Liveness liveness = fleet::Liveness::unknown;
+  std::chrono::milliseconds fresh_for{};  ///< an older sample is stale
   /// The last use that was measured of each assigned service, of stopped ones too. Null: none yet.
   std::shared_ptr<const MeasuredUsages> usages;
 };
@@ -53,6 +54,10 @@ class LiveListener {
 
 class Live : public fleet::Listener {
  public:
+  /// `fresh_for`: how old a sample may be before it is stale.
+  explicit Live(std::chrono::milliseconds fresh_for = std::chrono::seconds{15})
+      : fresh_for_(fresh_for) {}
+
   /// Before the fleet starts.
   void add_listener(LiveListener& listener) { listeners_.push_back(&listener); }
   void on_late_result_call(std::function<void(const storage::EventRecord&)> call) {
@@ -60,6 +65,7 @@ class Live : public fleet::Listener {
   }
 
   void on_sample(const std::string& host, Time when, protocol::Sample sample) override;
+  void on_late_sample(const std::string& host, Time when, protocol::Sample sample) override;
   void on_state(const std::string& host, Time when, protocol::State state) override;
   void on_event(const storage::EventRecord& event) override;
   void on_late_result(const storage::EventRecord& result) override;
@@ -93,6 +99,7 @@ class Live : public fleet::Listener {
   template <class Change>
   void change(const std::string& host, Change apply);
 
+  const std::chrono::milliseconds fresh_for_;
   std::vector<LiveListener*> listeners_;
   std::function<void(const storage::EventRecord&)> late_result_;
   mutable std::mutex mutex_;  // guards the next three; held for a copy of what is small

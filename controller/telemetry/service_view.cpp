@@ -67,7 +67,7 @@ HostStanding standing_of(const HostLive* host, Time now) {
     return standing;
   }
   if (!is_whole(*host->sample)) return HostStanding::failing;
-  return now - host->sample_at > stale_after ? HostStanding::stale : standing;
+  return now - host->sample_at > host->fresh_for ? HostStanding::stale : standing;
 }
 
 HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
@@ -77,7 +77,7 @@ HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
     status.age_seconds =
         std::max(std::chrono::duration<double>(now - host->sample_at).count(), 0.0);
     status.stale = standing == HostStanding::offline || standing == HostStanding::stale ||
-                   now - host->sample_at > stale_after;
+                   now - host->sample_at > host->fresh_for;
   }
   if (standing == HostStanding::offline) {
     constexpr double just_gone_seconds = 300;

@@ -12,9 +12,6 @@
 
 namespace portoser::telemetry {
 
-/// A value older than this is shown as stale.
-inline constexpr std::chrono::seconds stale_after{15};
-
 struct ServiceStatus {
   std::string status;  ///< running, stopped, unknown
   std::string health;  ///< healthy, unhealthy, stopped, unknown
@@ -43,7 +40,7 @@ NetworkTotals network_of(const protocol::Sample& sample);
 enum class HostStanding {
   unknown,  ///< not heard since the controller started
   online,
-  stale,    ///< silent, or without a new sample, for longer than `stale_after`
+  stale,    ///< silent, or without a new sample, for longer than `HostLive::fresh_for`
   failing,  ///< its agent says that it cannot read the host
   offline,
 };

@@ -25,6 +25,9 @@ class Told : public Listener {
   void on_sample(const std::string& host, Time, protocol::Sample) override {
     samples.push_back(host);
   }
+  void on_late_sample(const std::string& host, Time, protocol::Sample) override {
+    late_samples.push_back(host);
+  }
   void on_state(const std::string& host, Time, protocol::State) override { states.push_back(host); }
   void on_event(const storage::EventRecord& event) override { events.push_back(event); }
   void on_late_result(const storage::EventRecord& result) override {
@@ -38,6 +41,7 @@ class Told : public Listener {
     last_seens.push_back(last_seen);
   }
   std::vector<std::string> samples;
+  std::vector<std::string> late_samples;
   std::vector<std::string> states;
   std::vector<storage::EventRecord> events;
   std::vector<storage::EventRecord> late_results;
@@ -98,6 +102,7 @@ class FleetTest : public testing::Test {
     settings.gateway.secret_key = keys_.secret_key;
     settings.public_key = keys_.public_key;
     settings.advertised_address = "127.0.0.1";
+    settings.limits = limits_;
     fleet_ = std::make_unique<Fleet>(
         settings, *database_, *registry_, clock_, context_.get_executor(), told_);
     run(fleet_->start());
@@ -187,6 +192,11 @@ class FleetTest : public testing::Test {
   void join_brick() { run(fleet_->join(request(make_token(), device_keys_))); }
 
   DeviceDouble connect() { return {zmq_, fleet_->wire_port(), device_keys_, keys_.public_key}; }
+  static protocol::Sample sample(std::int64_t uptime_ns = 2000, std::string boot = "boot-1") {
+    protocol::Sample made;
+    made.when = {std::move(boot), uptime_ns, 0};
+    return made;
+  }
   static protocol::Hello hello(std::string boot = "boot-1", std::string epoch = "epoch-1") {
     protocol::Hello message;
     message.protocol_low = protocol::version_low;
@@ -204,6 +214,7 @@ class FleetTest : public testing::Test {
 
   std::filesystem::path folder_;
   SystemClock clock_;
+  PresenceLimits limits_;
   asio::io_context context_{1};
   protocol::KeyPair keys_ = protocol::make_key_pair();
   protocol::KeyPair device_keys_ = protocol::make_key_pair();

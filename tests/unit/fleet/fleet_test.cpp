@@ -213,14 +213,41 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   join_brick();
   auto first = welcomed();
   auto copy = connect();
+  const auto received = fleet_->gateway_stats().received;
+  copy.send(hello("boot-of-the-copy", "epoch-1"));
+  step_until([&] { return fleet_->gateway_stats().received > received; });
+  first.send(sample());
+  step_until([&] { return !told_.samples.empty(); });
   copy.send(hello("boot-of-the-copy", "epoch-1"));
   EXPECT_EQ(await<protocol::Goodbye>(copy).reason, "cloned");
   EXPECT_TRUE(fleet_->devices()->at("brick")->cloned);
   EXPECT_EQ(fleet_->refusals().hellos_two_machines, 1U);
   copy.send(protocol::State{});
   step_until([&] { return fleet_->refusals().dropped_not_welcomed == 1; });
-  first.send(protocol::Sample{});
+  first.send(sample(3000));
+  step_until([&] { return told_.samples.size() == 2; });
+}
+
+TEST_F(FleetTest, AQuickRebootIsNoCopy) {
+  close();
+  limits_.answers_within = 200ms;
+  open();
+  join_brick();
+  auto before = welcomed();
+  before.send(sample());
   step_until([&] { return !told_.samples.empty(); });
+  auto after = connect();
+  // The older one is never heard again; the newcomer repeats its hello, as agents do.
+  std::optional<protocol::AnyMessage> answer;
+  step_until([&] {
+    after.send(hello("boot-2", "epoch-1"));
+    answer = after.receive();
+    return answer.has_value();
+  });
+  EXPECT_TRUE(std::holds_alternative<protocol::Welcome>(*answer));
+  EXPECT_FALSE(fleet_->devices()->at("brick")->cloned);
+  after.send(sample(1, "boot-2"));
+  step_until([&] { return told_.samples.size() == 2; });
 }
 
 TEST_F(FleetTest, HelloThatComesAgainIsWelcomedAgainAndAnotherMachinesIsNot) {
@@ -250,9 +277,20 @@ TEST_F(FleetTest, SameAgentConnectingAnewIsHeardOnItsNewConnection) {
   auto old = welcomed();
   auto fresh = welcomed();
   old.send(protocol::State{});
-  fresh.send(protocol::Sample{});
+  fresh.send(sample());
   step_until([&] { return !told_.samples.empty(); });
   EXPECT_TRUE(told_.states.empty()) << "the old connection is not listened to any more";
+}
+
+TEST_F(FleetTest, SamplesOfThePastAreNotHowTheHostIsNow) {
+  join_brick();
+  auto device = welcomed();
+  device.send(sample(9000));
+  device.send(sample(8000));
+  device.send(sample(50'000, "boot-0"));  // of before the reboot, from the backlog
+  device.send(sample(10'000));
+  step_until([&] { return told_.samples.size() == 2; });
+  EXPECT_EQ(told_.late_samples.size(), 2U);
 }
 
 TEST_F(FleetTest, WhatWasInstalledSinceTheHelloIsShownAndKept) {
@@ -295,7 +333,7 @@ TEST_F(FleetTest, GarbageIsCountedAndHarmsNobody) {
   auto device = welcomed();
   device.send_raw("no msgpack");
   device.send_raw(std::string(protocol::message_limit + 1, 'x'));
-  device.send(protocol::Sample{});
+  device.send(sample());
   step_until([&] { return !told_.samples.empty(); });
   EXPECT_EQ(fleet_->gateway_stats().dropped_malformed, 1U);
   EXPECT_EQ(fleet_->gateway_stats().dropped_too_large, 1U);

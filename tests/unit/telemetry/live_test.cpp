@@ -33,7 +33,7 @@ TEST(Live, KeepsTheNewestSampleAndTheOneBefore) {
 TEST(Live, ASampleFromThePastIsNotWhatIsTrueNow) {
   Live live;
   live.on_sample("brick", noon, sample(1, 5));
-  live.on_sample("brick", noon - 1h, sample(9, 4));
+  live.on_late_sample("brick", noon - 1h, sample(9, 4));
   EXPECT_EQ(live.host("brick")->sample->cpu.load_1, 1);
   EXPECT_EQ(live.late_samples(), 1U);
 }

@@ -19,8 +19,8 @@ ApiAnswer to_api(const HttpAnswer& answer) {
 
 }  // namespace
 
-ControllerProcess::ControllerProcess(std::filesystem::path folder)
-    : folder_(std::move(folder)), port_(free_port(4)) {}
+ControllerProcess::ControllerProcess(std::filesystem::path folder, std::string address)
+    : folder_(std::move(folder)), address_(std::move(address)), port_(free_port(4)) {}
 
 std::vector<std::string> ControllerProcess::options() const {
   const auto port = [&](int offset) { return std::to_string(port_ + offset); };
@@ -29,15 +29,15 @@ std::vector<std::string> ControllerProcess::options() const {
           "--wire-port",
           port(2),
           "--wire-address",
-          "127.0.0.1",
+          address_,
           "--join-port",
           port(3),
           "--join-address",
-          "127.0.0.1",
+          address_,
           "--data",
           data().string(),
           "--advertise-address",
-          "127.0.0.1",
+          address_,
           "--registry-path",
           registry().string()};
 }
@@ -148,14 +148,13 @@ AgentProcess::AgentProcess(std::filesystem::path folder,
                            std::filesystem::path socket)
     : folder_(std::move(folder)), name_(std::move(name)), socket_(std::move(socket)) {}
 
+AgentProcess::AgentProcess(const Host& host)
+    : folder_(host.disk()), name_(host.name()), socket_(Host::engine_socket), host_(&host) {}
+
 CommandResult AgentProcess::try_join(const std::string& token) const {
-  return run_command({agent_program().string(),
-                      "join",
-                      token,
-                      "--name",
-                      name_,
-                      "--data",
-                      (folder_ / name_).string()});
+  return run_command(
+      {agent_program().string(), "join", token, "--name", name_, "--data", data().string()},
+      {.within = host_ == nullptr ? 0 : host_->first_process()});
 }
 
 std::string AgentProcess::join(const std::string& token) const {
@@ -166,12 +165,10 @@ std::string AgentProcess::join(const std::string& token) const {
 
 void AgentProcess::start() {
   ProcessRequest request;
-  request.argv = {agent_program().string(),
-                  "--data",
-                  (folder_ / name_).string(),
-                  "--engine-socket",
-                  socket_.string()};
+  request.argv = {
+      agent_program().string(), "--data", data().string(), "--engine-socket", socket_.string()};
   request.log_file = folder_ / (name_ + ".log");
+  if (host_ != nullptr) request.within = host_->first_process();
   process_.emplace(std::move(request));
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/describe_json.h"
 #include "tests/support/free_port.h"
+#include "tests/support/host.h"
 #include "tests/support/http_client.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_folder.h"
@@ -25,8 +26,9 @@ struct ApiAnswer {
 
 class ControllerProcess {
  public:
-  /// Data in `folder/controller`, registry in `folder/registry.yml`. Not started yet.
-  explicit ControllerProcess(std::filesystem::path folder);
+  /// Data in `folder/controller`, registry in `folder/registry.yml`. Not started yet. Agents find
+  /// it at `address`, this test on loopback.
+  explicit ControllerProcess(std::filesystem::path folder, std::string address = "127.0.0.1");
 
   void write_registry(const std::string& text) const;
   /// Of the next start.
@@ -66,6 +68,7 @@ class ControllerProcess {
   [[nodiscard]] std::vector<std::string> options() const;
 
   std::filesystem::path folder_;
+  std::string address_;
   std::uint16_t port_;
   int descriptor_limit_ = 0;  ///< 0: ours
   std::optional<Process> process_;
@@ -75,6 +78,8 @@ class AgentProcess {
  public:
   /// Data in `folder/<name>`. `socket`: the engine's.
   AgentProcess(std::filesystem::path folder, std::string name, std::filesystem::path socket);
+  /// The agent of a host, with its data on that host's disk. Gone when the host's power is.
+  explicit AgentProcess(const Host& host);
 
   /// `portoser-agent join TOKEN`. Returns its output; throws unless it succeeds.
   std::string join(const std::string& token) const;
@@ -82,6 +87,9 @@ class AgentProcess {
   void start();
   void stop();
   void kill();
+  void freeze() const { process_->freeze(); }
+  void thaw() const { process_->thaw(); }
+  [[nodiscard]] std::filesystem::path data() const { return folder_ / name_; }
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
   [[nodiscard]] int wait() const { return process_->wait(std::chrono::seconds{30}); }
@@ -92,6 +100,7 @@ class AgentProcess {
   std::filesystem::path folder_;
   std::string name_;
   std::filesystem::path socket_;
+  const Host* host_ = nullptr;  ///< null: this machine
   std::optional<Process> process_;
 };
 

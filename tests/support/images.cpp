@@ -46,20 +46,23 @@ fs::path make_root(const TempFolder& folder) {
 
 }  // namespace
 
-void load_images(const PrivateEngine& engine) {
-  if (engine.try_docker({"image", "inspect", httpd_image}).exit_status == 0) return;
+void load_images(const Environment& docker) {
+  const CommandOptions options{.environment = docker};
+  if (run_command({"docker", "image", "inspect", httpd_image}, options).exit_status == 0) return;
   const TempFolder folder{"image"};
   const auto archive = make_root(folder).string();
-  engine.docker({"import", "--change", "CMD [\"sh\"]", archive, busybox_image});
-  engine.docker({"import",
-                 "--change",
-                 "CMD [\"start-web\"]",
-                 "--change",
-                 "EXPOSE 8080",
-                 "--change",
-                 health_check,
-                 archive,
-                 httpd_image});
+  must_run({"docker", "import", "--change", "CMD [\"sh\"]", archive, busybox_image}, options);
+  must_run({"docker",
+            "import",
+            "--change",
+            "CMD [\"start-web\"]",
+            "--change",
+            "EXPOSE 8080",
+            "--change",
+            health_check,
+            archive,
+            httpd_image},
+           options);
 }
 
 }  // namespace portoser::test

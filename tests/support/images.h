@@ -12,7 +12,11 @@ inline constexpr auto busybox_image = "portoser-test/busybox";
 /// once with SIGTERM; `rm /www/health` in the container makes it unhealthy.
 inline constexpr auto httpd_image = "portoser-test/httpd";
 
-/// Puts both into the engine; about a second. Done already: does nothing.
-void load_images(const PrivateEngine& engine);
+/// Puts both into the engine that docker finds by `docker`; about a second. Done already: does
+/// nothing.
+void load_images(const Environment& docker);
+inline void load_images(const PrivateEngine& engine) {
+  load_images(engine.environment());
+}
 
 }  // namespace portoser::test

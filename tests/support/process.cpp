@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -15,6 +16,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
+#include <sched.h>
 #include <unistd.h>
 #include <utility>
 
@@ -52,7 +55,33 @@ struct Launch {
   int input;
   int output;
   int report;  ///< errno of what failed; closed by exec
+  int host;    ///< whose namespaces; -1: ours
 };
+
+[[noreturn]] void give_up(const Launch& launch) {
+  const int code = errno;
+  [[maybe_unused]] const auto written = ::write(launch.report, &code, sizeof code);
+  ::_exit(127);
+}
+
+/// A pid namespace is entered by a child only: this returns in the child, and the process that was
+/// forked for it stays to end as the child does.
+void enter_host(const Launch& launch) {
+  constexpr int all =
+      CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWTIME;
+  if (::setns(launch.host, all) != 0) give_up(launch);
+  const auto child = ::fork();
+  if (child < 0) give_up(launch);
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
+  ::close(launch.report);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
 
 [[noreturn]] void become(const Launch& launch, pid_t parent) {
   ::setpgid(0, 0);
@@ -65,12 +94,11 @@ struct Launch {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (launch.host >= 0) enter_host(launch);
   if (launch.folder == nullptr || ::chdir(launch.folder) == 0) {
     ::execvpe(launch.argv[0], launch.argv, launch.environment);
   }
-  const int code = errno;
-  [[maybe_unused]] const auto written = ::write(launch.report, &code, sizeof code);
-  ::_exit(127);
+  give_up(launch);
 }
 
 /// Starts the program; returns once exec has succeeded.
@@ -84,13 +112,19 @@ pid_t start(const ProcessRequest& request, int input, int output) {
     throw Error{Code::internal, system_error_text("cannot make a pipe for", request.argv.front())};
   }
   const Descriptor report_in{ends[0]};
+  Descriptor host;
+  if (request.within != 0) {
+    host = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, request.within, 0))};
+    if (!host.is_open()) throw Error{Code::unavailable, "the host is off"};
+  }
   Descriptor report_out{ends[1]};
   const Launch launch{.argv = argv.data(),
                       .environment = envp.data(),
                       .folder = request.folder.empty() ? nullptr : request.folder.c_str(),
                       .input = input,
                       .output = output,
-                      .report = report_out.get()};
+                      .report = report_out.get(),
+                      .host = host.is_open() ? host.get() : -1};
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid == 0) become(launch, parent);
@@ -135,16 +169,21 @@ Process::Process(ProcessRequest request) : request_(std::move(request)) {
       open_or_throw(request_.input_file.empty() ? "/dev/null" : request_.input_file, O_RDONLY);
   const auto output = open_or_throw(request_.log_file.empty() ? "/dev/null" : request_.log_file,
                                     O_WRONLY | O_CREAT | O_APPEND);
-  pid_ = start(request_, input.get(), output.get());
+  leader_ = start(request_, input.get(), output.get());
+  // Of a program that has ended already there is nothing left but its leader.
+  pid_ = request_.within == 0 ? leader_ : await_child(leader_).value_or(leader_);
 }
 
 Process::Process(Process&& other) noexcept
-    : request_(std::move(other.request_)), pid_(std::exchange(other.pid_, 0)) {}
+    : request_(std::move(other.request_)),
+      leader_(std::exchange(other.leader_, 0)),
+      pid_(std::exchange(other.pid_, 0)) {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     end_group();
     request_ = std::move(other.request_);
+    leader_ = std::exchange(other.leader_, 0);
     pid_ = std::exchange(other.pid_, 0);
   }
   return *this;
@@ -155,7 +194,7 @@ Process::~Process() {
 }
 
 std::optional<int> Process::exit_status() const {
-  return ended(pid_);
+  return ended(leader_);
 }
 
 int Process::wait(std::chrono::milliseconds limit) const {
@@ -201,11 +240,22 @@ std::string Process::log_tail(int lines) const {
 }
 
 void Process::end_group() noexcept {
-  if (pid_ == 0) return;
-  ::kill(-pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  if (leader_ == 0) return;
+  ::kill(-leader_, SIGKILL);
+  while (::waitpid(leader_, nullptr, 0) < 0 && errno == EINTR) {
   }
+  leader_ = 0;
   pid_ = 0;
+}
+
+std::optional<pid_t> await_child(pid_t parent) {
+  const auto list = fmt::format("/proc/{0}/task/{0}/children", parent);
+  pid_t child = 0;
+  await_until("the program is started", std::chrono::seconds{30}, [&] {
+    std::ifstream{list} >> child;
+    return child != 0 || ended(parent);
+  });
+  return child == 0 ? std::nullopt : std::optional{child};
 }
 
 CommandResult run_command(std::vector<std::string> argv, const CommandOptions& options) {
@@ -215,7 +265,8 @@ CommandResult run_command(std::vector<std::string> argv, const CommandOptions& o
                          .environment = options.environment,
                          .folder = options.folder,
                          .log_file = output_path,
-                         .input_file = options.input_file};
+                         .input_file = options.input_file,
+                         .within = options.within};
   const Process process{std::move(request)};
   CommandResult result;
   result.exit_status = process.wait(options.limit);

@@ -22,6 +22,7 @@ struct ProcessRequest {
   std::filesystem::path folder{};      ///< working directory; empty: ours
   std::filesystem::path log_file{};    ///< stdout and stderr are added to it; empty: dropped
   std::filesystem::path input_file{};  ///< stdin; empty: /dev/null
+  pid_t within = 0;  ///< in all namespaces of this process (`Host::first_process`); 0: in ours
 };
 
 /// A running program, leader of a process group of its own. Destroyed, the whole group is ended by
@@ -36,6 +37,7 @@ class Process {
   Process& operator=(Process&& other) noexcept;
   ~Process();
 
+  /// Of the program, also when another one leads it into the namespaces of a host.
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool running() const { return !exit_status().has_value(); }
   /// 128 + signal for a program that a signal ended; none while it runs.
@@ -57,8 +59,13 @@ class Process {
   void end_group() noexcept;
 
   ProcessRequest request_;
+  pid_t leader_ = 0;  ///< our child: the program, or who waits for it
   pid_t pid_ = 0;
 };
+
+/// The process that our child `parent` started first; waits until there is one. None: `parent`
+/// ended.
+std::optional<pid_t> await_child(pid_t parent);
 
 struct CommandResult {
   int exit_status = 0;  ///< 128 + signal for a program that a signal ended
@@ -69,6 +76,7 @@ struct CommandOptions {
   Environment environment{};
   std::filesystem::path folder{};
   std::filesystem::path input_file{};
+  pid_t within = 0;
   std::chrono::milliseconds limit{std::chrono::minutes{2}};  ///< then `Error{deadline}`
 };
 

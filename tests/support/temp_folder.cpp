@@ -21,6 +21,10 @@ TempFolder::TempFolder(std::string_view purpose) {
 }
 
 TempFolder::~TempFolder() {
+  if (std::getenv("PORTOSER_TEST_KEEP") != nullptr) {
+    std::cerr << "kept: " << path_.string() << "\n";
+    return;
+  }
   std::error_code error;
   std::filesystem::remove_all(path_, error);
   if (error) std::cerr << "cannot remove " << path_ << ": " << error.message() << "\n";

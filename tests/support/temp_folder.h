@@ -7,7 +7,8 @@
 namespace portoser::test {
 
 /// Made on a disk (not tmpfs, where fsync and file sizes mean nothing), readable by its owner only,
-/// removed with all that is in it at destruction. Its path is short enough for unix sockets.
+/// removed with all that is in it at destruction (kept when PORTOSER_TEST_KEEP is set). Its path is
+/// short enough for unix sockets.
 class TempFolder {
  public:
   explicit TempFolder(std::string_view purpose = "test");

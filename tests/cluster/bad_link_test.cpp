@@ -1,0 +1,80 @@
+// Cables that are cut, in one direction too, slow or lossy: slower, never wrong.
+#include "tests/cluster/cluster_test.h"
+
+namespace portoser::test {
+namespace {
+
+using testing::ElementsAre;
+
+class BadLink : public ClusterTest {
+ protected:
+  /// What happens to a host while nobody hears it is told when the cable is whole.
+  void expect_told_afterwards() {
+    controller_.await_machine(h1_.name(), "offline");
+    EXPECT_EQ(service_of(h1_)["status"], "unknown");
+    EXPECT_EQ(controller_.post("/api/services/" + h1_.service() + "/restart").status, 503U);
+    h1_.crash_container();
+    h1_.machine().docker({"start", h1_.container()});
+    h1_.machine().heal();
+    controller_.await_machine(h1_.name(), "online");
+    controller_.await_service(h1_.service(), "running");
+    await_event(h1_, "recovery");
+    EXPECT_THAT(types(h1_), ElementsAre("failure", "recovery"));
+  }
+  void expect_that_all_works() {
+    const auto before = h1_.container();
+    const auto answer = controller_.post("/api/services/" + h1_.service() + "/restart");
+    EXPECT_EQ(answer.status, 200U) << answer.text;
+    EXPECT_NE(h1_.container(), before);
+    controller_.await_service(h1_.service(), "running");
+    h1_.crash_container();
+    await_event(h1_, "failure");
+    controller_.await_service(h1_.service(), "stopped");
+    EXPECT_THAT(types(h1_), ElementsAre("restart", "failure"));
+  }
+};
+
+TEST_F(BadLink, Cut) {
+  h1_.machine().cut();
+  expect_told_afterwards();
+}
+
+TEST_F(BadLink, TheHostIsNotHeard) {
+  h1_.machine().cut_out();
+  expect_told_afterwards();
+}
+
+TEST_F(BadLink, TheHostDoesNotHear) {
+  h1_.machine().cut_in();
+  expect_told_afterwards();
+}
+
+TEST_F(BadLink, Slow) {
+  h1_.machine().slow(150ms);  // a round trip of 300 ms
+  expect_that_all_works();
+}
+
+TEST_F(BadLink, Lossy) {
+  h1_.machine().slow(0ms, 0.2);
+  expect_that_all_works();
+}
+
+TEST_F(BadLink, CutDuringAnAction) {
+  const auto before = h1_.container();
+  const auto job = cluster().begin(h1_.service(), "restart");
+  await_until(
+      "compose is at work", 60s, [&] { return !cluster().compose().calls_of(job).empty(); });
+  h1_.machine().cut();
+  controller_.await_machine(h1_.name(), "offline");
+  await_until("the host has done it", 60s, [&] {
+    const auto now = h1_.container();
+    return !now.empty() && now != before;
+  });
+  h1_.machine().heal();
+  EXPECT_EQ(cluster().await_job(job)["state"], "succeeded");
+  await_event(h1_, "restart");
+  EXPECT_THAT(types(h1_), ElementsAre("restart"));
+}
+
+}  // namespace
+}  // namespace portoser::test

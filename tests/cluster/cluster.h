@@ -1,0 +1,99 @@
+/// A controller on this program's own network, and hosts with an engine and an agent each. On every
+/// host runs the compose service "notes-<host>", one container that needs no image from elsewhere;
+/// the restart policy is the host's: h1 none, h2 unless-stopped, h3 always, h4 none ... Intervals
+/// are a tenth of what users have, so that no test waits by the clock.
+#pragma once
+
+#include "tests/integration/portoser.h"
+#include "tests/support/compose_project.h"
+#include "tests/support/host.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace portoser::test {
+
+/// One host with all that is ours on it.
+class ClusterHost {
+ public:
+  ClusterHost(Network& network, int number, const std::filesystem::path& folder);
+
+  [[nodiscard]] Host& machine() { return machine_; }
+  [[nodiscard]] const Host& machine() const { return machine_; }
+  [[nodiscard]] AgentProcess& agent() { return agent_; }
+  [[nodiscard]] const AgentProcess& agent() const { return agent_; }
+  [[nodiscard]] std::string name() const { return machine_.name(); }
+  [[nodiscard]] std::string service() const { return "notes-" + name(); }
+  [[nodiscard]] const ComposeProject& project() const { return project_; }
+
+  /// What of machine, engine and agent does not run, as after a boot.
+  void switch_on();
+  void power_off();
+  /// The service's container, with its whole id; empty: there is none.
+  [[nodiscard]] std::string container() const;
+  /// As a crash: SIGKILL to the container's first process, the engine was not asked. Back when the
+  /// engine has seen it.
+  void crash_container() const;
+
+ private:
+  Host machine_;
+  ComposeProject project_;
+  AgentProcess agent_;
+};
+
+/// Stands in the way of docker-compose on all hosts and writes down which command called it.
+class ComposeWitness {
+ public:
+  explicit ComposeWitness(const std::filesystem::path& folder);
+
+  /// What a command (a job's id is its command's) had compose do: its arguments, one call a line.
+  [[nodiscard]] std::vector<std::string> calls_of(const std::string& command) const;
+
+ private:
+  std::filesystem::path log_;
+};
+
+class Cluster {
+ public:
+  /// Everything is up, joined, online, and the services run.
+  explicit Cluster(int hosts, std::uint64_t seed = 1);
+
+  /// What a test may have left: cables healed, everything on, online and running.
+  void make_whole();
+
+  [[nodiscard]] ControllerProcess& controller() { return controller_; }
+  [[nodiscard]] const ControllerProcess& controller() const { return controller_; }
+  [[nodiscard]] const ComposeWitness& compose() const { return compose_; }
+  [[nodiscard]] ClusterHost& host(int number) {
+    return *hosts_.at(static_cast<std::size_t>(number - 1));
+  }
+  [[nodiscard]] const std::vector<std::unique_ptr<ClusterHost>>& hosts() const { return hosts_; }
+
+  /// The stored events of a service after `since`, oldest first: frames of /api/uptime/ws.
+  [[nodiscard]] std::vector<Json> events(const std::string& service, std::int64_t since = 0) const;
+  /// Their types.
+  [[nodiscard]] std::vector<std::string> event_types(const std::string& service,
+                                                     std::int64_t since = 0) const;
+  /// The newest id of an event of the service; 0: none.
+  [[nodiscard]] std::int64_t newest_event(const std::string& service) const;
+  void await_event(const std::string& service, const std::string& type, std::int64_t since) const;
+  /// Starts the action and returns the job's id; throws unless it was accepted.
+  [[nodiscard]] std::string begin(const std::string& service, const std::string& action) const;
+  /// Waits for the end of a job; its whole answer.
+  Json await_job(const std::string& id) const;
+
+ private:
+  [[nodiscard]] std::string registry_text() const;
+  void boot_hosts();
+  void start_services();
+
+  TempFolder folder_{"cluster"};
+  ComposeWitness compose_{folder_.path()};
+  Network network_;
+  ControllerProcess controller_;
+  std::vector<std::unique_ptr<ClusterHost>> hosts_;
+};
+
+}  // namespace portoser::test

@@ -1,5 +1,6 @@
 #include "common/file.h"
 
+#include "common/disk.h"
 #include "common/error.h"
 #include "common/ids.h"
 
@@ -16,6 +17,10 @@ namespace portoser {
 namespace {
 
 Error failed(std::string_view tried, const std::filesystem::path& path) {
+  if (means_disk_full(errno)) {
+    return disk_full_error(path.has_parent_path() ? path.parent_path() : ".",
+                           system_error_text(tried, path));
+  }
   const auto code = errno == ENOENT ? Code::not_found : Code::internal;
   return Error{code, system_error_text(tried, path), path.string()};
 }
@@ -100,6 +105,9 @@ void make_folder(const std::filesystem::path& path, unsigned mode) {
   std::error_code failure;
   if (std::filesystem::is_directory(path, failure)) return;
   std::filesystem::create_directories(path, failure);
+  if (means_disk_full(failure.value())) {
+    throw disk_full_error(path.parent_path(), "cannot create the folder " + path.string());
+  }
   if (failure || ::chmod(path.c_str(), mode) != 0) {
     throw Error{Code::internal,
                 "cannot create the folder " + path.string() + ": " +

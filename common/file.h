@@ -1,5 +1,6 @@
 /// Files as the project needs them: read with a bound, replaced whole, locked. Blocking; any
-/// thread.
+/// thread. A disk that has no room is `Error{unavailable}`, DISK_FULL; other failures are
+/// `internal`.
 #pragma once
 
 #include <cstddef>

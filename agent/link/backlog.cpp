@@ -36,7 +36,10 @@ void Backlog::keep(std::string_view sample) {
     return;
   }
   ++lost_;
-  log::warn("link", "sample lost: the disk does not take it", {{"reason", log_.failure()}});
+  if (!lost_pace_.is_due()) return;
+  log::warn("link",
+            "samples lost: the disk does not take them",
+            {{"reason", log_.failure()}, {"lost_so_far", lost_}});
 }
 
 void Backlog::drop_oldest() {

@@ -5,6 +5,7 @@
 
 #include "agent/link/record_log.h"
 #include "common/clock.h"
+#include "common/pace.h"
 
 #include <chrono>
 #include <cstddef>
@@ -64,6 +65,7 @@ class Backlog {
   bool is_drained_;
   std::deque<Mark> marks_;
   std::int64_t lost_ = 0;
+  Pace lost_pace_;
 };
 
 class RecentSamples {

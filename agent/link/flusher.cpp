@@ -50,6 +50,8 @@ void Flusher::work() {
       });
       batch = std::exchange(waiting_, Batch{});
       if (batch.requests.empty() && !batch.reservation) return;
+      const auto failed = std::exchange(failed_reservation_, std::nullopt);
+      if (!batch.reservation) batch.reservation = failed;
     }
     carry_out(batch);
   }
@@ -66,6 +68,9 @@ void Flusher::carry_out(const Batch& batch) {
     write_reservation_(*batch.reservation);
   } catch (const std::exception& error) {
     log::warn("link", "spool's sequence not reserved", {{"reason", error.what()}});
+    // With the next flush, unless more is asked for by then.
+    const std::lock_guard lock{mutex_};
+    if (!waiting_.reservation) failed_reservation_ = batch.reservation;
   }
 }
 

@@ -44,6 +44,7 @@ class Flusher {
   std::mutex mutex_;
   std::condition_variable changed_;
   Batch waiting_;
+  std::optional<std::int64_t> failed_reservation_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <sstream>
+#include <unistd.h>
+#include <utility>
 
 namespace portoser::agent::link {
 namespace {
@@ -42,6 +44,17 @@ std::optional<Head> read_head(const std::filesystem::path& path) {
   }
 }
 
+/// A disk that has no room for a second file has some where the first one lies. Less safe: who
+/// loses power in this moment may begin a new epoch.
+void write_over(const std::filesystem::path& path, std::string_view text) {
+  const Descriptor file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  const bool is_written =
+      file.is_open() &&
+      ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+      ::fdatasync(file.get()) == 0;
+  if (!is_written) throw Error{Code::internal, system_error_text("cannot write", path)};
+}
+
 }  // namespace
 
 Spool::Spool(std::filesystem::path folder, SpoolLimits limits)
@@ -72,18 +85,36 @@ void Spool::open_head() {
   epoch_ = head ? head->epoch : random_hex(16);
   next_ = std::max(head ? head->next : 1, log_.last_number() + 1);
   reserved_ = next_ + reserved_block;
-  try {
-    write_head(reserved_);
-  } catch (const std::exception& error) {
-    log::error("link",
-               "spool cannot be written: events are kept in memory until it can",
-               {{"folder", folder_.string()}, {"reason", error.what()}});
-  }
+  said_full_ = !has_head();
 }
 
 void Spool::write_head(std::int64_t next) const {
-  write_file_atomic(
-      folder_ / "head", fmt::format("portoser-spool 1\n{}\n{}\n", epoch_, next), 0600);
+  const auto path = folder_ / "head";
+  const auto text = fmt::format("portoser-spool 1\n{}\n{}\n", epoch_, next);
+  try {
+    write_file_atomic(path, text, 0600);
+  } catch (const Error&) {
+    // Only a head of this epoch: the numbers of another one mean nothing in it.
+    const auto head = read_head(path);
+    if (!head || head->epoch != epoch_) throw;
+    write_over(path, text);
+  }
+}
+
+/// Tries to write it where that failed before.
+bool Spool::has_head() {
+  if (is_head_written_) return true;
+  try {
+    write_head(reserved_);
+    is_head_written_ = true;
+  } catch (const std::exception& error) {
+    if (full_pace_.is_due()) {
+      log::error("link",
+                 "spool cannot be written: events are kept in memory until it can",
+                 {{"folder", folder_.string()}, {"reason", error.what()}});
+    }
+  }
+  return is_head_written_;
 }
 
 std::int64_t Spool::append(const std::function<std::string(std::int64_t)>& build) {
@@ -101,9 +132,14 @@ std::int64_t Spool::append(const std::function<std::string(std::int64_t)>& build
 }
 
 bool Spool::write(std::int64_t sequence, std::string_view payload) {
+  if (!has_head()) return false;
   make_room(payload.size());
   const auto segments = log_.segments();
-  if (!log_.append(sequence, payload)) return false;
+  if (!log_.append(sequence, payload)) {
+    say_disk_is_full();
+    return false;
+  }
+  if (std::exchange(said_full_, false)) log::info("link", "the disk takes events again");
   const auto segment = log_.segment_number(log_.segments() - 1);
   if (log_.segments() != segments) {
     // A new file is durable with its folder. -1 is no segment's number.
@@ -124,23 +160,36 @@ void Spool::make_room(std::size_t payload_bytes) {
       read_at_ = -1;
     }
   }
-  count_dropped(lost);
+  drop_over_limit(lost);
+}
+
+void Spool::say_disk_is_full() {
+  if (!full_pace_.is_due()) return;
+  said_full_ = true;
+  log::error("link",
+             "the disk takes no events: they are kept in memory until it does",
+             {{"folder", folder_.string()},
+              {"reason", log_.failure()},
+              {"at_most", limits_.memory_records}});
 }
 
 void Spool::keep_in_memory(Record record) {
-  if (memory_.empty()) {
-    log::error("link",
-               "the disk takes no events: they are kept in memory until it does",
-               {{"folder", folder_.string()}, {"reason", log_.failure()}});
-  }
   memory_.push_back(std::move(record));
-  if (memory_.size() > limits_.memory_records) {
-    memory_.pop_front();
-    count_dropped(1);
-  }
+  if (memory_.size() > limits_.memory_records) drop_from_memory();
 }
 
-void Spool::count_dropped(std::int64_t records) {
+void Spool::drop_from_memory() {
+  memory_.pop_front();
+  ++dropped_;
+  if (!memory_pace_.is_due()) return;
+  log::error("link",
+             "unacknowledged events are dropped: the disk takes none and memory holds no more",
+             {{"folder", folder_.string()},
+              {"limit_events", limits_.memory_records},
+              {"dropped_so_far", dropped_}});
+}
+
+void Spool::drop_over_limit(std::int64_t records) {
   if (records == 0) return;
   dropped_ += records;
   if (!said_dropping_) {
@@ -156,7 +205,6 @@ void Spool::retry_disk() {
   while (!memory_.empty() && write(memory_.front().number, memory_.front().payload)) {
     memory_.pop_front();
   }
-  if (memory_.empty()) log::info("link", "the disk takes events again");
 }
 
 bool Spool::ack(std::string_view epoch, std::int64_t sequence) {

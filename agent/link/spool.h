@@ -5,11 +5,12 @@
 /// sent before it is durable. A number may therefore have been sent although its record is lost
 /// with the power; so that it is never used twice, numbers are reserved on disk in blocks ahead of
 /// their use, and a start after a crash goes on behind the reservation. Gaps in the sequence are
-/// normal.
+/// normal. Where a full disk has no room for a new reservation, it is written over the old one.
 #pragma once
 
 #include "agent/link/flusher.h"
 #include "agent/link/record_log.h"
+#include "common/pace.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -61,10 +62,13 @@ class Spool {
  private:
   void open_head();
   void write_head(std::int64_t next) const;
+  bool has_head();
   bool write(std::int64_t sequence, std::string_view payload);
   void make_room(std::size_t payload_bytes);
   void keep_in_memory(Record record);
-  void count_dropped(std::int64_t records);
+  void drop_over_limit(std::int64_t records);
+  void drop_from_memory();
+  void say_disk_is_full();
 
   std::filesystem::path folder_;
   SpoolLimits limits_;
@@ -78,6 +82,10 @@ class Spool {
   std::deque<Record> memory_;   ///< behind everything on disk
   std::int64_t dropped_ = 0;
   bool said_dropping_ = false;
+  bool is_head_written_ = false;  ///< no record may lie on a disk without it
+  bool said_full_ = false;        ///< and not yet that the disk takes events again
+  Pace full_pace_;
+  Pace memory_pace_;
   std::int64_t reserved_ = 0;  ///< asked for
   std::unique_ptr<Flusher> flusher_;
 };

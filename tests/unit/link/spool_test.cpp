@@ -2,7 +2,9 @@
 
 #include "common/error.h"
 #include "common/file.h"
+#include "common/log_counts.h"
 #include "tests/support/await.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/link/full_disk.h"
 #include "tests/unit/link/sequence_range.h"
@@ -10,6 +12,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <optional>
+#include <unistd.h>
 #include <vector>
 
 namespace portoser::agent::link {
@@ -308,11 +312,75 @@ TEST(Spool, MemoryOfAFullDiskIsBounded) {
   const TempFolder folder;
   Spool spool{folder.path(), {.memory_records = 10}};
   const FullDisk full{1000};
+  const auto errors = log::counts().errors;
   append_many(spool, 100, std::string(100, 'x'));
+  EXPECT_EQ(log::counts().errors - errors, 2U) << "that it is full, and that events are dropped";
   EXPECT_EQ(spool.in_memory(), 10U);
   const auto left = numbers(spool);
   EXPECT_EQ(static_cast<std::int64_t>(left.size()) + spool.dropped(), 100);
   EXPECT_EQ(left.back(), 100);
+}
+
+/// A file system that has no page left, unlike a limit for files.
+class SpoolOnAFullDisk : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "mounting a small disk needs root";
+    disk_.emplace(folder_.path() / "disk", 1);
+  }
+  [[nodiscard]] std::filesystem::path spool() const { return folder_.path() / "disk/spool"; }
+  /// What a crash would leave, on a disk with room.
+  [[nodiscard]] std::filesystem::path crashed() const {
+    copy_in_use(spool(), folder_.path() / "crashed");
+    return folder_.path() / "crashed";
+  }
+
+  TempFolder folder_;
+  std::optional<test::SmallDisk> disk_;
+};
+
+TEST_F(SpoolOnAFullDisk, UsesNoNumberTwiceAfterACrash) {
+  std::string epoch;
+  {
+    Spool before{spool()};
+    append_many(before, 3);
+    before.ack(before.epoch(), 3);
+    epoch = before.epoch();
+  }
+  disk_->fill();
+  Spool full{spool()};
+  append_many(full, 100, std::string(100, 'x'));
+  Spool after{crashed()};
+  EXPECT_EQ(after.epoch(), epoch);
+  EXPECT_GT(append(after, "next"), full.last_sequence());
+}
+
+TEST_F(SpoolOnAFullDisk, HasNoRecordWithoutTheEpochThatItBelongsTo) {
+  disk_->fill();
+  Spool full{spool()};
+  append_many(full, 3);
+  EXPECT_EQ(full.in_memory(), 3U);
+  EXPECT_EQ(numbers(full), range(1, 3));
+  disk_->make_room();
+  full.retry_disk();
+  EXPECT_EQ(full.in_memory(), 0U);
+  Spool after{crashed()};
+  EXPECT_EQ(after.epoch(), full.epoch());
+  EXPECT_EQ(numbers(after), range(1, 3));
+}
+
+TEST_F(SpoolOnAFullDisk, IsClosedWithWhatItSent) {
+  std::string epoch;
+  {
+    Spool full{spool()};
+    epoch = full.epoch();
+    disk_->fill();
+    append_many(full, 3);
+    full.ack(full.epoch(), 3);
+  }
+  Spool after{spool()};
+  EXPECT_EQ(after.epoch(), epoch);
+  EXPECT_EQ(append(after, "next"), 4);
 }
 
 TEST(Spool, AcknowledgesWhatIsOnlyInMemory) {

@@ -2,6 +2,7 @@
 
 #include "agent/actions/output.h"
 #include "agent/actions/runner_process.h"
+#include "common/disk.h"
 #include "common/ids.h"
 #include "common/log.h"
 
@@ -26,10 +27,8 @@ Error cancelled() {
   return Error{Code::conflict, "the command was cancelled"}.reason("ACTION_CANCELLED");
 }
 
-Error interrupted() {
-  return Error{Code::unavailable,
-               "the command was cut off: its process is gone and left no outcome (the host lost "
-               "power, or somebody killed it)"}
+Error interrupted(const std::string& what) {
+  return Error{Code::unavailable, what}
       .reason("ACTION_INTERRUPTED")
       .hint("look at the service's state, then run the command again");
 }
@@ -50,7 +49,6 @@ struct Actions::Run {
   runner::Spec spec;
   bool planned = false;    ///< the locks of the spec are taken
   bool announced = false;  ///< on_service_command_started was called
-  bool journaled = false;
   bool cancelled = false;
   std::optional<RunnerProcess> process;
   std::optional<OutputFollower> output;
@@ -74,6 +72,7 @@ Actions::Actions(asio::any_io_executor executor,
       journal_(settings_.data_folder / "journal", settings_.journal),
       policies_(settings_.data_folder / "restart-policies.json", engine, pool),
       compose_(settings_.compose, clock, engine, policies_, pool),
+      results_(journal_, clock, pool, tasks_),
       tasks_(executor_) {
   compose_.add_to(catalogue_);
 }
@@ -86,7 +85,6 @@ void Actions::adopt() {
     // Taken on and not even written whole: its sender gets an answer when it asks again.
     run->command = journal_.command(id).value_or(protocol::Command{});
     run->command.id = id;
-    run->journaled = true;
     if (auto spec = journal_.spec(id)) {
       run->spec = std::move(*spec);
       run->planned = true;
@@ -143,8 +141,35 @@ asio::awaitable<void> Actions::join() {
   return tasks_.join();
 }
 
+Error Actions::no_room(const std::string& consequence) const {
+  const auto host =
+      settings_.host.empty() ? "this host" : fmt::format("host \"{}\"", settings_.host);
+  return Error{Code::unavailable,
+               fmt::format("the disk of {} that holds {} is full: {}",
+                           host,
+                           journal_.folder().string(),
+                           consequence)}
+      .reason("DISK_FULL");
+}
+
+/// There is no outcome: it is not known how far the command came.
+Error Actions::cut_off() const {
+  if (disk_room(journal_.folder()).is_full()) {
+    auto error = no_room("how the command ended could not be written there and is not known");
+    return interrupted(error.message());
+  }
+  return interrupted(
+      "the command was cut off: its process is gone and left no outcome (the host lost power, or "
+      "somebody killed it)");
+}
+
 /// A command that is not under way: new, or over long ago.
 asio::awaitable<void> Actions::take_on(RunPointer run) {
+  if (auto told = results_.waiting(run->id())) {
+    runs_.erase(run->id());
+    callbacks_.on_result(std::move(*told));
+    co_return;
+  }
   auto read = [this, id = run->id()] { return journal_.result(id); };
   auto known = co_await on_pool(pool_, std::move(read));
   if (known) {
@@ -157,7 +182,6 @@ asio::awaitable<void> Actions::take_on(RunPointer run) {
   if (begun) {
     // Its result could not be kept, on a full disk say. It is judged again and not run again.
     run->command = *begun;
-    run->journaled = true;
     co_await take_over(run);
     co_return;
   }
@@ -208,8 +232,7 @@ asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
 
 asio::awaitable<void> Actions::carry_out(RunPointer run) {
   auto begin = [this, command = run->command] { journal_.begin(command); };
-  co_await on_pool(pool_, std::move(begin));
-  run->journaled = true;
+  co_await with_room(on_pool(pool_, std::move(begin)));
   const auto received = clock_.uptime();
   auto planning = catalogue_.at(run->command.name).plan(run->command.arguments);
   run->spec = co_await with_deadline(std::move(planning), planning_limit, "preparing the command");
@@ -221,12 +244,24 @@ asio::awaitable<void> Actions::carry_out(RunPointer run) {
   run->spec.deadline_ns = (received + limit).count();
   run->spec.grace_ms = settings_.grace.count();
   auto plan = [this, id = run->id(), spec = run->spec] { journal_.plan(id, spec); };
-  co_await on_pool(pool_, std::move(plan));
+  co_await with_room(on_pool(pool_, std::move(plan)));
   if (run->cancelled) throw cancelled();
   announce(*run, clock_.now());
   run->process = RunnerProcess::start(executor_, settings_.runner, journal_.folder_of(run->id()));
   co_await supervise(run);
   co_await judge(run);
+}
+
+/// The journal's part before anything is run.
+asio::awaitable<void> Actions::with_room(asio::awaitable<void> work) {
+  std::optional<Error> full;
+  try {
+    co_await std::move(work);
+  } catch (const Error& error) {
+    if (error.reason() != "DISK_FULL") throw;
+    full = no_room("the command was not run");
+  }
+  if (full) throw std::move(*full).hint("make room on that disk, then run the command again");
 }
 
 asio::awaitable<void> Actions::go_on(RunPointer run) {
@@ -270,7 +305,7 @@ asio::awaitable<void> Actions::supervise(RunPointer run) {
 asio::awaitable<void> Actions::judge(RunPointer run) {
   auto read = [this, id = run->id()] { return journal_.outcome(id); };
   run->outcome = co_await on_pool(pool_, std::move(read));
-  if (!run->outcome) throw interrupted();
+  if (!run->outcome) throw cut_off();
   const auto& outcome = *run->outcome;
   if (outcome.cancelled) throw cancelled();
   if (outcome.timed_out) {
@@ -291,7 +326,18 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
   }
   auto finishing = action.finish(run->command.arguments);
   const auto limit = finishing_limit + settings_.compose.settle;
-  co_await with_deadline(std::move(finishing), limit, "finishing the command");
+  try {
+    co_await with_deadline(std::move(finishing), limit, "finishing the command");
+  } catch (const Error& error) {
+    if (error.reason() != "DISK_FULL") throw;
+    // Unlike a command that was refused: its steps were done.
+    throw Error{Code::internal,
+                no_room("the steps of the command were done, and what belongs to them could not be "
+                        "noted")
+                    .message()}
+        .reason("DISK_FULL")
+        .hint("make room on that disk, then run the command again");
+  }
 }
 
 void Actions::refuse_if_busy(const Run& run) const {
@@ -336,19 +382,7 @@ asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult re
   run->result = result;
   callbacks_.on_result(result);
   run->planned = false;  // the next command for the project may come at once
-  if (run->journaled) {
-    auto keep = [this, result, now = clock_.now()] {
-      try {
-        journal_.finish(result);
-      } catch (const std::exception& error) {
-        log::error("actions",
-                   "result cannot be kept",
-                   {{"id", result.command_id}, {"reason", error.what()}});
-      }
-      journal_.prune(now);
-    };
-    co_await on_pool(pool_, std::move(keep));
-  }
+  co_await results_.keep(std::move(result));
   runs_.erase(run->id());
 }
 

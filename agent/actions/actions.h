@@ -1,6 +1,7 @@
 /// Commands: taken on once, carried out by a runner outside this process, reported. Owns the
 /// journal and what every command has in common: a repeat gets the first result or joins the one
-/// under way, the deadline, one at a time in a compose project, and the translation of errors.
+/// under way, the deadline, one at a time in a compose project, and the translation of errors. A
+/// command that the journal's disk has no room for is refused (DISK_FULL), and nothing is run.
 /// Lives on the agent's Asio thread; disk and YAML go to the pool.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "agent/actions/engine_control.h"
 #include "agent/actions/journal.h"
 #include "agent/actions/restart_policies.h"
+#include "agent/actions/result_keeper.h"
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "protocol/messages.h"
@@ -26,6 +28,7 @@ namespace portoser::agent::actions {
 struct ActionSettings {
   std::filesystem::path data_folder;  ///< the agent's; journal and policies lie in it
   std::string boot_id;
+  std::string host;    ///< its name, for messages
   std::string runner;  ///< path of portoser-action
   ComposeSettings compose;
   JournalLimits journal;
@@ -85,11 +88,14 @@ class Actions {
   asio::awaitable<void> conclude(RunPointer run, Work work);
   asio::awaitable<void> carry_out(RunPointer run);
   asio::awaitable<void> go_on(RunPointer run);
+  asio::awaitable<void> with_room(asio::awaitable<void> work);
   asio::awaitable<void> supervise(RunPointer run);
   asio::awaitable<void> judge(RunPointer run);
   void refuse_if_busy(const Run& run) const;
   void announce(Run& run, Time began);
   asio::awaitable<void> report(RunPointer run, protocol::CommandResult result);
+  Error no_room(const std::string& consequence) const;
+  Error cut_off() const;
   protocol::CommandResult result_of(const Run& run) const;
 
   asio::any_io_executor executor_;
@@ -101,6 +107,7 @@ class Actions {
   RestartPolicies policies_;
   Compose compose_;
   Catalogue catalogue_;
+  ResultKeeper results_;
   std::map<std::string, RunPointer> runs_;  ///< by command id: those without a result
   TaskGroup tasks_;
 };

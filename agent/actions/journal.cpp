@@ -1,13 +1,16 @@
 #include "agent/actions/journal.h"
 
 #include "common/describe_json.h"
+#include "common/disk.h"
 #include "common/file.h"
 #include "common/ids.h"
 #include "common/log.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fcntl.h>
-#include <fstream>
+#include <unistd.h>
 
 namespace portoser::agent::actions {
 namespace {
@@ -58,6 +61,19 @@ struct Finished {
   std::uintmax_t bytes = 0;
 };
 
+/// Not flushed: a runner that lost power has no use for it.
+void write_new(const fs::path& path, std::string_view text) {
+  const Descriptor file{
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, private_mode)};
+  const auto done = file.is_open() ? ::write(file.get(), text.data(), text.size()) : ssize_t{-1};
+  if (done == static_cast<ssize_t>(text.size())) return;
+  // What ends a write half way is a disk that is full; errno does not say so.
+  if (done >= 0 || means_disk_full(errno)) {
+    throw disk_full_error(path.parent_path(), "cannot write " + path.string());
+  }
+  throw Error{Code::internal, system_error_text("cannot write", path), path.string()};
+}
+
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code failure;
@@ -90,8 +106,15 @@ void Journal::begin(const protocol::Command& command) {
   stored.name = command.name;
   stored.duration_ms = command.duration_ms;
   stored.arguments = to_base64url(command.arguments.data);
-  make_folder(folder_of(command.id), 0700);
-  write_file_atomic(folder_of(command.id) / command_file, dump(to_json(stored)), private_mode);
+  const auto folder = folder_of(command.id);
+  try {
+    make_folder(folder, 0700);
+    write_file_atomic(folder / command_file, dump(to_json(stored)), private_mode);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(folder, ignored);  // else it would be found there as a command that was cut off
+    throw;
+  }
   // The folder's own name must survive too, or a repeat after a power cut would run again.
   const Descriptor directory{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (directory.is_open()) ::fsync(directory.get());
@@ -99,21 +122,22 @@ void Journal::begin(const protocol::Command& command) {
 
 void Journal::plan(const std::string& id, const runner::Spec& spec) {
   const auto folder = folder_of(id);
-  const Descriptor output{
-      ::open((folder / runner::output_file).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
-  // Not flushed: a runner that lost power has no use for it.
-  const auto path = folder / runner::spec_file;
-  std::ofstream file{path};
-  file << to_text(spec);
-  file.close();
-  if (!output.is_open() || !file) {
-    throw Error{Code::internal, system_error_text("cannot write", path), path.string()};
-  }
+  write_new(folder / runner::output_file, "");
+  write_new(folder / runner::reserved_outcome_file, std::string(runner::outcome_bytes, ' '));
+  write_new(folder / runner::lock_file, std::string(runner::pid_bytes, ' '));
+  write_new(folder / runner::spec_file, to_text(spec));
 }
 
-void Journal::finish(const protocol::CommandResult& result) {
-  write_file_atomic(
-      folder_of(result.command_id) / result_file, dump(to_json(result)), private_mode);
+void Journal::finish(const protocol::CommandResult& result) const {
+  const auto folder = folder_of(result.command_id);
+  try {
+    make_folder(folder, 0700);
+    write_file_atomic(folder / result_file, dump(to_json(result)), private_mode);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(folder, ignored);  // it has nothing in it if it was made here
+    throw;
+  }
 }
 
 std::optional<protocol::Command> Journal::command(const std::string& id) const {

@@ -5,7 +5,9 @@
 ///   runner.lock    locked while the runner lives; output.log is what the steps wrote
 ///   outcome.json   the runner came to an end
 ///   result.json    over: this is the answer to every repeat
-/// Blocking; any thread, one call at a time for each command.
+/// What the runner will write (its outcome, its pid) has its room on the disk from the plan on, so
+/// that a disk which becomes full meanwhile does not lose how it ended. Blocking; any thread, one
+/// call at a time for each command.
 #pragma once
 
 #include "agent/actions/runner/files.h"
@@ -37,10 +39,14 @@ class Journal {
     return folder_ / id;
   }
 
+  /// A disk that is full, here and below: `Error{unavailable}`, DISK_FULL; nothing is left of it.
   void begin(const protocol::Command& command);
   /// Also makes the empty output, so that it can be watched.
   void plan(const std::string& id, const runner::Spec& spec);
-  void finish(const protocol::CommandResult& result);
+  /// Of a command that could not even begin, too.
+  void finish(const protocol::CommandResult& result) const;
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
   /// None: there is none, or it cannot be read (which is logged).
   [[nodiscard]] std::optional<protocol::Command> command(const std::string& id) const;

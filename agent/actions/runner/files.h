@@ -2,6 +2,7 @@
 /// runner is a small program, so this needs nothing but the standard library and nlohmann's JSON.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,8 +14,12 @@ namespace portoser::agent::actions::runner {
 inline constexpr auto spec_file = "spec.json";
 inline constexpr auto output_file = "output.log";
 inline constexpr auto outcome_file = "outcome.json";
-/// Locked (flock) from before the runner starts until it is gone; holds its pid.
+/// Room for the outcome, which the runner writes into it and renames.
+inline constexpr auto reserved_outcome_file = "outcome.json.new";
+inline constexpr std::size_t outcome_bytes = 4096;
+/// Locked (flock) from before the runner starts until it is gone; holds its pid, then blanks.
 inline constexpr auto lock_file = "runner.lock";
+inline constexpr std::size_t pid_bytes = 16;
 /// The descriptor on which the runner inherits the lock.
 inline constexpr int lock_descriptor = 3;
 

@@ -62,14 +62,15 @@ void stamp(Outcome& outcome) {
   std::ifstream{"/proc/sys/kernel/random/boot_id"} >> outcome.boot_id;
 }
 
-/// A machine that loses power finds a whole file or none.
-bool write_durably(const std::string& folder, const std::string& name, const std::string& text) {
-  const auto path = folder + "/" + name;
-  const auto temporary = path + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+/// A machine that loses power finds a whole file or none. The room that the agent reserved for it
+/// is given back only afterwards.
+bool write_outcome(const std::string& folder, const std::string& text) {
+  const auto path = folder + "/" + outcome_file;
+  const auto temporary = folder + "/" + reserved_outcome_file;
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return false;
   const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                     ::fsync(file) == 0;
+                     ::ftruncate(file, static_cast<off_t>(text.size())) == 0 && ::fsync(file) == 0;
   ::close(file);
   if (!whole || ::rename(temporary.c_str(), path.c_str()) != 0) return false;
   const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -108,5 +109,5 @@ int main(int argc, char** argv) {
   become_reaper();
   auto outcome = run(folder);
   stamp(outcome);
-  return write_durably(folder, outcome_file, to_text(outcome)) ? 0 : 74;
+  return write_outcome(folder, to_text(outcome)) ? 0 : 74;
 }

@@ -2,14 +2,21 @@
 
 #include "agent/actions/runner/files.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace portoser::agent::actions::runner {
 
 OutputLog::OutputLog(const std::string& path, std::size_t limit)
-    : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)), limit_(limit) {}
+    : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)), limit_(limit) {
+  struct stat facts {};
+  if (fd_ >= 0 && ::fstat(fd_, &facts) == 0) file_bytes_ = static_cast<std::size_t>(facts.st_size);
+}
 
 OutputLog::~OutputLog() {
   if (fd_ >= 0) ::close(fd_);
@@ -20,6 +27,7 @@ void OutputLog::begin_step(std::string_view name) {
   batch_ += name;
   batch_ += '\n';
   write_out();
+  step_ = name;
 }
 
 void OutputLog::feed(std::string_view bytes) {
@@ -73,17 +81,42 @@ void OutputLog::end_line() {
   line_.clear();
 }
 
-/// A disk that is full loses output, not the run.
 void OutputLog::write_out() {
-  std::string_view rest = batch_;
+  if (batch_.empty()) return;
+  auto records = std::exchange(batch_, {});
+  const auto count = static_cast<std::size_t>(std::count(records.begin(), records.end(), '\n'));
+  if (lost_ > 0) {
+    // The step may have begun among what was lost.
+    auto missing =
+        notice_mark + std::to_string(lost_) + " lines are missing here: the disk was full\n";
+    if (!step_.empty()) missing = step_mark + step_ + '\n' + missing;
+    records = missing + records;
+  }
+  if (!put(records)) {
+    lost_ += count;
+    return;
+  }
+  lost_ = 0;
+  written_ += records.size();
+}
+
+/// All or nothing: half a record would swallow the beginning of the next.
+bool OutputLog::put(std::string_view records) {
+  std::string_view rest = records;
   while (!rest.empty() && fd_ >= 0) {
     const auto done = ::write(fd_, rest.data(), rest.size());
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0) break;
     rest.remove_prefix(static_cast<std::size_t>(done));
   }
-  written_ += batch_.size();
-  batch_.clear();
+  if (rest.empty()) {
+    file_bytes_ += records.size();
+    return true;
+  }
+  if (fd_ >= 0 && ::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) {
+    file_bytes_ += records.size() - rest.size();
+  }
+  return false;
 }
 
 }  // namespace portoser::agent::actions::runner

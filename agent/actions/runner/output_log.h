@@ -10,7 +10,8 @@ namespace portoser::agent::actions::runner {
 
 /// A line is written once it is complete; a longer one than `line_limit` is cut into several.
 /// Behind `byte_limit` lines are only counted, and the last of them are kept: what a tool says at
-/// its end is why it failed.
+/// its end is why it failed. A disk that is full loses lines, not the run; once it takes some
+/// again, a notice says how many are missing.
 class OutputLog {
  public:
   static constexpr std::size_t byte_limit = std::size_t{8} << 20U;
@@ -31,10 +32,14 @@ class OutputLog {
  private:
   void end_line();
   void write_out();
+  bool put(std::string_view records);
 
   int fd_ = -1;
   std::size_t limit_;
   std::size_t written_ = 0;
+  std::size_t file_bytes_ = 0;
+  std::string step_;
+  std::size_t lost_ = 0;  ///< records that the disk did not take, since the last that it took
   std::string line_;
   std::string batch_;
   bool after_return_ = false;

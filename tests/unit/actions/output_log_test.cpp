@@ -1,7 +1,10 @@
 #include "agent/actions/runner/output_log.h"
 
 #include "common/file.h"
+#include "tests/support/small_disk.h"
 #include "tests/unit/actions/fixture.h"
+
+#include <unistd.h>
 
 namespace portoser::agent::actions::runner {
 namespace {
@@ -60,6 +63,28 @@ TEST_F(OutputLogTest, BehindTheLimitTheLastLinesAreKept) {
   EXPECT_THAT(text(), HasSubstr("lines are left out here\n line 9950\n"));
   EXPECT_THAT(text(), EndsWith(" line 9999\n=up\n why\n"));
   EXPECT_LT(text().size(), 2000U);
+}
+
+TEST_F(OutputLogTest, AFullDiskLosesLinesAndSaysHowMany) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small disk needs root";
+  const test::SmallDisk disk{folder / "disk", 1};
+  path = (folder / "disk/output.log").string();
+  OutputLog log{path};
+  log.begin_step("build");
+  log.feed("first\n");
+  disk.fill();
+  // What the page that the file has already takes is taken.
+  log.feed(std::string(4000, 'a') + "\n" + std::string(4000, 'b') + "\n");
+  log.end_step();
+  log.begin_step("up");
+  log.feed(std::string(4000, 'c') + "\n" + std::string(4000, 'd') + "\n");
+  disk.make_room();
+  log.feed("last\n");
+  log.end_step();
+  EXPECT_EQ(text(),
+            "=build\n first\n"
+            "=build\n!2 lines are missing here: the disk was full\n=up\n"
+            "=up\n!2 lines are missing here: the disk was full\n last\n");
 }
 
 }  // namespace

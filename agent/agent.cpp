@@ -29,10 +29,12 @@ std::filesystem::path folder_of_agent(const std::filesystem::path& data) {
 }
 
 actions::ActionSettings action_settings(const identity::AgentSettings& settings,
-                                        const std::string& boot_id) {
+                                        const std::string& boot_id,
+                                        const std::string& host) {
   actions::ActionSettings actions;
   actions.data_folder = settings.data;
   actions.boot_id = boot_id;
+  actions.host = host;
   actions.runner = settings.action_program.string();
   if (actions.runner.empty()) {
     actions.runner =
@@ -50,6 +52,7 @@ Agent::Agent(identity::AgentSettings settings)
       identity_(require_identity(settings_.data)),
       boot_id_(collect::boot_id()),
       checkpoint_file_(settings_.data / "services.json"),
+      data_disk_(settings_.data),
       engine_(context_.get_executor(), settings_.engine_socket.string()),
       sampler_(clock_),
       board_(clock_,
@@ -76,7 +79,7 @@ Agent::Agent(identity::AgentSettings settings)
                pool_,
                clock_,
                *this,
-               action_settings(settings_, boot_id_),
+               action_settings(settings_, boot_id_, identity_.name),
                action_callbacks()) {}
 
 Agent::~Agent() = default;
@@ -233,12 +236,18 @@ asio::awaitable<void> Agent::keep_checkpoint() {
   // A disk has better to do than to follow every event of a host that starts up. Until then the
   // engine remembers for us.
   constexpr std::chrono::seconds together{1};
+  constexpr std::chrono::seconds again{5};
   while (checkpoint_is_due_) {
     co_await pause(together);
     checkpoint_is_due_ = false;
     if (!board_.can_be_kept()) break;  // the change that lets it comes here again
-    auto keep = [this, checkpoint = board_.checkpoint()] { checkpoint_file_.write(checkpoint); };
-    co_await on_pool(pool_, std::move(keep));
+    auto keep = [this, checkpoint = board_.checkpoint()] {
+      return checkpoint_file_.write(checkpoint);
+    };
+    const bool is_kept = co_await on_pool(pool_, std::move(keep));
+    if (is_kept) continue;
+    checkpoint_is_due_ = true;
+    co_await pause(again);
   }
   keeping_checkpoint_ = false;
 }
@@ -247,7 +256,9 @@ asio::awaitable<void> Agent::send_samples() {
   asio::steady_timer timer{co_await asio::this_coro::executor};
   auto next = std::chrono::steady_clock::now();
   for (;;) {
-    link_->send(sampler_.sample());
+    auto sample = sampler_.sample();
+    if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
+    link_->send(std::move(sample));
     next += sample_interval_;
     const auto now = std::chrono::steady_clock::now();
     if (next < now) next = now;  // the machine slept; what was missed stays missed

@@ -4,6 +4,7 @@
 
 #include "agent/actions/actions.h"
 #include "agent/collect/sampler.h"
+#include "agent/data_disk.h"
 #include "agent/engine/client.h"
 #include "agent/engine_follower.h"
 #include "agent/identity/identity.h"
@@ -60,6 +61,7 @@ class Agent : private actions::EngineControl {
   asio::thread_pool pool_{1};
   TaskGroup tasks_{context_.get_executor()};
   services::CheckpointFile checkpoint_file_;
+  DataDisk data_disk_;
   engine::Client engine_;
   collect::Sampler sampler_;
   services::ServiceBoard board_;

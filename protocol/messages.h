@@ -268,7 +268,7 @@ BOOST_DESCRIBE_STRUCT(ContainerSample,
 
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {
-  std::string collector;  ///< cpu, memory, disk, network, containers
+  std::string collector;  ///< cpu, memory, disk, network, containers; data: the agent's own folder
   std::string message;
   bool operator==(const CollectProblem&) const = default;
 };

@@ -21,18 +21,20 @@ std::optional<Checkpoint> CheckpointFile::read() const {
   }
 }
 
-void CheckpointFile::write(const Checkpoint& checkpoint) {
+bool CheckpointFile::write(const Checkpoint& checkpoint) {
   constexpr unsigned private_mode = 0600;
   try {
     write_file_atomic(path_, to_text(checkpoint), private_mode);
     is_failing_ = false;
+    return true;
   } catch (const Error& error) {
-    if (std::exchange(is_failing_, true)) return;
+    if (std::exchange(is_failing_, true)) return false;
     log::error("services",
                "the state of the services cannot be kept: what happens while the agent is down "
                "will not be told",
                {{"file", path_.string()}, {"reason", error.what()}});
   }
+  return false;
 }
 
 }  // namespace portoser::agent::services

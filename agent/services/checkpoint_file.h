@@ -15,8 +15,9 @@ class CheckpointFile {
   /// None: there is none, or it cannot be used, which is logged; then the agent begins anew and
   /// what happened meanwhile stays untold.
   [[nodiscard]] std::optional<Checkpoint> read() const;
-  /// Replaces it. A disk that takes nothing is logged once, until it takes something again.
-  void write(const Checkpoint& checkpoint);
+  /// Replaces it. False: the disk takes nothing, which is logged once, until it takes something
+  /// again.
+  bool write(const Checkpoint& checkpoint);
 
  private:
   std::filesystem::path path_;

@@ -6,6 +6,13 @@
 
 namespace portoser::api {
 
+/// What the agent says is wrong with its host.
+struct MachineProblem {
+  std::string collector;  ///< cpu, memory, disk, network, containers; data: the agent's own folder
+  std::string message;
+};
+BOOST_DESCRIBE_STRUCT(MachineProblem, (), (collector, message))
+
 struct MachineRow {
   std::string name;
   std::string ip;
@@ -29,6 +36,7 @@ struct MachineRow {
   std::string engine_problem;
   std::optional<std::string> os_version;
   std::optional<std::string> kernel;
+  std::vector<MachineProblem> problems;  ///< as of its newest sample
   std::vector<registry::Finding> config_errors;
 };
 BOOST_DESCRIBE_STRUCT(MachineRow,
@@ -55,6 +63,7 @@ BOOST_DESCRIBE_STRUCT(MachineRow,
                        engine_problem,
                        os_version,
                        kernel,
+                       problems,
                        config_errors))
 
 struct MachineList {
@@ -123,6 +132,11 @@ MachineRow row_of(const registry::Registry& registry,
   if (live != nullptr && live->state && liveness != fleet::Liveness::offline) {
     row.engine_available = live->state->engine_available;
     row.engine_problem = live->state->engine_problem;
+  }
+  if (live != nullptr && live->sample && liveness != fleet::Liveness::offline) {
+    for (const auto& problem : live->sample->problems) {
+      row.problems.push_back({problem.collector, problem.message});
+    }
   }
   return row;
 }

@@ -41,10 +41,19 @@ struct RegistryHealth {
 };
 BOOST_DESCRIBE_STRUCT(RegistryHealth, (), (source, revision, hosts, services, problem, findings))
 
+/// Why it takes nothing.
+struct DatabaseProblem {
+  std::string message;
+  std::string hint;
+  Time since;
+};
+BOOST_DESCRIBE_STRUCT(DatabaseProblem, (), (message, hint, since))
+
 struct DatabaseHealth {
   std::size_t queue_depth = 0;
+  std::optional<DatabaseProblem> problem;
 };
-BOOST_DESCRIBE_STRUCT(DatabaseHealth, (), (queue_depth))
+BOOST_DESCRIBE_STRUCT(DatabaseHealth, (), (queue_depth, problem))
 
 struct Health {
   std::string status;  ///< healthy, degraded
@@ -103,8 +112,8 @@ BOOST_DESCRIBE_STRUCT(UiConfig,
 
 namespace {
 
-std::string word_for(registry::Source source) {
-  return source == registry::Source::ok ? "healthy" : "degraded";
+std::string word_for(registry::Source source, const storage::DatabaseStats& database) {
+  return source == registry::Source::ok && !database.problem ? "healthy" : "degraded";
 }
 
 }  // namespace
@@ -115,8 +124,9 @@ void SystemApi::add_to(http::Router& router) {
         .path = std::move(path), .summary = std::move(summary), .role = http::Role::public_};
   };
   router.add<Ping>(open("/ping", "Is the controller there?"), *this, &SystemApi::ping);
-  router.add(
-      open("/health", "State of the controller and of registry.yml"), *this, &SystemApi::health);
+  router.add(open("/health", "State of the controller, of registry.yml and of the database"),
+             *this,
+             &SystemApi::health);
   router.add(open("/api/health", "The same in short"), *this, &SystemApi::api_health);
   router.add(open("/api/config", "What a UI must know before anybody signs in"),
              *this,
@@ -131,8 +141,9 @@ http::Response SystemApi::ping(http::Call<void>) {
 Health SystemApi::health(http::Call<void>) {
   const auto state = registry_.snapshot();
   const auto& registry = *state->registry;
+  const auto database = database_.stats();
   Health health;
-  health.status = word_for(state->source);
+  health.status = word_for(state->source, database);
   health.version = version;
   health.timestamp = clock_.now();
   health.registry_exists = state->source != registry::Source::missing;
@@ -153,14 +164,17 @@ Health SystemApi::health(http::Call<void>) {
     }
     health.registry.problem = std::move(problem);
   }
-  health.database.queue_depth = database_.stats().queue_depth;
+  health.database.queue_depth = database.queue_depth;
+  if (const auto& problem = database.problem) {
+    health.database.problem = DatabaseProblem{problem->message, problem->hint, problem->since};
+  }
   return health;
 }
 
 BriefHealth SystemApi::api_health(http::Call<void>) {
   const auto source = registry_.snapshot()->source;
   BriefHealth health;
-  health.status = word_for(source);
+  health.status = word_for(source, database_.stats());
   health.version = version;
   health.timestamp = clock_.now();
   health.registry = source == registry::Source::missing ? "not_found" : "connected";

@@ -428,7 +428,11 @@ asio::awaitable<void> Fleet::keep_presence() {
 }
 
 asio::awaitable<void> Fleet::update_facts(std::string id, std::string facts, std::string version) {
-  co_await device_store_.update_facts(std::move(id), std::move(facts), std::move(version));
+  try {
+    co_await device_store_.update_facts(std::move(id), std::move(facts), std::move(version));
+  } catch (const Error& error) {
+    log::warn("fleet", "facts of a device could not be stored", {{"reason", error.what()}});
+  }
 }
 
 }  // namespace portoser::fleet

@@ -49,6 +49,29 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
   fail_steps(record.steps, failed_step, record.error_message, now);
 }
 
+/// What those are told who wait for a job whose end the database does not take.
+Error not_stored(const storage::JobRecord& ended, const Error& reason) {
+  const bool never_sent = ended.error_reason == "STORAGE_FAILED";
+  auto text =
+      never_sent
+          ? fmt::format(
+                "{}; {} of \"{}\" was not begun", reason.message(), ended.kind, ended.service)
+          : fmt::format("{} of \"{}\" has {}{}{}, and that could not be stored: {}",
+                        ended.kind,
+                        ended.service,
+                        ended.state == "interrupted" ? "been interrupted" : ended.state,
+                        ended.error_message.empty() ? "" : ": ",
+                        ended.error_message,
+                        reason.message());
+  return Error{Code::unavailable, text, reason.where()}
+      .reason(reason.reason())
+      .hint(never_sent
+                ? reason.hint()
+                : fmt::format(
+                      "do not repeat it; {}, then job {} shows its end", reason.hint(), ended.id))
+      .details({{"job_id", ended.id}});
+}
+
 }  // namespace
 
 Jobs::Jobs(storage::Database& database,
@@ -239,6 +262,8 @@ asio::awaitable<void> Jobs::store_end(std::shared_ptr<Run> run, std::optional<Er
       log::error("jobs",
                  "the end of a job could not be stored",
                  {{"job", ended.id}, {"reason", error.what()}});
+      running_.at(ended.id).unstored = not_stored(ended, error);
+      wake(ended.id);
     }
     co_await pause(std::chrono::seconds{1});
   }
@@ -259,6 +284,7 @@ asio::awaitable<storage::JobRecord> Jobs::wait(std::string id) {
   }
   const auto run = found->second.run;
   while (running_.contains(id)) {
+    if (const auto& unstored = running_.at(id).unstored) throw Error{*unstored};
     co_await wait_for_news(id);
   }
   co_return run->record();

@@ -63,6 +63,8 @@ class Jobs {
   /// service is `Error{conflict}`, BUSY, whose details name it.
   asio::awaitable<Submitted> submit(Request request);
   /// Waits for its end. Unknown: `Error{not_found}`; the controller stops: `Error{unavailable}`.
+  /// The same, STORAGE_FAILED, when it is over and the database does not take how it ended: the
+  /// text says it.
   asio::awaitable<storage::JobRecord> wait(std::string id);
   /// Asks the host to end it; the job ends when the host says so. Not under way: `Error{conflict}`.
   asio::awaitable<storage::JobRecord> cancel(std::string id);
@@ -86,7 +88,8 @@ class Jobs {
  private:
   struct Running {
     std::shared_ptr<Run> run;
-    bool stored = false;  ///< its beginning is in the database
+    bool stored = false;            ///< its beginning is in the database
+    std::optional<Error> unstored;  ///< it is over, and its end is not in the database
     std::vector<std::shared_ptr<asio::steady_timer>> waiting;
   };
 

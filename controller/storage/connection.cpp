@@ -1,5 +1,6 @@
 #include "controller/storage/connection.h"
 
+#include "common/disk.h"
 #include "common/error.h"
 #include "common/file.h"
 
@@ -18,29 +19,31 @@ namespace {
 /// How long a connection waits for another process, such as `portoser-controller token`.
 constexpr int busy_timeout_ms = 5000;
 
-void create_private(const std::filesystem::path& path) {
-  const Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-  // A file that is there is not opened here: closing any descriptor of it would drop the locks
-  // which SQLite holds on it in this process (fcntl, POSIX).
-  if (!file.is_open() && errno != EEXIST) {
-    throw Error{Code::unavailable, system_error_text("cannot create", path), path.string()}.reason(
-        "STORAGE_FAILED");
-  }
-}
-
 Error storage_failed(const std::string& message,
                      const std::filesystem::path& path,
                      std::string_view hint) {
   return Error{Code::unavailable, message, path.string()}.reason("STORAGE_FAILED").hint(hint);
 }
 
+Error full(const std::filesystem::path& path) {
+  return storage_failed(
+      fmt::format("the disk that holds {} is full: nothing was stored", path.string()),
+      path,
+      "make room on that disk; storing goes on by itself");
+}
+
+/// SQLite has a code of its own for it only where it writes rows; where it makes a file beside
+/// the database, it is an error like others.
+bool is_for_want_of_room(int code, const std::filesystem::path& path) {
+  return code == SQLITE_FULL || ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) &&
+                                 disk_room(path.parent_path()).is_full());
+}
+
 Error translated(const SQLite::Exception& failure, const std::filesystem::path& path) {
   const auto file = path.string();
-  switch (failure.getErrorCode() & 0xff) {
-    case SQLITE_FULL:
-      return storage_failed(fmt::format("the disk that holds {} is full: nothing was stored", file),
-                            path,
-                            "make room on that disk; storing goes on by itself");
+  const int code = failure.getErrorCode() & 0xff;
+  if (is_for_want_of_room(code, path)) return full(path);
+  switch (code) {
     case SQLITE_NOTADB:
       return Error{Code::invalid, fmt::format("{} is not a database", file), file}
           .reason("NOT_A_DATABASE")
@@ -76,6 +79,17 @@ Error translated(const SQLite::Exception& failure, const std::filesystem::path& 
       return Error{Code::internal,
                    fmt::format("the database {} refused a statement: {}", file, failure.what()),
                    file};
+  }
+}
+
+void create_private(const std::filesystem::path& path) {
+  const Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  // A file that is there is not opened here: closing any descriptor of it would drop the locks
+  // which SQLite holds on it in this process (fcntl, POSIX).
+  if (!file.is_open() && means_disk_full(errno)) throw full(path);
+  if (!file.is_open() && errno != EEXIST) {
+    throw Error{Code::unavailable, system_error_text("cannot create", path), path.string()}.reason(
+        "STORAGE_FAILED");
   }
 }
 
@@ -139,6 +153,10 @@ Connection::Connection(std::filesystem::path path, Mode mode) : path_(std::move(
   }
   // An acknowledgement depends on the commit, so a commit waits for the disk.
   database_->exec("PRAGMA synchronous = FULL");
+  // The files beside it stay when it is closed, so that a controller can be started, and its data
+  // read, on a disk that has no room for new ones.
+  int persist = 1;
+  sqlite3_file_control(database_->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
   // A log that a burst made large is cut again.
   database_->exec("PRAGMA journal_size_limit = 67108864");
 }
@@ -161,6 +179,10 @@ void Connection::run_script(const std::string& sql) {
 
 bool Connection::in_transaction() const {
   return sqlite3_get_autocommit(database_->getHandle()) == 0;
+}
+
+std::int64_t Connection::changes() const {
+  return sqlite3_total_changes64(database_->getHandle());
 }
 
 void Connection::roll_back() noexcept {

@@ -108,6 +108,8 @@ class Connection {
 
   /// False too when SQLite took a whole transaction back, as it does on some failures.
   [[nodiscard]] bool in_transaction() const;
+  /// Rows that were changed since it was opened.
+  [[nodiscard]] std::int64_t changes() const;
   /// After a failure; does not fail itself.
   void roll_back() noexcept;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

@@ -101,7 +101,7 @@ Database::Database(std::filesystem::path path, const Clock& clock, DatabaseOptio
     auto connection = std::make_unique<Connection>(path_, Connection::Mode::write);
     migrate(*connection, embedded_migrations(), clock);
     readers_ = std::make_unique<Readers>(path_, options.readers, options.queue_limit);
-    writer_ = std::make_unique<Writer>(std::move(connection), options.queue_limit);
+    writer_ = std::make_unique<Writer>(std::move(connection), clock, options.queue_limit);
   });
 }
 
@@ -115,6 +115,7 @@ DatabaseStats Database::stats() const {
   stats.queue_depth = writer_->waiting();
   stats.last_commit = writer_->last_commit();
   stats.size_bytes = size_of(path_) + size_of(beside(path_, "-wal"));
+  stats.problem = writer_->problem();
   stats.reads = reads_.read();
   stats.writes = writes_.read();
   return stats;

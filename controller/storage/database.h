@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "common/histogram.h"
 #include "common/tasks.h"
+#include "controller/storage/database_problem.h"
 
 #include <chrono>
 #include <cstddef>
@@ -38,9 +39,10 @@ struct DatabaseStats {
   std::uint64_t items = 0;     ///< pieces of work that were written or failed
   std::uint64_t failures = 0;  ///< those that failed, a refused name as well as a full disk
   std::size_t queue_depth = 0;
-  std::chrono::microseconds last_commit{0};  ///< how long the last group took, work included
-  std::uint64_t size_bytes = 0;              ///< the file and its write-ahead log
-  HistogramReading reads;                    ///< time of the work alone: no waiting, no commit
+  std::chrono::microseconds last_commit{0};        ///< how long the last group took, work included
+  std::uint64_t size_bytes = 0;                    ///< the file and its write-ahead log
+  std::shared_ptr<const DatabaseProblem> problem;  ///< null: the last write reached the disk
+  HistogramReading reads;  ///< time of the work alone: no waiting, no commit
   HistogramReading writes;
 };
 

@@ -19,9 +19,14 @@ WorkQueue::Offered WorkQueue::offer(Item& item) {
   return Offered::taken;
 }
 
-std::deque<Item> WorkQueue::take_all() {
+std::deque<Item> WorkQueue::take_all(std::optional<std::chrono::milliseconds> limit) {
   std::unique_lock lock{mutex_};
-  filled_.wait(lock, [this] { return closed_ || !items_.empty(); });
+  const auto is_ready = [this] { return closed_ || !items_.empty(); };
+  if (limit) {
+    filled_.wait_for(lock, *limit, is_ready);
+  } else {
+    filled_.wait(lock, is_ready);
+  }
   return std::exchange(items_, {});
 }
 
@@ -47,6 +52,11 @@ void WorkQueue::close() {
 std::size_t WorkQueue::size() const {
   const std::lock_guard lock{mutex_};
   return items_.size();
+}
+
+bool WorkQueue::is_drained() const {
+  const std::lock_guard lock{mutex_};
+  return closed_ && items_.empty();
 }
 
 }  // namespace portoser::storage

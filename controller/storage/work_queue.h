@@ -1,6 +1,7 @@
 /// A bounded queue of work for the threads that own a connection. Inside the room only; any thread.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -29,13 +30,14 @@ class WorkQueue {
 
   /// Leaves `item` as it is unless it is taken.
   Offered offer(Item& item);
-  /// Waits for work and takes all of it; nothing: closed and drained.
-  std::deque<Item> take_all();
+  /// Waits for work and takes all of it; nothing: closed and drained, or `limit` has passed.
+  std::deque<Item> take_all(std::optional<std::chrono::milliseconds> limit = std::nullopt);
   /// Waits for work and takes the oldest; nothing: closed and drained.
   std::optional<Item> take_one();
   /// What is in the queue is still handed out.
   void close();
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool is_drained() const;  ///< closed, and all is handed out
 
  private:
   mutable std::mutex mutex_;

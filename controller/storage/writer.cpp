@@ -10,6 +10,21 @@
 namespace portoser::storage {
 namespace {
 
+constexpr std::chrono::milliseconds try_again = std::chrono::seconds{5};
+
+/// Did the disk fail, and not the work?
+std::optional<Error> disk_error(const std::exception_ptr& failure) {
+  if (!failure) return std::nullopt;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    if (error.reason() == "STORAGE_FAILED") return error;
+  } catch (const std::exception&) {
+    return std::nullopt;  // a fault of the work's own
+  }
+  return std::nullopt;
+}
+
 void log_failed_commit(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
@@ -20,8 +35,11 @@ void log_failed_commit(const std::exception_ptr& failure) {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, std::size_t queue_limit)
-    : connection_(std::move(connection)), queue_(queue_limit), thread_([this] { work(); }) {}
+Writer::Writer(std::unique_ptr<Connection> connection, const Clock& clock, std::size_t queue_limit)
+    : connection_(std::move(connection)),
+      clock_(clock),
+      queue_(queue_limit),
+      thread_([this] { work(); }) {}
 
 Writer::~Writer() {
   queue_.close();
@@ -30,11 +48,15 @@ Writer::~Writer() {
 
 void Writer::work() {
   for (;;) {
-    auto batch = queue_.take_all();
-    if (batch.empty()) {
+    const auto limit = problem() ? std::optional{try_again} : std::nullopt;
+    auto batch = queue_.take_all(limit);
+    if (!batch.empty()) {
+      commit(std::move(batch));
+    } else if (queue_.is_drained()) {
       return;
+    } else if (limit) {
+      try_disk();
     }
-    commit(std::move(batch));
   }
 }
 
@@ -56,16 +78,20 @@ struct Writer::Outcome {
 void Writer::commit(std::deque<Item> batch) {
   const auto begin = std::chrono::steady_clock::now();
   Outcome outcome{batch.size()};
+  const auto changes = connection_->changes();
+  bool is_committed = false;
   try {
     run_all(batch, outcome);
     ++commits_;
+    is_committed = true;
   } catch (...) {
     // Nothing of the batch is in the database: whoever was not told so by name is told now.
     connection_->roll_back();
     const auto failure = as_error(std::current_exception(), connection_->path());
-    log_failed_commit(failure);
+    if (log_pace_.is_due()) log_failed_commit(failure);
     outcome.fail_the_rest(failure);
   }
+  judge(outcome, is_committed && connection_->changes() != changes);
   last_commit_ = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - begin);
   items_ += batch.size();
@@ -75,6 +101,38 @@ void Writer::commit(std::deque<Item> batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].done(std::move(outcome.failures[i]));
   }
+}
+
+void Writer::judge(const Outcome& outcome, bool has_written) {
+  for (const auto& failure : outcome.failures) {
+    if (const auto error = disk_error(failure)) return failed(*error);
+  }
+  if (has_written) works();
+}
+
+/// The smallest write there is: the number that is there already.
+void Writer::try_disk() {
+  try {
+    connection_->run_script("BEGIN IMMEDIATE; PRAGMA user_version = 0; COMMIT");
+    works();
+  } catch (...) {
+    connection_->roll_back();
+    const auto failure = as_error(std::current_exception(), connection_->path());
+    if (const auto error = disk_error(failure)) failed(*error);
+  }
+}
+
+void Writer::failed(const Error& error) {
+  const auto before = problem();
+  if (before && before->message == error.message()) return;
+  problem_.store(std::make_shared<const DatabaseProblem>(
+      DatabaseProblem{error.message(), error.hint(), before ? before->since : clock_.now()}));
+}
+
+void Writer::works() {
+  if (!problem_.exchange(nullptr)) return;
+  log_pace_ = Pace{};
+  log::info("storage", "the disk takes writes again");
 }
 
 void Writer::run_all(const std::deque<Item>& batch, Outcome& outcome) {

@@ -19,6 +19,10 @@ void write_database_families(Exposition& out, const storage::DatabaseStats& stat
   out.family("db_query_duration_seconds", "histogram", "Time of a query, without waiting for it");
   out.histogram({{"query_type", "read"}}, stats.reads);
   out.histogram({{"query_type", "write"}}, stats.writes);
+  out.family("portoser_database_writable",
+             "gauge",
+             "1: the last write reached the disk; 0: it is full or failing, see /health");
+  out.sample({}, stats.problem ? 0 : 1);
 }
 
 void write_retention_families(Exposition& out, const storage::RetentionStats& stats) {

@@ -134,6 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
         Ending{"unavailable", "COMPOSE_MISSING", Code::bad_gateway, "COMPOSE_MISSING"},
         Ending{"unavailable", "ACTION_INTERRUPTED", Code::bad_gateway, "ACTION_INTERRUPTED"},
         Ending{"unavailable", "ENGINE_ERROR", Code::bad_gateway, "ENGINE_ERROR"},
+        Ending{"internal", "DISK_FULL", Code::bad_gateway, "DISK_FULL"},
+        Ending{"unavailable", "DISK_FULL", Code::unavailable, "DISK_FULL"},
         Ending{"internal", "INTERNAL", Code::internal, "INTERNAL"},
         Ending{"conflict", "BUSY", Code::conflict, "BUSY"},
         Ending{"conflict", "ACTION_CANCELLED", Code::conflict, "ACTION_CANCELLED"},

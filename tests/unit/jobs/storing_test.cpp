@@ -16,6 +16,20 @@ class JobStoringTest : public JobsTest {
     sql("CREATE TRIGGER no_log BEFORE INSERT ON job_log BEGIN SELECT RAISE(ABORT, 'no'); END");
   }
   void take_log_lines() { sql("DROP TRIGGER no_log"); }
+  void refuse_ends() {
+    sql("CREATE TRIGGER no_end BEFORE UPDATE OF finished_at ON jobs WHEN NEW.finished_at IS NOT "
+        "NULL BEGIN SELECT RAISE(ABORT, 'no'); END");
+  }
+  void take_ends() { sql("DROP TRIGGER no_end"); }
+  Error error_of_wait(const std::string& id) {
+    try {
+      run(jobs_->wait(id));
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "it has ended";
+    return Error{Code::internal, ""};
+  }
   static asio::awaitable<void> log_and_wait(std::shared_ptr<jobs::Run> job) {
     job->log("the last words");
     co_await pause(std::chrono::hours{1});
@@ -65,6 +79,23 @@ TEST_F(JobStoringTest, ALongLogThatCannotBeStoredIsShortenedAndSaysSo) {
   const auto lost = log[0].number + 1;
   EXPECT_EQ(log.size(), static_cast<std::size_t>(lines - lost + 1));
   EXPECT_EQ(log[0].text.find(std::to_string(lost) + " lines were lost"), 0U) << log[0].text;
+}
+
+TEST_F(JobStoringTest, WhoWaitsForAnEndThatCannotBeStoredIsToldHowItEnded) {
+  auto device = welcomed();
+  const auto id = run(jobs_->submit(request())).id;
+  await<protocol::Command>(device);
+  refuse_ends();
+  device.send(result_of(id, true, 1));
+  const auto error = error_of_wait(id);
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_NE(error.message().find("restart of \"notes\" has succeeded"), std::string::npos)
+      << error.message();
+  EXPECT_NE(error.hint().find("do not repeat it"), std::string::npos) << error.hint();
+  EXPECT_EQ(run(jobs_->submit(request())).id, id) << "an identical request joins it";
+  take_ends();
+  step_until([&] { return state_of(id) == "succeeded"; });
+  EXPECT_EQ(run(jobs_->wait(id)).state, "succeeded");
 }
 
 TEST_F(JobStoringTest, AStopWritesWhatIsPending) {

@@ -1,11 +1,11 @@
+#include "tests/support/await.h"
+#include "tests/support/small_disk.h"
 #include "tests/unit/storage/storage_test.h"
 
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <csignal>
-#include <cstring>
-#include <fstream>
+#include <optional>
 #include <unistd.h>
 
 namespace portoser::storage {
@@ -67,34 +67,100 @@ INSTANTIATE_TEST_SUITE_P(Sizes,
 class FullDisk : public StorageTest {
  protected:
   void SetUp() override {
-    if (::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=2m") != 0) {
-      GTEST_SKIP() << "cannot mount a small tmpfs: " << std::strerror(errno);
-    }
-    mounted_ = true;
+    if (::geteuid() != 0) GTEST_SKIP() << "mounting a small disk needs root";
+    disk_.emplace(folder_, 2);
   }
   void TearDown() override {
     close();
-    if (mounted_) {
-      ::umount2(folder_.c_str(), MNT_DETACH);
-    }
+    disk_.reset();
   }
 
- private:
-  bool mounted_ = false;
+  std::optional<test::SmallDisk> disk_;
 };
 
 TEST_F(FullDisk, IsNamedAndStoringGoesOnWhenThereIsRoom) {
   open();
   EventStore events{*database_};
   run(events.append({event(1)}));
-  const auto ballast = folder_ / "ballast";
-  std::ofstream{ballast} << std::string(4'000'000, 'x');
+  disk_->fill();
   const auto error = error_of([&] { run(events.append({large_event(2, 500'000)})); });
   EXPECT_EQ(error.reason(), "STORAGE_FAILED");
   EXPECT_NE(error.message().find("full"), std::string::npos) << error.message();
-  std::filesystem::remove(ballast);
+  disk_->make_room();
   EXPECT_GT(run(events.append({large_event(2, 500'000)}))[0], 0);
   EXPECT_EQ(run(events.list({})).size(), 2U);
+}
+
+TEST_F(FullDisk, IsAProblemUntilAWriteSucceeds) {
+  open();
+  EventStore events{*database_};
+  run(events.append({event(1)}));
+  EXPECT_FALSE(database_->stats().problem);
+  disk_->fill();
+  clock_.advance(std::chrono::hours{1});
+  const auto began = clock_.now();
+  error_of([&] { run(events.append({event(2)})); });
+  clock_.advance(std::chrono::hours{1});
+  error_of([&] { run(events.append({event(2)})); });
+  const auto problem = database_->stats().problem;
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->message.find("full"), std::string::npos) << problem->message;
+  EXPECT_NE(problem->hint.find("make room"), std::string::npos) << problem->hint;
+  EXPECT_EQ(problem->since, began);
+  disk_->make_room();
+  run(events.append({event(2)}));
+  EXPECT_FALSE(database_->stats().problem);
+}
+
+TEST_F(FullDisk, IsTriedAgainWhileNobodyWrites) {
+  open();
+  EventStore events{*database_};
+  disk_->fill();
+  error_of([&] { run(events.append({event(1)})); });
+  ASSERT_TRUE(database_->stats().problem);
+  disk_->make_room();
+  test::await_until(
+      "the writer has tried", std::chrono::minutes{1}, [&] { return !database_->stats().problem; });
+}
+
+TEST_F(FullDisk, LetsADatabaseBeOpenedAndReadAndNotWritten) {
+  open();
+  run(EventStore{*database_}.append({event(1)}));
+  close();
+  disk_->fill();
+  open();
+  EventStore events{*database_};
+  EXPECT_EQ(run(events.list({})).size(), 1U);
+  EXPECT_EQ(error_of([&] { run(events.append({event(2)})); }).reason(), "STORAGE_FAILED");
+  disk_->make_room();
+  run(events.append({event(2)}));
+  EXPECT_EQ(run(events.list({})).size(), 2U);
+}
+
+TEST_F(FullDisk, HasNoPlaceForANewDatabaseAndSaysSo) {
+  disk_->fill();
+  const auto error = error_of([&] { open(); });
+  EXPECT_EQ(error.reason(), "STORAGE_FAILED");
+  EXPECT_NE(error.message().find("full"), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find(path().string()), std::string::npos) << error.message();
+}
+
+TEST_F(FullDisk, KeepsWhatTheLogHasWhenThereIsNoRoomToMoveItIntoTheFile) {
+  open();
+  EventStore events{*database_};
+  std::int64_t sequence = 0;
+  // Some 100 pages, all of them in the log still.
+  while (sequence < 10) run(events.append({large_event(++sequence, 40'000)}));
+  disk_->fill();
+  close();  // would move them into the file, which cannot grow
+  disk_->fill();
+  open();
+  EXPECT_EQ(run(EventStore{*database_}.list({})).size(), 10U);
+  disk_->make_room();
+  run(EventStore{*database_}.append({event(++sequence)}));
+  close();
+  open();
+  EXPECT_EQ(run(EventStore{*database_}.list({})).size(), 11U);
 }
 
 }  // namespace

@@ -31,6 +31,17 @@ TEST(ControllerFamilies, DatabaseTimesAreHistogramsByKindOfWork) {
   EXPECT_THAT(text, HasSubstr("db_query_duration_seconds_count{query_type=\"read\"} 3\n"));
 }
 
+TEST(ControllerFamilies, ADatabaseThatTakesNothingIsNotWritable) {
+  storage::DatabaseStats stats;
+  Exposition well;
+  write_database_families(well, stats);
+  EXPECT_THAT(well.take(), HasSubstr("portoser_database_writable 1\n"));
+  stats.problem = std::make_shared<const storage::DatabaseProblem>();
+  Exposition ill;
+  write_database_families(ill, stats);
+  EXPECT_THAT(ill.take(), HasSubstr("portoser_database_writable 0\n"));
+}
+
 TEST(ControllerFamilies, SizeOfARegistryThatIsNotThereIsNotZero) {
   registry::RegistryStats stats;
   stats.refused = 2;

@@ -121,7 +121,13 @@ void Actions::cancel(const std::string& id) {
 }
 
 asio::awaitable<void> Actions::reconcile_restart_policies() {
-  return policies_.reconcile();
+  try {
+    co_await policies_.reconcile();
+  } catch (const Error& error) {
+    if (error.reason() != "DISK_FULL") throw;
+    // Those of containers that are gone are in the file still; the next start finds the same.
+    log::warn("actions", "restart policies cannot be kept", {{"reason", error.what()}});
+  }
 }
 
 asio::awaitable<std::string> Actions::compose_version() {

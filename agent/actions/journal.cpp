@@ -6,8 +6,6 @@
 #include "common/ids.h"
 #include "common/log.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>

@@ -16,6 +16,9 @@ constexpr std::chrono::milliseconds flush_interval{200};
 constexpr std::chrono::seconds last_flush_limit{5};
 /// Jobs that are over and have lines which the database does not take: each may hold many.
 constexpr std::size_t most_ended = 10;
+/// Attempts to store an end, a second apart, before those who wait are told. A moment's trouble of
+/// the database is none of theirs.
+constexpr int quiet_attempts = 3;
 
 std::string fingerprint_of(const Request& request) {
   return fmt::format(
@@ -51,7 +54,7 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
 
 /// What those are told who wait for a job whose end the database does not take.
 Error not_stored(const storage::JobRecord& ended, const Error& reason) {
-  const bool never_sent = ended.error_reason == "STORAGE_FAILED";
+  const bool never_sent = ended.command_id.empty() && ended.error_reason == "STORAGE_FAILED";
   auto text =
       never_sent
           ? fmt::format(
@@ -243,7 +246,7 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
 /// as running. Its log need not be: who cannot write that can still say how the job ended.
 asio::awaitable<void> Jobs::store_end(std::shared_ptr<Run> run, std::optional<Error> failure) {
   const auto now = clock_.now();
-  for (;;) {
+  for (int attempt = 1;; ++attempt) {
     try {
       co_await run->flush();
     } catch (const Error& error) {
@@ -262,8 +265,10 @@ asio::awaitable<void> Jobs::store_end(std::shared_ptr<Run> run, std::optional<Er
       log::error("jobs",
                  "the end of a job could not be stored",
                  {{"job", ended.id}, {"reason", error.what()}});
-      running_.at(ended.id).unstored = not_stored(ended, error);
-      wake(ended.id);
+      if (attempt >= quiet_attempts) {
+        running_.at(ended.id).unstored = not_stored(ended, error);
+        wake(ended.id);
+      }
     }
     co_await pause(std::chrono::seconds{1});
   }

@@ -71,7 +71,12 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
   command.arguments = std::move(arguments);
   record_.command_id = command.id;
   if (!resumed) {
-    co_await store_.update(record_);
+    try {
+      co_await store_.update(record_);
+    } catch (...) {
+      record_.command_id.clear();  // it was not sent
+      throw;
+    }
   }
   if (cancelled_) {
     throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");

@@ -98,6 +98,20 @@ TEST_F(JobStoringTest, WhoWaitsForAnEndThatCannotBeStoredIsToldHowItEnded) {
   EXPECT_EQ(run(jobs_->wait(id)).state, "succeeded");
 }
 
+TEST_F(JobStoringTest, ACommandThatCannotBeStoredIsNotSent) {
+  auto device = welcomed();
+  sql("CREATE TRIGGER no_command BEFORE UPDATE OF command_id ON jobs WHEN NEW.finished_at IS NULL "
+      "BEGIN SELECT RAISE(ABORT, 'no'); END");
+  const auto job = run(jobs_->wait(run(jobs_->submit(request())).id));
+  EXPECT_EQ(job.state, "failed");
+  EXPECT_TRUE(job.command_id.empty());
+  sql("DROP TRIGGER no_command");
+  const auto next = run(jobs_->submit(request())).id;
+  EXPECT_EQ(await<protocol::Command>(device).id, next) << "the first that the host hears of";
+  device.send(result_of(next, true, 1));
+  run(jobs_->wait(next));
+}
+
 TEST_F(JobStoringTest, AStopWritesWhatIsPending) {
   jobs_->add_kind("stop", log_and_wait);
   const auto id = run(jobs_->submit(request("stop"))).id;

@@ -233,21 +233,23 @@ void Agent::checkpoint_soon() {
 }
 
 asio::awaitable<void> Agent::keep_checkpoint() {
-  // A disk has better to do than to follow every event of a host that starts up. Until then the
-  // engine remembers for us.
-  constexpr std::chrono::seconds together{1};
+  // At once, since nobody else remembers what was told when the power goes; but a disk has better
+  // to do than to follow every event of a host that starts up.
+  constexpr std::chrono::milliseconds rest{200};
   constexpr std::chrono::seconds again{5};
   while (checkpoint_is_due_) {
-    co_await pause(together);
     checkpoint_is_due_ = false;
     if (!board_.can_be_kept()) break;  // the change that lets it comes here again
     auto keep = [this, checkpoint = board_.checkpoint()] {
       return checkpoint_file_.write(checkpoint);
     };
     const bool is_kept = co_await on_pool(pool_, std::move(keep));
-    if (is_kept) continue;
-    checkpoint_is_due_ = true;
-    co_await pause(again);
+    if (is_kept) {
+      co_await pause(rest);
+    } else {
+      checkpoint_is_due_ = true;
+      co_await pause(again);
+    }
   }
   keeping_checkpoint_ = false;
 }

@@ -282,10 +282,11 @@ void Fleet::take(Member& member, Inbound& inbound) {
     if (on_durable(member, record, event->when, inbound.received)) listener_.on_event(record);
   } else if (const auto* result = std::get_if<protocol::CommandResult>(&body)) {
     auto record = to_record(*result);
-    if (!on_durable(member, record, result->when, inbound.received)) return;
-    if (!dispatch_.result(member.device->name, *result)) {
-      listener_.on_late_result(record);
-    }
+    const bool is_new = on_durable(member, record, result->when, inbound.received);
+    // A command that was repeated is answered again; whoever waits for it may not have seen the
+    // first.
+    const bool is_awaited = dispatch_.result(member.device->name, *result);
+    if (is_new && !is_awaited) listener_.on_late_result(record);
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
     dispatch_.progress(member.device->name, *progress);
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {

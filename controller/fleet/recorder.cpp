@@ -115,6 +115,8 @@ storage::EventRecord to_record(const protocol::CommandResult& result) {
   storage::EventRecord record;
   record.sequence = result.sequence;
   record.scope = "command";
+  // The answer to a repeated command comes with a number of its own.
+  record.origin = "result " + result.command_id + (result.succeeded ? "" : " " + result.reason);
   record.event_type = result.succeeded ? "succeeded" : "failed";
   record.details = result.message;
   record.metadata = dump(to_json(result));

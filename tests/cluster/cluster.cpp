@@ -78,6 +78,18 @@ std::string ClusterHost::container() const {
       {"ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project=" + service()}));
 }
 
+void ClusterHost::await_noted(const std::string& state) const {
+  const auto id = container();
+  const auto file = agent_.data() / "services.json";
+  await_until("the agent has noted it", 30s, [&] {
+    const auto noted = Json::parse(read_file(file), nullptr, false);
+    for (const auto& one : noted["containers"]) {
+      if (one["seen"]["id"] == id) return one["seen"]["state"] == state;
+    }
+    return false;
+  });
+}
+
 void ClusterHost::crash_container() const {
   const auto id = container();
   const auto inspect = [&](const char* what) {

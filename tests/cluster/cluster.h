@@ -33,6 +33,9 @@ class ClusterHost {
   void power_off();
   /// The service's container, with its whole id; empty: there is none.
   [[nodiscard]] std::string container() const;
+  /// Waits until the agent has noted that the container is in this state: a power cut may take what
+  /// it told since.
+  void await_noted(const std::string& state) const;
   /// As a crash: SIGKILL to the container's first process, the engine was not asked. Back when the
   /// engine has seen it.
   void crash_container() const;

@@ -23,6 +23,7 @@ TEST_F(Power, AHostThatIsOffIsOfflineAndItsServicesUnknown) {
 TEST_F(Power, AfterwardsEachServiceStandsAsItsPolicySays) {
   const auto stopped = controller_.post("/api/services/" + h3_.service() + "/stop");
   ASSERT_EQ(stopped.status, 200U) << stopped.text;
+  h3_.await_noted("exited");
   for (auto* host : {&h1_, &h2_, &h3_}) host->power_off();
   for (auto* host : {&h1_, &h2_, &h3_}) controller_.await_machine(host->name(), "offline");
   for (auto* host : {&h1_, &h2_, &h3_}) host->switch_on();

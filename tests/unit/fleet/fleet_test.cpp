@@ -195,6 +195,24 @@ TEST_F(FleetTest, CommandReachesTheHostAndItsResultComesBack) {
   EXPECT_TRUE(result->succeeded);
   EXPECT_EQ(output, std::vector<std::string>{"Creating"});
   EXPECT_EQ(await<protocol::Ack>(device).sequence, 1) << "a result is durable too";
+
+  // Asked once more, the agent answers the same with another number: told, and stored once.
+  result.reset();
+  command.adopt_only = true;
+  asio::co_spawn(
+      context_,
+      fleet_->run("brick", command, [](const protocol::Progress&) {}),
+      [&](const std::exception_ptr&, protocol::CommandResult ended) { result = std::move(ended); });
+  await<protocol::Command>(device);
+  done.sequence = 2;
+  device.send(done);
+  step_until([&] { return result.has_value(); });
+  EXPECT_EQ(await<protocol::Ack>(device).sequence, 2);
+  EXPECT_TRUE(told_.late_results.empty());
+  storage::EventStore events{*database_};
+  storage::EventFilter results;
+  results.scope = "command";
+  EXPECT_EQ(run(events.list(results)).size(), 1U);
 }
 
 TEST_F(FleetTest, CommandForAHostThatIsAwayIsRefusedAtOnce) {

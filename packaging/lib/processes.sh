@@ -14,6 +14,9 @@ running() {
   echo "$pid"
 }
 
+# In a subshell: a redirection of our own output would swallow what a trap says meanwhile.
+is_running() { [[ -n $(running "$1") ]]; }
+
 # launch NAME ARGUMENTS...: starts ${programs[NAME]} in a session of its own, so that Ctrl-C reaches
 # only us and the programs end in order. 9 is quickstart's lock, which must not outlive it.
 launch() {
@@ -22,7 +25,7 @@ launch() {
   setsid "${programs[$name]}" "$@" < /dev/null >> "$data/log/$name.log" 2>&1 9>&- &
   echo $! > "$data/$name.pid"
   # Until it has become our program, `running` would not know it.
-  until running "$name" > /dev/null || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
+  until is_running "$name" || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
 }
 
 # end NAME: SIGTERM, and SIGKILL for who has not ended in 20 s.
@@ -31,10 +34,10 @@ end() {
   if pid=$(running "$1"); then
     kill "$pid" 2> /dev/null || true
     for ((tries = 0; tries < 200; tries++)); do
-      running "$1" > /dev/null || break
+      is_running "$1" || break
       sleep 0.1
     done
-    if running "$1" > /dev/null; then
+    if is_running "$1"; then
       echo "$1 did not end in 20 s and is killed; see $data/log/$1.log" >&2
       kill -9 "$pid" 2> /dev/null || true
     fi
@@ -54,7 +57,7 @@ wait_for() {
   local end=$((SECONDS + $1)) what=$2 name=$3
   shift 3
   until "$@"; do
-    if ! running "$name" > /dev/null; then
+    if ! is_running "$name"; then
       show_log "$name"
       fail "$what: the $name has ended"
     elif ((SECONDS >= end)); then

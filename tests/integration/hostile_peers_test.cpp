@@ -93,9 +93,14 @@ TEST_F(HostilePeers, RevokedKeyIsDroppedAtOnceAndRefusedWhenItComesBack) {
 }
 
 TEST_F(HostilePeers, SecondMachineWithAKeyIsKeptOut) {
+  WirePeer copy{good_->who()};
+  // Not answered before the first machine has shown that it is still there, and said again.
+  await_until("the copy is told", 30s, [&] {
+    copy.send(make_hello("boot-of-the-copy"));
+    return copy.receive(100ms).has_value();
+  });
   const auto before = count(cloned);
   const auto before_dropped = count(not_welcomed);
-  WirePeer copy{good_->who()};
   for (int i = 0; i < 50; ++i) {
     auto hello = make_hello("boot-of-the-copy");
     hello.facts.hostname = "copy-" + std::to_string(i);

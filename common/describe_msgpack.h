@@ -83,12 +83,12 @@ void unpack_described(const msgpack::object& in, T& out, const std::string& wher
   } else if constexpr (Described<T>) {
     require(in.type == msgpack::type::MAP, "a map");
     for (std::uint32_t i = 0; i < in.via.map.size; ++i) {
-      const auto& [key, element] = in.via.map.ptr[i];
-      require(key.type == msgpack::type::STR, "a map with string keys");
-      const std::string_view key_text{key.via.str.ptr, key.via.str.size};
+      const auto& entry = in.via.map.ptr[i];
+      require(entry.key.type == msgpack::type::STR, "a map with string keys");
+      const std::string_view key_text{entry.key.via.str.ptr, entry.key.via.str.size};
       for_each_member<T>([&](const char* name, auto pointer) {
         if (key_text == name) {
-          unpack_described(element, out.*pointer, where + "." + name);
+          unpack_described(entry.val, out.*pointer, where + "." + name);
         }
       });
     }

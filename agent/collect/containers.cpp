@@ -144,9 +144,7 @@ bool ContainerCollector::read_cgroup(Tracked& container,
       out.cpu_percent = machine_percent(
           *usage->cpu_ns - container.cpu->used_ns, now - container.cpu->when, threads);
     }
-    container.cpu.emplace();
-    container.cpu->used_ns = *usage->cpu_ns;
-    container.cpu->when = now;
+    container.cpu = CpuReading{*usage->cpu_ns, now};
   } else {
     container.cpu.reset();
   }

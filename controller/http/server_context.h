@@ -37,6 +37,9 @@ struct ServerContext {
 
 /// One address with its router.
 struct Listening {
+  Listening(ListenerSettings its_settings, const Router& its_router)
+      : settings(std::move(its_settings)), router(its_router) {}
+
   ListenerSettings settings;
   const Router& router;
   std::atomic<std::size_t> open{0};  ///< connections

@@ -232,6 +232,9 @@ Json parse_body(const std::string& text) {
                             column,
                             plain_reason(error.what())),
                 "body"};
+  } catch (const Json::exception&) {
+    // "1e999" is JSON, but nothing that a number here can hold.
+    throw Error{Code::bad_request, "the body has a number that is too large", "body"};
   }
 }
 

@@ -177,5 +177,17 @@ TEST(HttpBody, RefusesToNestBeyondMeasure) {
   EXPECT_NO_THROW(parse_body(std::string(50, '[') + std::string(50, ']')));
 }
 
+TEST(HttpBody, WithANumberThatIsTooLargeIsABadRequest) {
+  for (const auto* text : {R"({"cpu_cores": 1e999})", R"([-1E400])"}) {
+    try {
+      parse_body(text);
+      FAIL() << text << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::bad_request);
+      EXPECT_EQ(error.where(), "body");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace portoser::http

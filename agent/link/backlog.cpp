@@ -17,21 +17,22 @@ Backlog::Backlog(std::filesystem::path folder, const Clock& clock, BacklogLimits
     : clock_(clock),
       limits_(limits),
       log_(std::move(folder), limits.segment_bytes),
+      zero_us_(to_unix_us(clock.now()) - clock.uptime().count() / 1000),
       reader_(log_.begin()),
       is_drained_(log_.segments() == 0) {}
 
 void Backlog::keep(std::string_view sample) {
-  const auto now_us = to_unix_us(clock_.now());
+  const auto now = now_us();
   const auto is_over = [&] {
     const bool is_too_old =
-        log_.segments() > 1 && log_.segment_number(1) < now_us - limits_.age.count();
+        log_.segments() > 1 && log_.segment_number(1) < now - limits_.age.count();
     return is_too_old ||
            (log_.segments() > 0 && log_.bytes() + sample.size() > limits_.total_bytes);
   };
   while (is_over()) {
     drop_oldest();
   }
-  if (log_.append(std::max(now_us, log_.last_number() + 1), sample)) {
+  if (log_.append(std::max(now, log_.last_number() + 1), sample)) {
     is_drained_ = false;
     return;
   }

@@ -57,10 +57,14 @@ class Backlog {
     RecordLog::Position position;
   };
   void drop_oldest();
+  /// The wall clock as it was at our start, led on by the uptime: a host that learns the true time
+  /// (and finds that months have passed) is not to throw away what it keeps.
+  [[nodiscard]] std::int64_t now_us() const { return zero_us_ + clock_.uptime().count() / 1000; }
 
   const Clock& clock_;
   BacklogLimits limits_;
-  RecordLog log_;  ///< numbered by the wall clock in microseconds, made strictly increasing
+  RecordLog log_;         ///< numbered by `now_us`, made strictly increasing
+  std::int64_t zero_us_;  ///< `now_us` less uptime
   RecordLog::Position reader_;
   bool is_drained_;
   std::deque<Mark> marks_;

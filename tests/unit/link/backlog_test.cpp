@@ -52,6 +52,17 @@ TEST(Backlog, KeepsItsOrderWhenTheWallClockGoesBack) {
   EXPECT_EQ(drain(backlog), (std::vector<std::string>{"one", "two"}));
 }
 
+TEST(Backlog, LosesNothingWhenTheHostLearnsTheTrueTime) {
+  const TempFolder folder;
+  ManualClock clock;
+  Backlog backlog{folder.path(), clock, {.segment_bytes = 10}};
+  for (const auto* sample : {"one, long enough", "two, long enough"}) backlog.keep(sample);
+  clock.set_wall(clock.now() + hours{24 * 100});
+  backlog.keep("three");
+  EXPECT_EQ(drain(backlog).size(), 3U);
+  EXPECT_EQ(backlog.lost(), 0);
+}
+
 TEST(Backlog, DropsTheOldestOverItsSizeAndCountsThem) {
   const TempFolder folder;
   const ManualClock clock;

@@ -261,6 +261,7 @@ asio::awaitable<void> Agent::send_samples() {
     auto sample = sampler_.sample();
     if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
     link_->send(std::move(sample));
+    board_.observe_clocks();
     next += sample_interval_;
     const auto now = std::chrono::steady_clock::now();
     if (next < now) next = now;  // the machine slept; what was missed stays missed

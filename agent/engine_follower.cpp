@@ -46,6 +46,9 @@ asio::awaitable<void> EngineFollower::follow_once() {
   if (board_.has_looked()) {
     const auto events = co_await remembered(since_ns);
     board_.replay(events);
+  } else {
+    const auto events = co_await remembered(1);
+    board_.pass_over(events);
   }
   std::function<void()> connected = [this] {
     following_ = true;
@@ -81,7 +84,8 @@ asio::awaitable<std::vector<engine::ContainerEvent>> EngineFollower::remembered(
     std::int64_t since_ns) {
   std::vector<engine::ContainerEvent> events;
   try {
-    events = co_await client_.past_events(since_ns, board_.now_us() * 1000);
+    const auto until_ns = board_.until_ns();
+    events = co_await client_.past_events(since_ns, until_ns, board_.now_us() * 1000);
   } catch (const Error& error) {
     if (error.code() != Code::too_large) throw;
     log::warn("agent", "the engine's past cannot be read", {{"reason", error.what()}});

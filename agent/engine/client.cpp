@@ -179,21 +179,54 @@ asio::awaitable<void> Client::set_restart_policy(std::string id, std::string pol
 }
 
 asio::awaitable<std::vector<ContainerEvent>> Client::past_events(std::int64_t since_ns,
-                                                                 std::int64_t until_ns) {
+                                                                 std::int64_t until_ns,
+                                                                 std::int64_t now_ns) {
   std::vector<ContainerEvent> events;
-  if (since_ns >= until_ns) co_return events;  // the clock was set back
+  if (since_ns >= until_ns) co_return events;
+  const auto target = co_await versioned(fmt::format("/events?filters={}&since={}&until={}",
+                                                     container_filter,
+                                                     moment(since_ns),
+                                                     moment(until_ns)));
+  if (until_ns > now_ns) {
+    constexpr std::chrono::seconds patience{1};
+    auto collecting = collect_events(target, events);
+    try {
+      co_await with_deadline(std::move(collecting), patience, "the Docker engine's past");
+    } catch (const Error& error) {
+      if (error.code() != Code::deadline) throw;
+    }
+    co_return events;
+  }
   HttpRequest request;
   request.method = "GET";
-  request.target = co_await versioned(fmt::format("/events?filters={}&since={}&until={}",
-                                                  container_filter,
-                                                  moment(since_ns),
-                                                  moment(until_ns)));
+  request.target = target;
   const auto body = co_await ask(std::move(request));
   LineSplitter lines;
   lines.add(body, [&events](std::string_view line) {
     if (auto event = read_event(line)) events.push_back(std::move(*event));
   });
   co_return events;
+}
+
+/// Until cancelled, or until the engine has no more to tell. `events` belongs to the caller, who
+/// waits for the end.
+asio::awaitable<void> Client::collect_events(std::string target,
+                                             std::vector<ContainerEvent>& events) {
+  LineStream stream;
+  stream.target = std::move(target);
+  stream.header_limit = limit_;
+  bool is_told = false;
+  stream.connected = [&is_told] { is_told = true; };
+  stream.on_line = [&events](std::string_view line) {
+    if (auto event = read_event(line)) events.push_back(std::move(*event));
+  };
+  try {
+    const auto reply = co_await stream_lines(executor_, socket_path_, std::move(stream));
+    throw error_of(reply.status, reply.body);
+  } catch (const Error& error) {
+    // Its end is what `until` asked for.
+    if (!is_told || error.code() != Code::unavailable) throw;
+  }
 }
 
 asio::awaitable<void> Client::follow_events(std::int64_t since_ns,

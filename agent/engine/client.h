@@ -42,9 +42,11 @@ class Client {
   /// started with another.
   asio::awaitable<void> set_restart_policy(std::string id, std::string policy);
   /// What the engine still remembers (its newest 256 events of every kind) of that time, oldest
-  /// first; both by its wall clock, `until_ns` not later than now.
+  /// first; all by its wall clock. `until_ns` is not later than `now_ns`, or the clock was set
+  /// back: of the time to come the engine gives what it has and then waits, so a second has to do.
   asio::awaitable<std::vector<ContainerEvent>> past_events(std::int64_t since_ns,
-                                                           std::int64_t until_ns);
+                                                           std::int64_t until_ns,
+                                                           std::int64_t now_ns);
   /// Calls `connected` once the stream stands and `on_event` for every event from then on; ends
   /// with an `Error{unavailable}` when the engine goes away, with `Error{too_large}` for an event
   /// over 1 MiB, and with what a callback throws. Sees events since `since_ns` (wall clock; 0: from
@@ -58,6 +60,7 @@ class Client {
 
   asio::awaitable<std::string> versioned(std::string path);
   asio::awaitable<std::string> ask(HttpRequest request);
+  asio::awaitable<void> collect_events(std::string target, std::vector<ContainerEvent>& events);
   asio::awaitable<void> inspect_some(Batch& batch);
 
   asio::any_io_executor executor_;

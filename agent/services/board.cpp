@@ -93,6 +93,7 @@ void ServiceBoard::engine_answered() {
 }
 
 bool ServiceBoard::apply(const engine::ContainerEvent& event) {
+  observe_clocks();
   if (!is_wanted(event.action) || !taken_.take(key_of(event))) return false;
   const auto found = containers_.find(event.id);
   if (event.action == "destroy") {
@@ -179,8 +180,9 @@ void ServiceBoard::command_started(std::string id,
                                    std::int64_t began_us) {
   const auto found = services_.find(service);
   if (found == services_.end()) return;
+  observe_clocks();
   found->second.subject.command_started(
-      std::move(id), command, crew_of(service), std::min(began_us, now_us()));
+      std::move(id), command, crew_of(service), wall_.steady_us(std::min(began_us, now_us())));
 }
 
 void ServiceBoard::command_ended(const std::string& id,
@@ -189,7 +191,8 @@ void ServiceBoard::command_ended(const std::string& id,
                                  std::int64_t ended_us) {
   const auto found = services_.find(service);
   if (found == services_.end()) return;
-  found->second.subject.close_window(id, ended_us);
+  observe_clocks();
+  found->second.subject.close_window(id, wall_.steady_us(ended_us));
   // The containers may have changed since they were seen, and the engine remembers how.
   ended_.push_back({id, service, succeeded, ended_us});
   if (available_ || !looked_) judge_ended_commands();
@@ -220,6 +223,8 @@ Checkpoint ServiceBoard::checkpoint() const {
     for (const auto& event : waiting.events) taken.give_back(key_of(event));
   }
   out.taken = taken.memory();
+  observe_clocks();
+  out.wall = wall_.pieces();
   return out;
 }
 
@@ -227,7 +232,10 @@ void ServiceBoard::restore(Checkpoint checkpoint) {
   rebooted_ = checkpoint.boot_id != boot_id_;
   // An engine that began with the machine remembers nothing from before, and what it says of its
   // own first moments the look tells better.
-  if (!rebooted_) taken_ = TakenEvents{std::move(checkpoint.taken)};
+  if (!rebooted_) {
+    taken_ = TakenEvents{std::move(checkpoint.taken)};
+    wall_ = WallHistory{std::move(checkpoint.wall)};
+  }
   for (auto& saved : checkpoint.services) {
     if (rebooted_) saved.subject.window.reset();
     Service service;

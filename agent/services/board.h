@@ -22,6 +22,7 @@
 #include "agent/services/life.h"
 #include "agent/services/subject.h"
 #include "agent/services/taken_events.h"
+#include "agent/services/wall_history.h"
 #include "common/clock.h"
 #include "protocol/messages.h"
 
@@ -58,8 +59,16 @@ class ServiceBoard {
 
   void assign(std::vector<protocol::AssignedService> services);
   [[nodiscard]] std::int64_t now_us() const { return to_unix_us(clock_.now()); }
-  /// From when on the engine's events are wanted, its wall clock.
+  /// Reads the clocks, to learn when somebody sets one: at least as often as a sample is taken.
+  void observe_clocks() const;
+  /// The time of which the engine's events are wanted, by its wall clock: the beginning, and the
+  /// latest date that one of the past may have. That one lies in the future after the clock was set
+  /// back.
   std::int64_t since_ns();
+  [[nodiscard]] std::int64_t until_ns() const;
+  /// What the engine remembers from before the first look ever: nobody's concern, whatever the
+  /// clock shows later.
+  void pass_over(const std::vector<engine::ContainerEvent>& events);
   [[nodiscard]] bool has_looked() const { return looked_; }
   /// What happened before the stream that is about to stand, oldest first.
   void replay(const std::vector<engine::ContainerEvent>& events);
@@ -141,6 +150,7 @@ class ServiceBoard {
   void remove(const std::string& id, std::int64_t when_us);
   void add(engine::Container container);
   bool take_over(Watched& watched, engine::Container container);
+  [[nodiscard]] bool is_started_anew(const engine::Container& container, const Life& before) const;
 
   void see_first(engine::Container container);
   bool see_again(Watched& watched, engine::Container container);
@@ -176,6 +186,7 @@ class ServiceBoard {
   std::vector<Held> held_;
   std::vector<Ended> ended_;  ///< in their order; the next look judges them
   TakenEvents taken_;
+  mutable WallHistory wall_;  ///< learns whenever the clocks are read
   bool looked_ = false;
   bool replaying_ = false;
   bool rebooted_ = false;  ///< since the checkpoint; until the next look

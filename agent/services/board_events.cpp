@@ -71,7 +71,7 @@ void ServiceBoard::started(Watched& watched, const engine::ContainerEvent& event
   scene.when_us = when_us;
   scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    emit(subject.started(crew, when_us, was_recycled), service, scene);
+    emit(subject.started(crew, wall_.steady_us(when_us), was_recycled), service, scene);
   });
 }
 
@@ -86,7 +86,7 @@ void ServiceBoard::ended(Watched& watched,
   const bool out_of_memory = explains_end(life.out_of_memory_us, exit_code, when_us);
   bool ours = false;
   for_each_subject(watched, [&](const Subject& subject, Crew, const std::string&) {
-    ours |= life.killed && subject.is_ours(when_us);
+    ours |= life.killed && subject.is_ours(wall_.steady_us(when_us));
   });
   life.up = false;
   life.failed = ending == Ending::failed && !ours;
@@ -103,8 +103,8 @@ void ServiceBoard::ended(Watched& watched,
   scene.exit_code = exit_code;
   scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    auto verdict =
-        subject.ended(crew, when_us, ending, life.killed, ending_text(exit_code, out_of_memory));
+    auto verdict = subject.ended(
+        crew, wall_.steady_us(when_us), ending, life.killed, ending_text(exit_code, out_of_memory));
     emit(std::move(verdict), service, scene);
     if (subject.phase() == Phase::stopped) forgive_failures(service);
   });
@@ -123,7 +123,7 @@ void ServiceBoard::stopped(Watched& watched, std::int64_t when_us) {
   scene.container = &watched.seen;
   scene.when_us = when_us;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    emit(subject.ended(crew, when_us, Ending::stopped, true, {}), service, scene);
+    emit(subject.ended(crew, wall_.steady_us(when_us), Ending::stopped, true, {}), service, scene);
     if (subject.phase() == Phase::stopped) forgive_failures(service);
   });
 }
@@ -139,8 +139,9 @@ void ServiceBoard::remove(const std::string& id, std::int64_t when_us) {
   scene.container = &watched.seen;
   scene.when_us = when_us;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    auto verdict = was_up ? subject.ended(crew, when_us, Ending::stopped, true, "removed")
-                          : subject.removed(crew, when_us);
+    auto verdict =
+        was_up ? subject.ended(crew, wall_.steady_us(when_us), Ending::stopped, true, "removed")
+               : subject.removed(crew, wall_.steady_us(when_us));
     emit(std::move(verdict), service, scene);
   });
 }
@@ -158,7 +159,7 @@ void ServiceBoard::add(engine::Container container) {
 bool ServiceBoard::take_over(Watched& watched, engine::Container container) {
   const bool says_up = is_up(container.state);
   const auto newest_us = says_up ? container.started_us : container.finished_us;
-  if (says_up != watched.life.up && newest_us < watched.life.changed_us) {
+  if (says_up != watched.life.up && wall_.is_before(newest_us, watched.life.changed_us)) {
     container.state = watched.seen.state;
     container.health = watched.seen.health;
     container.exit_code = watched.seen.exit_code;
@@ -277,16 +278,22 @@ void ServiceBoard::changed() {
   if (held_.empty()) callbacks_.on_change();
 }
 
-/// The engine's wall clock is this machine's, so its age tells when that was on the other clock.
+void ServiceBoard::observe_clocks() const {
+  wall_.observe(now_us(), clock_.uptime().count() / 1000);
+}
+
+/// The engine's wall clock is this machine's, so how that one was set tells when that was.
 protocol::Moment ServiceBoard::moment_at(std::int64_t when_us) const {
+  observe_clocks();
   const auto now = now_us();
-  const auto uptime = clock_.uptime().count();
+  const auto uptime_us = clock_.uptime().count() / 1000;
+  const auto at_us = wall_.uptime_at(when_us);
   protocol::Moment moment;
   moment.boot_id = boot_id_;
-  moment.wall_us = std::min(when_us, now);
-  const auto age_us = now - moment.wall_us;
-  // Older than this boot, or a clock that was set since: the boot is as near as can be told.
-  moment.uptime_ns = age_us > uptime / 1000 ? 0 : uptime - age_us * 1000;
+  moment.uptime_ns = at_us * 1000;
+  // By the clock as it is set now, unless it was before this boot: then that is as near as can be
+  // told.
+  moment.wall_us = at_us > 0 ? now - (uptime_us - at_us) : std::min(when_us, now);
   return moment;
 }
 

@@ -24,12 +24,12 @@ void settle_life(Life& life, const engine::Container& container) {
   life.recycled = ending == Ending::recycled;
 }
 
-/// An event tells of a start a moment after it, so the start that is known is never the later one.
-bool is_started_anew(const engine::Container& container, const Life& before) {
-  return container.started_us > before.changed_us;
-}
-
 }  // namespace
+
+/// An event tells of a start a moment after it, so the start that is known is never the later one.
+bool ServiceBoard::is_started_anew(const engine::Container& container, const Life& before) const {
+  return wall_.is_before(before.changed_us, container.started_us);
+}
 
 /// How a judge's containers stood before a look.
 struct ServiceBoard::Before {
@@ -38,8 +38,19 @@ struct ServiceBoard::Before {
 };
 
 std::int64_t ServiceBoard::since_ns() {
+  observe_clocks();
   taken_.begin(now_us() * 1000);
-  return taken_.since_ns();
+  // The engine stops at the first of its events, from the newest back, that has an earlier date.
+  return std::max<std::int64_t>(taken_.since_ns() - wall_.set_back_us() * 1000, 1);
+}
+
+std::int64_t ServiceBoard::until_ns() const {
+  observe_clocks();
+  return std::max(wall_.latest_us(), now_us()) * 1000;
+}
+
+void ServiceBoard::pass_over(const std::vector<engine::ContainerEvent>& events) {
+  for (const auto& event : events) taken_.take(key_of(event));
 }
 
 void ServiceBoard::replay(const std::vector<engine::ContainerEvent>& events) {
@@ -49,6 +60,7 @@ void ServiceBoard::replay(const std::vector<engine::ContainerEvent>& events) {
 }
 
 void ServiceBoard::look(std::vector<engine::Container> containers) {
+  observe_clocks();
   // A compose file may have come or gone since it was assigned.
   for (auto& [name, service] : services_) identify(service);
   auto before = remember();
@@ -215,7 +227,7 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
       if (scene.container == nullptr) show_newest_member(old, scene);
       if (scene.when_us == 0) scene.when_us = now_us();
       emit(service->second.subject.looked(
-               crew_of(old.service), scene.when_us, std::move(difference)),
+               crew_of(old.service), wall_.steady_us(scene.when_us), std::move(difference)),
            old.service,
            scene);
       if (service->second.subject.phase() == Phase::stopped) forgive_failures(old.service);
@@ -226,7 +238,8 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
     compared.insert(found->first);
     if (scene.container == nullptr) scene.container = &found->second.seen;
     if (scene.when_us == 0) scene.when_us = now_us();
-    emit(found->second.own.looked(crew_of(found->second), scene.when_us, std::move(difference)),
+    emit(found->second.own.looked(
+             crew_of(found->second), wall_.steady_us(scene.when_us), std::move(difference)),
          {},
          scene);
   }
@@ -238,7 +251,10 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
     if (watched.own.phase() == Phase::unknown) watched.own.settle(Crew{});
     Difference difference;
     difference.details = rebooted_ ? with_the_host : while_away;
-    emit(watched.own.looked(crew_of(watched), scene.when_us, std::move(difference)), {}, scene);
+    emit(
+        watched.own.looked(crew_of(watched), wall_.steady_us(scene.when_us), std::move(difference)),
+        {},
+        scene);
   }
 }
 

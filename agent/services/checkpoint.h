@@ -6,6 +6,7 @@
 #include "agent/services/life.h"
 #include "agent/services/subject.h"
 #include "agent/services/taken_events.h"
+#include "agent/services/wall_history.h"
 #include "common/describe.h"
 #include "protocol/messages.h"
 
@@ -37,8 +38,9 @@ struct Checkpoint {
   std::vector<SavedService> services;
   std::vector<SavedContainer> containers;
   TakenMemory taken;
+  std::vector<WallPiece> wall;  ///< of this boot
 };
-BOOST_DESCRIBE_STRUCT(Checkpoint, (), (version, boot_id, services, containers, taken))
+BOOST_DESCRIBE_STRUCT(Checkpoint, (), (version, boot_id, services, containers, taken, wall))
 
 std::string to_text(const Checkpoint& checkpoint);
 /// Half a file, another program's, a later version's: `Error{invalid}`.

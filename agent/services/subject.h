@@ -43,8 +43,8 @@ struct CommandWindow {
   bool was_running = false;
   bool went_down = false;
   bool announced = false;
-  std::int64_t start_us = 0;
-  std::int64_t end_us = 0;  ///< 0: still open
+  std::int64_t start_us = 0;  ///< as `Subject` is told of times
+  std::int64_t end_us = 0;    ///< 0: still open
 };
 BOOST_DESCRIBE_STRUCT(
     CommandWindow,
@@ -72,6 +72,7 @@ struct Difference {
   std::string details;
 };
 
+/// Times are dates that nobody who sets the clock moves (WallHistory::steady_us).
 class Subject {
  public:
   Subject() = default;

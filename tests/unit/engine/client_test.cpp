@@ -334,14 +334,33 @@ TEST_F(EngineClient, GivesWhatTheEngineRemembersAndEnds) {
       "GET /v1.41/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D"
       "&since=1772612142.000000789&until=1772612143.500000000",
       std::move(script));
-  const auto past = run(client.past_events(1'772'612'142'000'000'789, 1'772'612'143'500'000'000));
+  constexpr std::int64_t now_ns = 1'772'612'143'500'000'000;
+  const auto past = run(client.past_events(1'772'612'142'000'000'789, now_ns, now_ns));
   ASSERT_EQ(past.size(), 2U);
   EXPECT_EQ(past[0].action, "start");
   EXPECT_EQ(past[1].action, "die");
 }
 
+/// The clock was set back: the engine gives what it has and then waits for that time to come.
+TEST_F(EngineClient, WaitsForNothingThatIsYetToCome) {
+  const std::string request =
+      "GET /v1.41/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D"
+      "&since=0.000000001&until=1772612143.500000000";
+  constexpr std::int64_t until_ns = 1'772'612'143'500'000'000;
+  for (const bool hold : {true, false}) {
+    Script script;
+    script.writes = {chunked_header(), chunk(event_line("start", "a1"))};
+    if (!hold) script.writes.push_back(chunk(""));
+    script.hold = hold;
+    engine.answer(request, std::move(script));
+    const auto past = run(client.past_events(1, until_ns, until_ns - 3'600'000'000'000));
+    ASSERT_EQ(past.size(), 1U);
+    EXPECT_EQ(past[0].action, "start");
+  }
+}
+
 TEST_F(EngineClient, ThereIsNoPastFromTheFuture) {
-  EXPECT_TRUE(run(client.past_events(2, 1)).empty());
+  EXPECT_TRUE(run(client.past_events(2, 1, 1)).empty());
   EXPECT_TRUE(engine.requests().empty());
 }
 

@@ -234,6 +234,7 @@ void Fleet::require_online(const std::string& host) const {
 void Fleet::receive(std::vector<Inbound> batch) {
   if (stopped_) return;
   for (auto& inbound : batch) {
+    follow_wall_clock(inbound.received);
     const auto found = members_.find(inbound.key);
     if (found == members_.end()) continue;  // removed since the gateway took it
     take(found->second, inbound);
@@ -264,6 +265,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
       member.clock.observe(sample->when, inbound.received);
     }
     const auto when = member.clock.time_of(sample->when, inbound.received);
+    sample->boot_time_us = corrected_wall_us(sample->boot_time_us, sample->when, when.time);
     if (is_live) {
       listener_.on_sample(member.device->name, when.time, std::move(*sample));
     } else {
@@ -403,10 +405,28 @@ Fleet::Member* Fleet::by_id(const std::string& device_id) {
   return key == key_of_id_.end() ? nullptr : &members_.at(key->second);
 }
 
+/// The times of hosts that are quiet just now stay as far back as they were, and no host that was
+/// heard a second ago looks as if that were an hour, or yet to come.
+void Fleet::follow_wall_clock(const Receipt& now) {
+  const auto by = wall_watch_.check(now);
+  if (by == std::chrono::microseconds{0}) return;
+  log::warn("fleet",
+            "the wall clock was set",
+            {{"seconds", std::chrono::duration_cast<std::chrono::seconds>(by).count()}});
+  for (auto& [key, member] : members_) {
+    auto& device = member.device.change();
+    if (device.last_seen) *device.last_seen += by;
+    if (device.connected_since) *device.connected_since += by;
+  }
+  listener_.on_clock_set(by);
+  publish_soon();
+}
+
 asio::awaitable<void> Fleet::keep_presence() {
   std::map<std::string, Time> stored;
   for (int round = 0;; ++round) {
     co_await pause(std::chrono::seconds{1});
+    follow_wall_clock({clock_.now(), clock_.uptime()});
     for (const auto& change : presence_.check(clock_.uptime())) changed(change);
     refusals_.tell_due(clock_.uptime());
     publish();  // last_seen moves

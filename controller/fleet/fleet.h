@@ -135,6 +135,7 @@ class Fleet {
   asio::awaitable<void> publish_next();
   Member* by_name(const std::string& host);
   Member* by_id(const std::string& device_id);
+  void follow_wall_clock(const Receipt& now);
   asio::awaitable<void> keep_presence();
   asio::awaitable<void> update_facts(std::string id, std::string facts, std::string version);
 
@@ -147,6 +148,7 @@ class Fleet {
   storage::TokenStore token_store_;
   storage::EventStore event_store_;
   Presence presence_;
+  WallWatch wall_watch_;
   Recorder recorder_;
   Dispatch dispatch_;
   Joining joining_;

@@ -16,10 +16,15 @@ Time before(const Receipt& received, microseconds age) {
   return received.wall - std::max(age, microseconds{0});
 }
 
-/// The host's wall clock. What an agent sends is not to be trusted: sums of it must not overflow.
-microseconds wall_of(const protocol::Moment& moment) {
+/// What an agent sends is not to be trusted: sums of it must not overflow.
+microseconds bounded(std::int64_t us) {
   constexpr microseconds far = microseconds::max() / 8;
-  return std::clamp(microseconds{moment.wall_us}, -far, far);
+  return std::clamp(microseconds{us}, -far, far);
+}
+
+/// The host's wall clock.
+microseconds wall_of(const protocol::Moment& moment) {
+  return bounded(moment.wall_us);
 }
 
 microseconds uptime_of(const protocol::Moment& moment) {
@@ -27,6 +32,22 @@ microseconds uptime_of(const protocol::Moment& moment) {
 }
 
 }  // namespace
+
+std::int64_t corrected_wall_us(std::int64_t wall_us, const protocol::Moment& when, Time time) {
+  constexpr std::chrono::seconds agreement{5};
+  const auto difference = time.time_since_epoch() - wall_of(when);
+  if (std::chrono::abs(difference) < agreement) return wall_us;
+  return (bounded(wall_us) + std::chrono::round<std::chrono::seconds>(difference)).count();
+}
+
+microseconds WallWatch::check(const Receipt& now) {
+  constexpr std::chrono::seconds smallest{1};
+  const auto offset = now.wall.time_since_epoch() - to_us(now.uptime);
+  const auto by = offset - offset_.value_or(offset);
+  if (offset_ && std::chrono::abs(by) < smallest) return microseconds{0};
+  offset_ = offset;
+  return by;
+}
 
 void HostClock::observe(const protocol::Moment& now, const Receipt& received) {
   const auto boot_at = to_us(received.uptime) - uptime_of(now);

@@ -21,6 +21,21 @@ struct HostTime {
   bool estimated = false;  ///< from an earlier boot: by the host's wall clock, corrected
 };
 
+/// What the host's wall clock says of a time near `when`, by the controller's clock: moved in whole
+/// seconds, and only when the two disagree by more than a few, so that it does not flicker.
+/// `time`: the controller's time of `when`.
+std::int64_t corrected_wall_us(std::int64_t wall_us, const protocol::Moment& when, Time time);
+
+/// Notices when somebody sets the controller's own wall clock. Pure.
+class WallWatch {
+ public:
+  /// By how much it was set since the call before; 0: it was not. Less than a second is no setting.
+  std::chrono::microseconds check(const Receipt& now);
+
+ private:
+  std::optional<std::chrono::microseconds> offset_;  ///< wall clock less uptime
+};
+
 /// Keeps a host's clocks as positions in the controller's uptime and asks the wall clock only when
 /// a time is wanted: whoever sets the controller's clock changes nothing here, so the times of a
 /// host that is quiet just then are not moved.

@@ -29,6 +29,8 @@ class Listener {
   virtual void on_event(const storage::EventRecord& event) = 0;
   /// The result of a command for which nobody waits any more.
   virtual void on_late_result(const storage::EventRecord& result) = 0;
+  /// Somebody set the controller's wall clock: what was told of now lies that much later by it.
+  virtual void on_clock_set(std::chrono::microseconds by) = 0;
   /// `last_seen`: when it was last heard; none: never.
   virtual void on_liveness(const std::string& host,
                            Liveness before,

@@ -63,6 +63,22 @@ void Live::on_late_result(const storage::EventRecord& result) {
   if (late_result_) late_result_(result);
 }
 
+void Live::on_clock_set(std::chrono::microseconds by) {
+  const std::lock_guard lock{mutex_};
+  for (auto& [host, entry] : hosts_) {
+    auto next = std::make_shared<HostLive>(*entry);
+    for (auto* time : {&next->sample_at, &next->previous_at, &next->state_at}) *time += by;
+    if (next->usages) {
+      auto usages = std::make_shared<MeasuredUsages>(*next->usages);
+      for (auto& [service, measured] : *usages) measured.at += by;
+      next->usages = std::move(usages);
+    }
+    entry = std::move(next);
+  }
+  version_.fetch_add(1);
+  state_version_.fetch_add(1);
+}
+
 void Live::on_liveness(const std::string& host,
                        fleet::Liveness before,
                        fleet::Liveness after,

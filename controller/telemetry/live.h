@@ -69,6 +69,7 @@ class Live : public fleet::Listener {
   void on_state(const std::string& host, Time when, protocol::State state) override;
   void on_event(const storage::EventRecord& event) override;
   void on_late_result(const storage::EventRecord& result) override;
+  void on_clock_set(std::chrono::microseconds by) override;
   void on_liveness(const std::string& host,
                    fleet::Liveness before,
                    fleet::Liveness after,

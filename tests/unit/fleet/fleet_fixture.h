@@ -12,12 +12,28 @@
 #include <gtest/gtest.h>
 #include <zmq.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 
 namespace portoser::fleet {
 
 using namespace std::chrono_literals;
 inline constexpr auto patience = 20s;
+
+/// The machine's clocks, of which the wall clock can be set. Any thread.
+class SetClock final : public Clock {
+ public:
+  [[nodiscard]] Time now() const override {
+    return system_.now() + std::chrono::microseconds{by_us_.load()};
+  }
+  [[nodiscard]] Uptime uptime() const override { return system_.uptime(); }
+  void set_by(std::chrono::microseconds by) { by_us_ += by.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> by_us_{0};
+};
 
 /// What the fleet told.
 class Told : public Listener {
@@ -33,6 +49,7 @@ class Told : public Listener {
   void on_late_result(const storage::EventRecord& result) override {
     late_results.push_back(result);
   }
+  void on_clock_set(std::chrono::microseconds by) override { clock_sets.push_back(by); }
   void on_liveness(const std::string& host,
                    Liveness,
                    Liveness after,
@@ -46,6 +63,7 @@ class Told : public Listener {
   std::vector<storage::EventRecord> events;
   std::vector<storage::EventRecord> late_results;
   std::vector<std::string> liveness;
+  std::vector<std::chrono::microseconds> clock_sets;
   std::vector<std::optional<Time>> last_seens;  ///< with each of `liveness`
 };
 
@@ -213,7 +231,7 @@ class FleetTest : public testing::Test {
   }
 
   std::filesystem::path folder_;
-  SystemClock clock_;
+  SetClock clock_;
   PresenceLimits limits_;
   asio::io_context context_{1};
   protocol::KeyPair keys_ = protocol::make_key_pair();

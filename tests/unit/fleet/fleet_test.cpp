@@ -367,6 +367,26 @@ TEST_F(FleetTest, GoodbyeIsOfflineAtOnce) {
   EXPECT_TRUE(told_.last_seens.back());
 }
 
+TEST_F(FleetTest, AStepOfTheControllersClockTakesTheTimesOfQuietHostsAlong) {
+  join_brick();
+  auto device = welcomed();
+  device.send(protocol::Goodbye{"stopping", ""});
+  step_until([&] { return fleet_->devices()->at("brick")->liveness == Liveness::offline; });
+  const auto heard = fleet_->devices()->at("brick")->last_seen;
+  ASSERT_TRUE(heard);
+  // A setting is measured between two readings of two clocks, so not to the microsecond.
+  const auto lies_at = [&](std::chrono::hours by) {
+    const auto off = *fleet_->devices()->at("brick")->last_seen - *heard - by;
+    return std::chrono::abs(off) < 1s;
+  };
+  clock_.set_by(1h);
+  step_until([&] { return lies_at(1h); });
+  clock_.set_by(-2h);
+  step_until([&] { return lies_at(-1h); });
+  EXPECT_EQ(told_.clock_sets.size(), 2U);
+  EXPECT_EQ(fleet_->devices()->at("brick")->liveness, Liveness::offline);
+}
+
 TEST_F(FleetTest, WhatDidNotChangeIsOneObjectInAllPublications) {
   write_file_atomic(folder_ / "registry.yml", "hosts:\n  brick: {}\n  pebble: {}\n");
   close();

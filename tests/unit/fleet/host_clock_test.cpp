@@ -78,6 +78,55 @@ TEST_F(HostClockTest, AnEarlierBootIsEstimatedByTheCorrectedWallClock) {
   EXPECT_TRUE(event.estimated);
 }
 
+TEST(CorrectedWall, AHostsDateIsReadByTheControllersClock) {
+  const auto booted_us = to_unix_us(noon - 10min + 1h);  // its clock is an hour ahead
+  EXPECT_EQ(corrected_wall_us(booted_us, moment("a", 10min, noon + 1h), noon),
+            to_unix_us(noon - 10min));
+  EXPECT_EQ(corrected_wall_us(booted_us, moment("a", 10min, noon + 1h), noon + 400ms),
+            to_unix_us(noon - 10min))
+      << "it moves in whole seconds";
+}
+
+TEST(CorrectedWall, ADifferenceOfADelayedMessageIsNone) {
+  const auto booted_us = to_unix_us(noon - 10min);
+  EXPECT_EQ(corrected_wall_us(booted_us, moment("a", 10min, noon), noon + 3s), booted_us);
+}
+
+TEST(CorrectedWall, DatesBeyondAllBoundsHarmNobody) {
+  auto when = moment("a", 1s);
+  for (const auto far :
+       {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    when.wall_us = far;
+    corrected_wall_us(far, when, noon);
+    corrected_wall_us(0, when, noon);
+  }
+}
+
+TEST(WallWatchTest, TellsOnceByHowMuchTheClockWasSet) {
+  ManualClock clock{noon};
+  const auto now = [&] { return Receipt{clock.now(), clock.uptime()}; };
+  WallWatch watch;
+  EXPECT_EQ(watch.check(now()), 0s);
+  clock.advance(1h);
+  EXPECT_EQ(watch.check(now()), 0s);
+  clock.set_wall(clock.now() - 1h);
+  EXPECT_EQ(watch.check(now()), -1h);
+  EXPECT_EQ(watch.check(now()), 0s);
+}
+
+TEST(WallWatchTest, AClockThatIsLedBackToTheTruthIsFollowedInSteps) {
+  ManualClock clock{noon};
+  const auto now = [&] { return Receipt{clock.now(), clock.uptime()}; };
+  WallWatch watch;
+  watch.check(now());
+  std::chrono::microseconds followed{0};
+  for (int i = 0; i < 30; ++i) {
+    clock.set_wall(clock.now() + 100ms);
+    followed += watch.check(now());
+  }
+  EXPECT_EQ(followed, 3s);
+}
+
 TEST_F(HostClockTest, TheFutureIsNow) {
   host_.observe(moment("a", 100s), now());
   clock_.advance(1s);

@@ -45,6 +45,20 @@ TEST(Live, AClockThatIsSetBackDoesNotFreezeIt) {
   EXPECT_EQ(live.host("brick")->sample->cpu.load_1, 2);
 }
 
+TEST(Live, AStepOfTheControllersClockMovesNoAge) {
+  Live live;
+  live.on_sample("brick", noon, sample(1));
+  live.on_sample("brick", noon + 5s, sample(2, 2));
+  live.on_state("brick", noon + 6s, {});
+  const auto version = live.version();
+  live.on_clock_set(-1h);
+  const auto host = live.host("brick");
+  EXPECT_EQ(host->sample_at, noon + 5s - 1h);
+  EXPECT_EQ(host->previous_at, noon - 1h);
+  EXPECT_EQ(host->state_at, noon + 6s - 1h);
+  EXPECT_GT(live.version(), version) << "answers that were made before are not given again";
+}
+
 TEST(Live, VersionsMoveWithWhatTheyStandFor) {
   Live live;
   live.on_sample("brick", noon, sample(1));

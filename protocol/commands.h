@@ -23,6 +23,7 @@ BOOST_DESCRIBE_STRUCT(ComposeTarget, (), (service, files, project, compose_servi
 struct ComposeUp {
   static constexpr std::string_view name = "compose.up";
   ComposeTarget target;
+  bool operator==(const ComposeUp&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeUp, (), (target))
 
@@ -31,6 +32,7 @@ BOOST_DESCRIBE_STRUCT(ComposeUp, (), (target))
 struct ComposeStop {
   static constexpr std::string_view name = "compose.stop";
   ComposeTarget target;
+  bool operator==(const ComposeStop&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeStop, (), (target))
 
@@ -38,6 +40,7 @@ BOOST_DESCRIBE_STRUCT(ComposeStop, (), (target))
 struct ComposeRestart {
   static constexpr std::string_view name = "compose.restart";
   ComposeTarget target;
+  bool operator==(const ComposeRestart&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeRestart, (), (target))
 
@@ -45,6 +48,7 @@ BOOST_DESCRIBE_STRUCT(ComposeRestart, (), (target))
 struct ComposeRebuild {
   static constexpr std::string_view name = "compose.rebuild";
   ComposeTarget target;
+  bool operator==(const ComposeRebuild&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeRebuild, (), (target))
 
@@ -52,6 +56,7 @@ BOOST_DESCRIBE_STRUCT(ComposeRebuild, (), (target))
 struct ComposeDown {
   static constexpr std::string_view name = "compose.down";
   ComposeTarget target;
+  bool operator==(const ComposeDown&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeDown, (), (target))
 

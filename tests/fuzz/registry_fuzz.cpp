@@ -1,5 +1,6 @@
 // Any bytes are a registry or an Error: nothing else leaves parse_registry. Built with libFuzzer
-// (`-fsanitize=fuzzer`), or called by tests/unit/registry/samples_test.cpp.
+// (`-fsanitize=fuzzer`), or called by corpus_registry and
+// tests/unit/registry/samples_test.cpp.
 #include "common/error.h"
 #include "controller/registry/load.h"
 

@@ -54,6 +54,7 @@ void ControllerProcess::start() {
   }
   request.argv.push_back(controller_program().string());
   for (auto& option : options()) request.argv.push_back(std::move(option));
+  request.environment = environment_;
   request.log_file = folder_ / "controller.log";
   process_.emplace(std::move(request));
   await_until(
@@ -167,6 +168,7 @@ void AgentProcess::start() {
   ProcessRequest request;
   request.argv = {
       agent_program().string(), "--data", data().string(), "--engine-socket", socket_.string()};
+  request.environment = environment_;
   request.log_file = folder_ / (name_ + ".log");
   if (host_ != nullptr) request.within = host_->first_process();
   process_.emplace(std::move(request));

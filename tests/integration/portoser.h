@@ -33,6 +33,8 @@ class ControllerProcess {
   void write_registry(const std::string& text) const;
   /// Of the next start.
   void limit_descriptors(int limit) { descriptor_limit_ = limit; }
+  /// Of the programs that are started from now on.
+  void set_environment(Environment environment) { environment_ = std::move(environment); }
   /// Back when /ping answers.
   void start();
   void stop();  ///< SIGTERM; throws unless it ends well
@@ -71,6 +73,7 @@ class ControllerProcess {
   std::string address_;
   std::uint16_t port_;
   int descriptor_limit_ = 0;  ///< 0: ours
+  Environment environment_;
   std::optional<Process> process_;
 };
 
@@ -84,6 +87,8 @@ class AgentProcess {
   /// `portoser-agent join TOKEN`. Returns its output; throws unless it succeeds.
   std::string join(const std::string& token) const;
   [[nodiscard]] CommandResult try_join(const std::string& token) const;
+  /// Of the daemon, from its next start on.
+  void set_environment(Environment environment) { environment_ = std::move(environment); }
   void start();
   void stop();
   void kill();
@@ -101,6 +106,7 @@ class AgentProcess {
   std::string name_;
   std::filesystem::path socket_;
   const Host* host_ = nullptr;  ///< null: this machine
+  Environment environment_;
   std::optional<Process> process_;
 };
 

@@ -92,6 +92,12 @@ void ServiceBoard::engine_answered() {
   callbacks_.on_change();
 }
 
+void ServiceBoard::pass_over(const std::vector<engine::ContainerEvent>& events) {
+  for (const auto& event : events) {
+    if (is_wanted(event.action)) taken_.take(key_of(event));
+  }
+}
+
 bool ServiceBoard::apply(const engine::ContainerEvent& event) {
   observe_clocks();
   if (!is_wanted(event.action) || !taken_.take(key_of(event))) return false;

@@ -49,10 +49,6 @@ std::int64_t ServiceBoard::until_ns() const {
   return std::max(wall_.latest_us(), now_us()) * 1000;
 }
 
-void ServiceBoard::pass_over(const std::vector<engine::ContainerEvent>& events) {
-  for (const auto& event : events) taken_.take(key_of(event));
-}
-
 void ServiceBoard::replay(const std::vector<engine::ContainerEvent>& events) {
   replaying_ = true;
   for (const auto& event : events) apply(event);

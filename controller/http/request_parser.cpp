@@ -137,8 +137,16 @@ std::size_t RequestParser::feed(const char* data, std::size_t size, error_code& 
     if (is_half) failure = beast_http::error::need_more;
     if (is_half || skipped == size) return skipped;
   }
-  const auto used =
-      implementation_->parser->put(boost::asio::buffer(data + skipped, size - skipped), failure);
+  auto& parser = *implementation_->parser;
+  // Beast asserts five bytes when it comes back to the end of a chunked body ("0", and then a byte
+  // at a time), so a peer could end us. No such end has less, so there is more to wait for.
+  constexpr std::size_t shortest_end = 5;
+  if (parser.is_header_done() && parser.chunked() && size - skipped < shortest_end &&
+      data[skipped] == '0') {
+    failure = beast_http::error::need_more;
+    return skipped;
+  }
+  const auto used = parser.put(boost::asio::buffer(data + skipped, size - skipped), failure);
   return skipped + used;
 }
 

@@ -30,7 +30,9 @@ WallClockOf::WallClockOf(std::filesystem::path file)
 
 Environment WallClockOf::environment() const {
   const char* sanitizer = std::getenv("ASAN_OPTIONS");
-  return {{"LD_PRELOAD", library_.string()},
+  const auto true_timers =
+      std::filesystem::path{PORTOSER_BUILD_DIR} / "tests/support/libportoser_true_timers.so";
+  return {{"LD_PRELOAD", fmt::format("{}:{}", true_timers.string(), library_.string())},
           {"FAKETIME_TIMESTAMP_FILE", file_.string()},
           {"FAKETIME_NO_CACHE", "1"},
           {"FAKETIME_DONT_FAKE_MONOTONIC", "1"},

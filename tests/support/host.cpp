@@ -30,7 +30,7 @@ long uptime() {
 }
 
 /// `name` in every hierarchy.
-bool remove_cgroups(const fs::path& name) {
+bool remove_in_all_hierarchies(const fs::path& name) {
   bool is_all = true;
   for (const auto& hierarchy : fs::directory_iterator{cgroup_root}) {
     const auto group = hierarchy.path() / name;
@@ -55,7 +55,7 @@ Host::Host(Network& network, int number, const fs::path& folder)
 Host::~Host() {
   try {
     power_off();
-    remove_cgroups(fs::path{cgroup()}.parent_path().relative_path());
+    remove_in_all_hierarchies(fs::path{cgroup()}.parent_path().relative_path());
   } catch (const std::exception& error) {
     std::cerr << name() << " left something behind: " << error.what() << "\n";
   }
@@ -113,7 +113,9 @@ void Host::power_off() {
   engine_.reset();
   network_.unplug(first_address + number_);
   const auto group = fs::path{cgroup()}.relative_path();
-  await_until("the cgroups of " + name() + " are gone", 30s, [&] { return remove_cgroups(group); });
+  await_until("the cgroups of " + name() + " are gone", 30s, [&] {
+    return remove_in_all_hierarchies(group);
+  });
 }
 
 std::string Host::run(std::vector<std::string> argv) const {

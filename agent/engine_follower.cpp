@@ -60,17 +60,22 @@ asio::awaitable<void> EngineFollower::follow_once() {
   co_await guarded_by(silence(), std::move(following));
 }
 
-/// Ends when the engine does not answer any more.
+/// Ends when the engine neither answers nor says anything any more.
 asio::awaitable<Error> EngineFollower::silence() {
   constexpr int questions = 3;
+  // A host that builds or swaps may be slow, and is not frozen.
+  constexpr std::chrono::milliseconds least_time{2000};
+  const auto limit = std::max(patience_, least_time);
   for (int unanswered = 0; unanswered < questions;) {
     if (unanswered == 0) co_await pause(patience_);
+    const auto events = events_;
     try {
-      co_await with_deadline(client_.version(), patience_, "the Docker engine's answer");
+      co_await with_deadline(client_.ping(), limit, "the Docker engine's answer");
       unanswered = 0;
     } catch (const Error& error) {
       // Who refuses is alive, and who hangs up ends the stream.
-      unanswered = error.code() == Code::deadline ? unanswered + 1 : 0;
+      const bool is_silent = error.code() == Code::deadline && events == events_;
+      unanswered = is_silent ? unanswered + 1 : 0;
     }
   }
   co_return Error{
@@ -112,6 +117,7 @@ asio::awaitable<void> EngineFollower::look() {
 }
 
 void EngineFollower::take(const engine::ContainerEvent& event) {
+  ++events_;
   const bool wants_inspection = board_.apply(event);
   if (event.action == "die" || event.action == "destroy") {
     pids_.erase(event.id);

@@ -9,6 +9,7 @@
 #include "common/tasks.h"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -63,8 +64,9 @@ class EngineFollower {
   std::function<void()> on_first_answer_;
   std::string version_;
   bool following_ = false;
-  std::string problem_;  ///< that was logged; empty: the engine answers
-  int connection_ = 0;   ///< which one: an answer of an earlier one is worth nothing
+  std::uint64_t events_ = 0;  ///< that came on streams
+  std::string problem_;       ///< that was logged; empty: the engine answers
+  int connection_ = 0;        ///< which one: an answer of an earlier one is worth nothing
   std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
 };
 

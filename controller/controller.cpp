@@ -118,7 +118,7 @@ fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
   fleet.public_key = keys.public_key;
   fleet.advertised_address = advertised_address(settings);
   fleet.sample_interval = std::chrono::milliseconds{settings.agents_sample_interval_ms};
-  fleet.limits = fleet::presence_limits(fleet.sample_interval);
+  fleet.limits = fleet::presence_limits(fleet.sample_interval, fleet.gateway.heartbeat);
   fleet.limits.offline_after = std::chrono::milliseconds{settings.agents_offline_after_ms};
   fleet.limits.grace = std::chrono::milliseconds{settings.agents_grace_ms};
   return fleet;

@@ -151,6 +151,14 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
   settings.words = line.words;
   settings.described = table.describe();
   for (auto& letter : settings.log_level) letter = static_cast<char>(std::tolower(letter));
+  if (settings.agents_offline_after_ms < 4 * settings.agents_sample_interval_ms) {
+    throw Error{Code::invalid,
+                fmt::format("a host would be offline after {} ms, and is only measured every {} ms",
+                            settings.agents_offline_after_ms,
+                            settings.agents_sample_interval_ms),
+                "agents.offline_after_ms"}
+        .hint("make it at least four times agents.sample_interval_ms");
+  }
   if (!is_loopback(settings.http_address) && !settings.insecure_no_auth) {
     throw Error{Code::invalid,
                 fmt::format("the web surface would listen on {}, and nobody has to sign in",

@@ -55,7 +55,11 @@ asio::awaitable<std::string> ResultKeeper::try_to_keep(protocol::CommandResult r
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    journal_.prune(now);
+    try {
+      journal_.prune(now);
+    } catch (const std::exception& error) {
+      log::warn("actions", "old commands could not be removed", {{"reason", error.what()}});
+    }
     return failure;
   };
   return on_pool(pool_, std::move(write));

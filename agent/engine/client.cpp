@@ -113,6 +113,13 @@ asio::awaitable<EngineInfo> Client::version() {
   co_return info;
 }
 
+asio::awaitable<void> Client::ping() {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/_ping";
+  co_await ask(std::move(request));
+}
+
 asio::awaitable<std::vector<Container>> Client::containers() {
   using namespace asio::experimental::awaitable_operators;
   HttpRequest request;

@@ -34,6 +34,9 @@ class Client {
          std::chrono::milliseconds limit = std::chrono::seconds{5});
 
   asio::awaitable<EngineInfo> version();
+  /// Whether it answers at all; costs the engine nothing, unlike `version`, for which it asks other
+  /// programs.
+  asio::awaitable<void> ping();
   /// Every container, inspected, in the engine's order; one that vanishes meanwhile is left out.
   asio::awaitable<std::vector<Container>> containers();
   /// Gone: `Error{not_found}`.

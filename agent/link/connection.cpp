@@ -26,15 +26,21 @@ std::string_view to_string(ConnectionState state) {
 }
 
 void LinkSettings::set_pace(std::chrono::milliseconds new_heartbeat) {
-  const auto scaled = [&](std::chrono::milliseconds time) {
-    return std::max(std::chrono::milliseconds{1}, time * new_heartbeat.count() / heartbeat.count());
+  // Never slower than usual: a controller that comes back waits 30 s for its hosts.
+  const auto quickened = [&](std::chrono::milliseconds time) {
+    return std::clamp(
+        time * new_heartbeat.count() / heartbeat.count(), std::chrono::milliseconds{1}, time);
   };
-  first_retry = scaled(first_retry);
-  longest_retry = scaled(longest_retry);
-  spread = scaled(spread);
-  handshake_limit = scaled(handshake_limit);
-  hello_repeat = scaled(hello_repeat);
-  send.acknowledge_limit = scaled(send.acknowledge_limit);
+  first_retry = quickened(first_retry);
+  longest_retry = quickened(longest_retry);
+  spread = quickened(spread);
+  // What the network and the controller's disk need does not depend on our haste.
+  constexpr std::chrono::milliseconds longest_handshake{5000};
+  constexpr std::chrono::milliseconds slowest_commit{5000};
+  constexpr std::chrono::milliseconds slowest_welcome{500};
+  handshake_limit = std::max(quickened(handshake_limit), longest_handshake);
+  send.acknowledge_limit = std::max(quickened(send.acknowledge_limit), slowest_commit);
+  hello_repeat = std::max(quickened(hello_repeat), slowest_welcome);
   heartbeat = new_heartbeat;
 }
 

@@ -46,7 +46,7 @@ struct LinkSettings {
   SpoolLimits spool;
   BacklogLimits backlog;
 
-  /// Another heartbeat, and the times of reconnecting in the same proportion.
+  /// Another heartbeat; with a quicker one reconnecting is quicker in proportion.
   void set_pace(std::chrono::milliseconds new_heartbeat);
 };
 

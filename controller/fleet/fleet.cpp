@@ -257,8 +257,10 @@ void Fleet::take(Member& member, Inbound& inbound) {
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
     auto& newest = member.newest_sample;
+    // What was measured before the hello waited for it: its age says nothing about the clocks.
     const bool is_live =
         sample->when.boot_id == member.boot_id &&
+        sample->when.uptime_ns >= member.hello_uptime_ns &&
         (newest.boot_id != member.boot_id || sample->when.uptime_ns > newest.uptime_ns);
     if (is_live) {
       newest = sample->when;

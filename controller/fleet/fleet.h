@@ -99,6 +99,8 @@ class Fleet {
     std::string left_route;  ///< of the newest that said goodbye
     std::string boot_id;
     std::string spool_epoch;
+    std::int64_t hello_uptime_ns =
+        0;  ///< the host's, when it said hello on the connection in force
     HostClock clock;
     std::optional<protocol::Assign> assigned;
     protocol::Moment newest_sample;

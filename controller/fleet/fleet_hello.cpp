@@ -67,7 +67,14 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
     return;
   }
   member.challenger.reset();
+  if (another_machine) {
+    // Should it be there after all: its next hello is the challenge to this one.
+    gateway_->send(member.route,
+                   protocol::encode(protocol::Goodbye{
+                       "stopping", "another connection with this agent's key has taken over"}));
+  }
   member.route = inbound.route;
+  member.hello_uptime_ns = hello.now.uptime_ns;
   member.boot_id = hello.now.boot_id;
   member.spool_epoch = hello.spool_epoch;
   member.clock.observe(hello.now, inbound.received);

@@ -1,13 +1,15 @@
 #include "controller/fleet/presence.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace portoser::fleet {
 
-PresenceLimits presence_limits(std::chrono::milliseconds sample_interval) {
+PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
+                               std::chrono::milliseconds heartbeat) {
   PresenceLimits limits;
   limits.stale_after = 3 * sample_interval;
-  limits.answers_within = 2 * sample_interval;
+  limits.answers_within = std::max(2 * sample_interval, 3 * heartbeat);
   return limits;
 }
 

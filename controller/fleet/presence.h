@@ -27,11 +27,13 @@ struct PresenceLimits {
   /// return.
   std::chrono::milliseconds grace{30'000};
   /// An older message proves nothing when another machine comes with the same key.
-  std::chrono::milliseconds answers_within{10'000};
+  std::chrono::milliseconds answers_within{15'000};
 };
 
-/// With the first and the last in proportion to how often a host sends a sample.
-PresenceLimits presence_limits(std::chrono::milliseconds sample_interval);
+/// For hosts that send a sample that often, on connections that are tested that often: nobody is
+/// given up whose connection still stands.
+PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
+                               std::chrono::milliseconds heartbeat);
 
 struct LivenessChange {
   std::string device_id;

@@ -35,6 +35,18 @@ TEST(ControllerSettings, NothingIsKeptForLessThanADay) {
   }
 }
 
+TEST(ControllerSettings, NobodyIsOfflineBetweenTwoSamples) {
+  try {
+    load_controller_settings({"--agents-sample-interval-ms", "60000"}, "test");
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.where(), "agents.offline_after_ms");
+    EXPECT_THAT(error.hint(), HasSubstr("agents.sample_interval_ms"));
+  }
+  load_controller_settings(
+      {"--agents-sample-interval-ms", "60000", "--agents-offline-after-ms", "240000"}, "test");
+}
+
 TEST(ControllerSettings, EachHasALineInTheDocs) {
   const auto docs = read_file(std::filesystem::path{PORTOSER_DOCS} / "operations.md");
   std::istringstream lines{load_controller_settings({}, "test").described};

@@ -54,8 +54,8 @@ TEST_F(PresenceTest, AGoodbyeIsOfflineAtOnceAndAMessageBringsItBack) {
 
 TEST_F(PresenceTest, AnswersMeansHeardWithinTwoSamples) {
   presence_.seen("brick", later);
-  EXPECT_TRUE(presence_.answers("brick", later + 9s));
-  EXPECT_FALSE(presence_.answers("brick", later + 10s));
+  EXPECT_TRUE(presence_.answers("brick", later + 14s));
+  EXPECT_FALSE(presence_.answers("brick", later + 15s));
   EXPECT_FALSE(presence_.answers("nobody", later));
 }
 

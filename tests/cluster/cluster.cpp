@@ -29,7 +29,6 @@ void quicken() {
   ::setenv("PORTOSER_HEARTBEAT_MS", "500", 1);
   ::setenv("PORTOSER_OFFLINE_AFTER_MS", "6000", 1);
   ::setenv("PORTOSER_GRACE_MS", "6000", 1);
-  ::setenv("PORTOSER_RESTART_SECONDS", "12", 1);
 }
 
 std::string policy_of(int number) {

@@ -1,7 +1,8 @@
 /// A controller on this program's own network, and hosts with an engine and an agent each. On every
 /// host runs the compose service "notes-<host>", one container that needs no image from elsewhere;
-/// the restart policy is the host's: h1 none, h2 unless-stopped, h3 always, h4 none ... Intervals
-/// are a tenth of what users have, so that no test waits by the clock.
+/// the restart policy is the host's: h1 none, h2 unless-stopped, h3 always, h4 none ... Samples
+/// and heartbeats come ten times as often as users have them, and a host is offline after 6 s, so
+/// that no test waits by the clock.
 #pragma once
 
 #include "tests/integration/portoser.h"

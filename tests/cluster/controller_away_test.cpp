@@ -1,4 +1,6 @@
 // The controller is away: agents go on, and afterwards everything is told once and in order.
+#include "common/clock.h"
+#include "common/file.h"
 #include "tests/cluster/cluster_test.h"
 
 #include <filesystem>
@@ -7,6 +9,8 @@ namespace portoser::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 namespace fs = std::filesystem;
 
 class ControllerAway : public ClusterTest {
@@ -26,9 +30,13 @@ class ControllerAway : public ClusterTest {
 TEST_F(ControllerAway, EveryEventArrivesOnceAndInOrder) {
   controller_.kill();
   const auto untouched = h2_.container();
+  const auto begin = std::chrono::system_clock::now();
   h1_.crash_container();
   h1_.machine().docker({"start", h1_.container()});
   h1_.crash_container();
+  const auto end = std::chrono::system_clock::now();
+  // So long that the time of arrival cannot pass for the time of the event.
+  await_until("some time passes", 30s, [&] { return std::chrono::system_clock::now() - end > 5s; });
   h3_.machine().docker({"stop", "-t", "10", h3_.container()});
   h3_.machine().docker({"start", h3_.container()});
   controller_.start();
@@ -44,26 +52,32 @@ TEST_F(ControllerAway, EveryEventArrivesOnceAndInOrder) {
   EXPECT_EQ(h2_.container(), untouched) << "services do not notice";
   EXPECT_THAT(types(h2_), ElementsAre());
 
-  std::string newest;
-  for (const auto& event : cluster().events(h1_.service(), since(h1_))) {
-    const auto time = event["timestamp"].get<std::string>();
-    EXPECT_LE(newest, time) << "times are in the order of what happened";
-    newest = time;
+  std::vector<Json> told = cluster().events(h1_.service(), since(h1_));
+  told.resize(3);
+  for (const auto& event : told) {
+    const auto time = time_from_rfc3339(event["timestamp"].get<std::string>());
+    ASSERT_TRUE(time);
+    EXPECT_GE(time->time_since_epoch(), begin.time_since_epoch() - 1s) << dump(event);
+    EXPECT_LE(time->time_since_epoch(), end.time_since_epoch() + 2s) << dump(event);
   }
 }
 
 TEST_F(ControllerAway, NobodyIsDeclaredOfflineByMistake) {
+  const auto log = [&] { return read_file(controller_.log_file()); };
   controller_.kill();
+  // Longer than a host may be silent.
+  const auto left = std::chrono::steady_clock::now();
+  await_until("it was away for longer than a host may be", 60s, [&] {
+    return std::chrono::steady_clock::now() - left > 7s;
+  });
+  const auto before = log().size();
   controller_.start();
-  SocketClient socket{controller_.port(), "/ws"};
+  const auto started = std::chrono::steady_clock::now();
+  await_until("the grace after its start is over, and a check after it", 60s, [&] {
+    return std::chrono::steady_clock::now() - started > 8s;
+  });
+  EXPECT_THAT(log().substr(before), Not(HasSubstr("after=offline")));
   for (const auto& host : cluster().hosts()) controller_.await_machine(host->name(), "online");
-  // All that was said until now comes before the answer.
-  socket.send(R"({"action":"ping"})");
-  for (const auto& frame :
-       frames_until(socket, [](const Json& one) { return one["type"] == "pong"; })) {
-    if (frame["type"] != "device_status_change") continue;
-    EXPECT_NE(frame["data"]["new_status"], "offline") << dump(frame);
-  }
 }
 
 TEST_F(ControllerAway, SamplesOfTheTimeArriveLateBesideTheLiveOnes) {
@@ -82,7 +96,10 @@ TEST_F(ControllerAway, SamplesOfTheTimeArriveLateBesideTheLiveOnes) {
   await_until("none waits any more", 60s, [&] { return waiting(h1_) <= before; });
   const auto row = controller_.get("/api/metrics/machine/" + h1_.name()).body;
   EXPECT_EQ(row["status"], "ok") << dump(row);
-  EXPECT_EQ(row["stale"], false) << "what is shown is how it is now";
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto measured = time_from_rfc3339(row["timestamp"].get<std::string>());
+  ASSERT_TRUE(measured);
+  EXPECT_LT(now - measured->time_since_epoch(), 10s) << "what is shown is how it is now";
 }
 
 }  // namespace

@@ -1,16 +1,18 @@
-/// What must hold after a run of faults, by three witnesses: the engines (what runs), the agents'
-/// logs (every durable message that they made) and the controller's database (what it has).
+/// What must hold after a run of faults. Pure: its own test doctors the evidence.
 #pragma once
 
-#include "tests/cluster/fault_run.h"
+#include "tests/cluster/fault_evidence.h"
 
 #include <string>
 #include <vector>
 
 namespace portoser::test {
 
-/// Waits until the cluster is at rest: every job has ended, every message has arrived. Then returns
-/// what is wrong, a sentence each; empty: nothing.
-std::vector<std::string> check_after_faults(const Cluster& cluster, const FaultRun& run);
+/// Messages that the host made and the database has not, neither by number nor, told again by a
+/// later agent, by what they say.
+std::vector<Made> missing(const HostEvidence& host);
+
+/// A sentence for each thing that is lost, doubled, out of order, invented or untrue.
+std::vector<std::string> contradictions(const Evidence& evidence);
 
 }  // namespace portoser::test

@@ -55,7 +55,8 @@ void FaultRun::step() {
   const auto steps = possible(host);
   (this->*steps.at(any(steps.size())))(host);
   // Part of the schedule: nothing is waited for here. Faults meet all states on their way.
-  const auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds{any(1500)};
+  const auto due =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds{any(any(4) == 0 ? 3000 : 400)};
   await_until(
       "the next fault is due", 30s, [&] { return std::chrono::steady_clock::now() >= due; });
 }
@@ -114,7 +115,7 @@ void FaultRun::change_cable(ClusterHost& host) {
 
 void FaultRun::kill_agent(ClusterHost& host) {
   say(host, "its agent is killed and started");
-  ++agent_kills_;
+  ++agent_kills_[host.name()];
   host.agent().kill();
   host.agent().start();
   agent_is_frozen_[host.name()] = false;
@@ -157,7 +158,7 @@ void FaultRun::start_engine(ClusterHost& host) {
 
 void FaultRun::cut_power(ClusterHost& host) {
   say(host, "power cut");
-  ++agent_kills_;
+  ++agent_kills_[host.name()];
   host.power_off();
   engine_is_frozen_[host.name()] = false;
   agent_is_frozen_[host.name()] = false;
@@ -176,6 +177,11 @@ void FaultRun::kill_controller(ClusterHost& host) {
 void FaultRun::start_controller(ClusterHost& host) {
   say(host, "the controller starts");
   cluster_.controller().start();
+}
+
+int FaultRun::agent_kills(const ClusterHost& host) const {
+  const auto found = agent_kills_.find(host.name());
+  return found == agent_kills_.end() ? 0 : found->second;
 }
 
 void FaultRun::mend() {

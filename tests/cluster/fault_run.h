@@ -29,8 +29,8 @@ class FaultRun {
   void mend();
 
   [[nodiscard]] const std::vector<TakenJob>& jobs() const { return jobs_; }
-  /// How often an agent was killed, with its host or alone.
-  [[nodiscard]] int agent_kills() const { return agent_kills_; }
+  /// How often the agent of the host was killed, with its host or alone.
+  [[nodiscard]] int agent_kills(const ClusterHost& host) const;
 
  private:
   using Step = void (FaultRun::*)(ClusterHost&);
@@ -57,7 +57,7 @@ class FaultRun {
   Cluster& cluster_;
   std::mt19937_64 random_;
   int count_ = 0;
-  int agent_kills_ = 0;
+  std::map<std::string, int> agent_kills_;
   std::map<std::string, bool> engine_is_frozen_;
   std::map<std::string, bool> agent_is_frozen_;
   std::vector<TakenJob> jobs_;

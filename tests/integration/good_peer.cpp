@@ -40,6 +40,7 @@ void GoodPeer::run() try {
       event.event_type = "start";
       event.container = "lodger";
       peer_.send(event);
+      event_sequence_ = event.sequence;
     }
     while (const auto message = peer_.receive(sample_period)) {
       if (const auto* command = std::get_if<protocol::Command>(&*message)) answer(*command);
@@ -65,7 +66,8 @@ void GoodPeer::answer(const protocol::Command& command) {
 void GoodPeer::expect_served(const ControllerProcess& controller, const std::string& service) {
   const int wanted = cpu_percent_ % 99 + 1;
   cpu_percent_ = wanted;
-  const int events = ++events_wanted_;
+  const auto before = event_sequence_.load();
+  ++events_wanted_;
   await_until(
       "a new sample is seen",
       60s,
@@ -81,7 +83,9 @@ void GoodPeer::expect_served(const ControllerProcess& controller, const std::str
   const auto answer = controller.post("/api/services/" + service + "/restart");
   EXPECT_EQ(answer.status, 200U) << answer.text;
   EXPECT_EQ(commands_, commands + 1);
-  await_until("the events are acknowledged", 60s, [&] { return acked_ >= events; });
+  await_until("the event is acknowledged", 60s, [&] {
+    return event_sequence_ > before && acked_ >= event_sequence_;
+  });
   EXPECT_FALSE(is_lost_);
   EXPECT_EQ(controller.row("/api/machines", "machines", who_.name)["status"], "online");
   // Whatever it was meanwhile stands in the log.

@@ -38,6 +38,7 @@ class GoodPeer {
   std::atomic<int> events_wanted_{0};
   std::atomic<int> commands_{0};
   std::atomic<std::int64_t> acked_{0};
+  std::atomic<std::int64_t> event_sequence_{0};  ///< of the newest event
   std::atomic<bool> is_over_{false};
   std::atomic<bool> is_lost_{false};
   int events_ = 0;             // the thread's

@@ -63,6 +63,7 @@ class ControllerProcess {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::uint16_t wire_port() const { return static_cast<std::uint16_t>(port_ + 2); }
   [[nodiscard]] std::uint16_t join_port() const { return static_cast<std::uint16_t>(port_ + 3); }
+  [[nodiscard]] std::filesystem::path log_file() const { return folder_ / "controller.log"; }
   [[nodiscard]] std::filesystem::path registry() const { return folder_ / "registry.yml"; }
   [[nodiscard]] std::filesystem::path data() const { return folder_ / "controller"; }
 

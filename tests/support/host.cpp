@@ -195,10 +195,14 @@ std::string Host::docker(std::vector<std::string> arguments) const {
 }
 
 void clear_abandoned_hosts() {
-  for (const auto& hierarchy : fs::directory_iterator{cgroup_root}) {
-    if (!hierarchy.is_directory()) continue;
+  // Below each hierarchy of cgroup v1, or at the top of v2.
+  std::vector<fs::path> parents{cgroup_root};
+  for (const auto& entry : fs::directory_iterator{cgroup_root}) {
+    if (entry.is_directory()) parents.push_back(entry.path());
+  }
+  for (const auto& parent : parents) {
     std::error_code failure;
-    for (const auto& group : fs::directory_iterator{hierarchy.path(), failure}) {
+    for (const auto& group : fs::directory_iterator{parent, failure}) {
       const auto name = group.path().filename().string();
       if (!name.starts_with(cgroup_prefix)) continue;
       const auto owner = name.substr(std::string_view{cgroup_prefix}.size());

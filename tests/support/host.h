@@ -27,7 +27,8 @@ class Host {
   [[nodiscard]] const std::filesystem::path& disk() const { return disk_; }
 
   void power_on();
-  /// As a power cut: every process is gone at once, and what lay in /run.
+  /// As a power cut: every process is gone at once, and what lay in /run. But what was written and
+  /// not synced stays: the kernel that holds it is the machine's.
   void power_off();
   [[nodiscard]] bool is_on() const { return init_ != 0; }
   /// For `ProcessRequest::within`; 0: off.

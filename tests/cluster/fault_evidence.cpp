@@ -1,0 +1,115 @@
+#include "tests/cluster/fault_evidence.h"
+
+#include "tests/cluster/fault_checker.h"
+#include "tests/support/await.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <fstream>
+
+namespace portoser::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<Made> made_by(const ClusterHost& host) {
+  std::vector<Made> made;
+  std::ifstream log{host.machine().disk() / (host.name() + ".log")};
+  for (std::string line; std::getline(log, line);) {
+    if (line.find("\"durable message\"") == std::string::npos) continue;
+    const auto json = Json::parse(line, nullptr, false);
+    if (!json.is_object()) continue;  // cut by a power cut
+    made.push_back(
+        {json["epoch"], json["sequence"].get<std::int64_t>(), json["type"], json["mark"]});
+  }
+  return made;
+}
+
+class Database {
+ public:
+  explicit Database(const Cluster& cluster)
+      : database_(cluster.controller().data() / "portoser.db", SQLite::OPEN_READONLY) {}
+
+  std::string integrity() { return database_.execAndGet("PRAGMA integrity_check").getString(); }
+  std::vector<Stored> of_host(const std::string& host) {
+    SQLite::Statement rows{
+        database_,
+        "SELECT e.id, e.spool_epoch, e.sequence, e.scope,"
+        " CASE e.scope WHEN 'command' THEN json_extract(e.metadata, '$.command_id')"
+        " ELSE e.origin END, e.event_type, e.service, e.time"
+        " FROM events e JOIN devices d ON d.id = e.device_id WHERE d.name = ? ORDER BY e.id"};
+    rows.bind(1, host);
+    std::vector<Stored> all;
+    while (rows.executeStep()) {
+      all.push_back({rows.getColumn(0).getInt64(),
+                     rows.getColumn(1).getString(),
+                     rows.getColumn(2).getInt64(),
+                     rows.getColumn(3).getString(),
+                     rows.getColumn(4).getString(),
+                     rows.getColumn(5).getString(),
+                     rows.getColumn(6).getString(),
+                     rows.getColumn(7).getInt64()});
+    }
+    return all;
+  }
+
+ private:
+  SQLite::Database database_;
+};
+
+/// As long as it takes, or as long as that; what it is then, the evidence tells.
+void give_time(std::chrono::seconds limit, const std::function<bool()>& condition) {
+  try {
+    await_until("it is at rest", limit, condition);
+  } catch (const std::exception&) {
+  }
+}
+
+JobEvidence look_at_job(const Cluster& cluster, const TakenJob& taken) {
+  JobEvidence job{.id = taken.id, .state = "", .calls = cluster.compose().calls_of(taken.id)};
+  // An action may take its own limit (two minutes), and one before it too.
+  give_time(400s, [&] {
+    const auto answer = cluster.controller().get("/api/jobs/" + taken.id).body;
+    if (!answer.is_object()) return false;
+    job.state = answer.value("state", "");
+    return answer["finished_at"].is_string();
+  });
+  return job;
+}
+
+void look_at_service(const Cluster& cluster, const ClusterHost& host, HostEvidence& evidence) {
+  give_time(60s, [&] {
+    const auto id = host.container();
+    evidence.runs =
+        !id.empty() &&
+        host.machine().docker({"inspect", "--format", "{{.State.Running}}", id}) == "true\n";
+    evidence.status =
+        cluster.controller().row("/api/services", "services", host.service()).value("status", "");
+    return evidence.status == (evidence.runs ? "running" : "stopped");
+  });
+}
+
+}  // namespace
+
+Evidence gather(const Cluster& cluster, const FaultRun& run) {
+  Evidence evidence;
+  for (const auto& job : run.jobs()) evidence.jobs.push_back(look_at_job(cluster, job));
+  Database database{cluster};
+  for (const auto& host : cluster.hosts()) {
+    HostEvidence one;
+    one.name = host->name();
+    one.service = host->service();
+    one.agent_kills = run.agent_kills(*host);
+    look_at_service(cluster, *host, one);
+    give_time(60s, [&] {
+      one.made = made_by(*host);
+      one.stored = database.of_host(host->name());
+      return missing(one).empty();
+    });
+    evidence.hosts.push_back(std::move(one));
+  }
+  evidence.integrity = database.integrity();
+  return evidence;
+}
+
+}  // namespace portoser::test

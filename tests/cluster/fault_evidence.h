@@ -1,0 +1,59 @@
+/// What three witnesses say after a run of faults: the engines (what runs), the agents' logs (every
+/// durable message that they made) and the controller (its database and its answers).
+#pragma once
+
+#include "tests/cluster/fault_run.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace portoser::test {
+
+/// A durable message, as its agent wrote it down.
+struct Made {
+  std::string epoch;
+  std::int64_t sequence = 0;
+  std::string type;  ///< "event" or "result"
+  std::string mark;  ///< an event's origin, a result's command
+};
+
+/// An event or a result in the database.
+struct Stored {
+  std::int64_t id = 0;
+  std::string epoch;
+  std::int64_t sequence = 0;
+  std::string scope;
+  std::string mark;
+  std::string type;  ///< "failure", "stop" ...; of a result "succeeded" or "failed"
+  std::string service;
+  std::int64_t time_us = 0;
+};
+
+struct HostEvidence {
+  std::string name;
+  std::string service;
+  std::vector<Made> made;
+  std::vector<Stored> stored;  ///< by id
+  int agent_kills = 0;
+  bool runs = false;   ///< the service, as the engine says
+  std::string status;  ///< as the controller shows it
+};
+
+struct JobEvidence {
+  std::string id;
+  std::string state;               ///< as /api/jobs shows it
+  std::vector<std::string> calls;  ///< that it had compose carry out
+};
+
+struct Evidence {
+  std::vector<HostEvidence> hosts;
+  std::vector<JobEvidence> jobs;
+  std::string integrity;  ///< what SQLite says of the database: "ok"
+};
+
+/// Waits until the cluster is at rest (every job has ended, every message has arrived, services are
+/// shown as they are), but not for ever: what never comes is missing in the evidence.
+Evidence gather(const Cluster& cluster, const FaultRun& run);
+
+}  // namespace portoser::test

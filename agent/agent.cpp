@@ -180,6 +180,8 @@ link::LinkHandlers Agent::link_handlers() {
     }
     log::info("agent", "connected", {{"controller_version", welcome.controller_version}});
     send_state();
+    // What was measured before is the past to the controller; nobody should wait for the next one.
+    send_sample();
   };
   handlers.on_assign = [this](protocol::Assign assign) {
     board_.assign(std::move(assign.services));
@@ -254,13 +256,17 @@ asio::awaitable<void> Agent::keep_checkpoint() {
   keeping_checkpoint_ = false;
 }
 
+void Agent::send_sample() {
+  auto sample = sampler_.sample();
+  if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
+  link_->send(std::move(sample));
+}
+
 asio::awaitable<void> Agent::send_samples() {
   asio::steady_timer timer{co_await asio::this_coro::executor};
   auto next = std::chrono::steady_clock::now();
   for (;;) {
-    auto sample = sampler_.sample();
-    if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
-    link_->send(std::move(sample));
+    send_sample();
     board_.observe_clocks();
     next += sample_interval_;
     const auto now = std::chrono::steady_clock::now();

@@ -42,6 +42,7 @@ class Agent : private actions::EngineControl {
   asio::awaitable<void> reconcile();
   void connect();
   void send_state();
+  void send_sample();
   void checkpoint_soon();
   asio::awaitable<void> keep_checkpoint();
   protocol::Hello hello() const;

@@ -78,15 +78,7 @@ std::string ClusterHost::container() const {
 }
 
 void ClusterHost::await_noted(const std::string& state) const {
-  const auto id = container();
-  const auto file = agent_.data() / "services.json";
-  await_until("the agent has noted it", 30s, [&] {
-    const auto noted = Json::parse(read_file(file), nullptr, false);
-    for (const auto& one : noted["containers"]) {
-      if (one["seen"]["id"] == id) return one["seen"]["state"] == state;
-    }
-    return false;
-  });
+  agent_.await_noted(container(), state);
 }
 
 void ClusterHost::crash_container() const {
@@ -201,21 +193,12 @@ std::string Cluster::registry_text() const {
 }
 
 std::vector<Json> Cluster::events(const std::string& service, std::int64_t since) const {
-  SocketClient uptime{controller_.port(), "/api/uptime/ws"};
-  uptime.send(dump(Json{{"action", "subscribe"}, {"service", service}, {"since", since}}));
-  uptime.send("ping");
-  std::vector<Json> found;
-  for (auto& frame : frames_until(uptime, [](const Json& one) { return one["type"] == "pong"; })) {
-    if (frame["type"] == "uptime_event") found.push_back(std::move(frame));
-  }
-  return found;
+  return controller_.events_of(service, since);
 }
 
 std::vector<std::string> Cluster::event_types(const std::string& service,
                                               std::int64_t since) const {
-  std::vector<std::string> types;
-  for (const auto& event : events(service, since)) types.push_back(event["event_type"]);
-  return types;
+  return types_of(events(service, since));
 }
 
 std::int64_t Cluster::newest_event(const std::string& service) const {

@@ -41,25 +41,9 @@ class AgentGap : public testing::Test {
     controller_.await_service("notes", "running");
     container_ = engine_.docker({"ps", "-q", "--no-trunc"});
     while (!container_.empty() && container_.back() == '\n') container_.pop_back();
-    await_kept("running");
+    agent_.await_noted(container_, "running");
     await_event("start");
     begin_ = events().back()["id"].get<std::int64_t>();
-  }
-
-  /// The agent has noted that the container is in this state.
-  void await_kept(const std::string& state) const {
-    const auto file = folder_ / "brick" / "services.json";
-    await_until("the checkpoint says " + state, 30s, [&] {
-      const auto json = Json::parse(read_file_or_nothing(file), nullptr, false);
-      if (!json.is_object()) return false;
-      for (const auto& container : json["containers"]) {
-        if (container["seen"]["id"] == container_) return container["seen"]["state"] == state;
-      }
-      return false;
-    });
-  }
-  static std::string read_file_or_nothing(const std::filesystem::path& path) {
-    return std::filesystem::exists(path) ? read_file(path) : std::string{};
   }
 
   /// As a crash: the engine was not asked.
@@ -72,22 +56,8 @@ class AgentGap : public testing::Test {
   }
 
   /// The stored events of the service since the test began, oldest first.
-  [[nodiscard]] std::vector<Json> events() const {
-    SocketClient uptime{controller_.port(), "/api/uptime/ws"};
-    uptime.send(fmt::format(R"({{"action":"subscribe","service":"notes","since":{}}})", begin_));
-    uptime.send("ping");
-    std::vector<Json> found;
-    for (auto& frame :
-         frames_until(uptime, [](const Json& one) { return one["type"] == "pong"; })) {
-      if (frame["type"] == "uptime_event") found.push_back(std::move(frame));
-    }
-    return found;
-  }
-  [[nodiscard]] std::vector<std::string> types() const {
-    std::vector<std::string> out;
-    for (const auto& event : events()) out.push_back(event["event_type"]);
-    return out;
-  }
+  [[nodiscard]] std::vector<Json> events() const { return controller_.events_of("notes", begin_); }
+  [[nodiscard]] std::vector<std::string> types() const { return types_of(events()); }
   void await_event(const std::string& type) const {
     await_until(
         "there is a " + type,

@@ -60,7 +60,7 @@ class ClockTest : public testing::TestWithParam<std::chrono::minutes> {
     controller_.await_service("notes", "running");
     container_ = engine_.docker({"ps", "-q", "--no-trunc"});
     while (!container_.empty() && container_.back() == '\n') container_.pop_back();
-    await_kept_up();
+    agent_.await_noted(container_, "running");
     await_event("start");
     begin_ = events().back()["id"].get<std::int64_t>();
   }
@@ -68,20 +68,6 @@ class ClockTest : public testing::TestWithParam<std::chrono::minutes> {
   void set_host_clock(std::chrono::seconds wrong_by) {
     host_clock_.set_wrong_by(wrong_by);
     host_engine_.set_wrong_by(wrong_by);
-  }
-
-  /// The agent has noted that the container runs, so that the next one knows it.
-  void await_kept_up() const {
-    const auto file = folder_ / "brick" / "services.json";
-    await_until("the checkpoint says that it runs", 30s, [&] {
-      if (!std::filesystem::exists(file)) return false;
-      const auto json = Json::parse(read_file(file), nullptr, false);
-      if (!json.is_object()) return false;
-      const auto& kept = json["containers"];
-      return std::any_of(kept.begin(), kept.end(), [&](const Json& container) {
-        return container["seen"]["id"] == container_ && container["seen"]["state"] == "running";
-      });
-    });
   }
 
   Span crash_container() const {
@@ -100,22 +86,8 @@ class ClockTest : public testing::TestWithParam<std::chrono::minutes> {
   }
 
   /// The stored events of the service since the test began, in the controller's order.
-  [[nodiscard]] std::vector<Json> events() const {
-    SocketClient uptime{controller_.port(), "/api/uptime/ws"};
-    uptime.send(fmt::format(R"({{"action":"subscribe","service":"notes","since":{}}})", begin_));
-    uptime.send("ping");
-    std::vector<Json> found;
-    for (auto& frame :
-         frames_until(uptime, [](const Json& one) { return one["type"] == "pong"; })) {
-      if (frame["type"] == "uptime_event") found.push_back(std::move(frame));
-    }
-    return found;
-  }
-  [[nodiscard]] std::vector<std::string> types() const {
-    std::vector<std::string> out;
-    for (const auto& event : events()) out.push_back(event["event_type"]);
-    return out;
-  }
+  [[nodiscard]] std::vector<Json> events() const { return controller_.events_of("notes", begin_); }
+  [[nodiscard]] std::vector<std::string> types() const { return types_of(events()); }
   void await_event(const std::string& type) const {
     await_until(
         "there is a " + type,

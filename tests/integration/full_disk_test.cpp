@@ -69,21 +69,9 @@ class FullDisk : public testing::Test {
   void start_container() const { engine_.docker({"start", container()}); }
 
   /// The stored events of the service since the test began, oldest first.
-  [[nodiscard]] std::vector<Json> events() const {
-    SocketClient uptime{controller_.port(), "/api/uptime/ws"};
-    uptime.send(fmt::format(R"({{"action":"subscribe","service":"notes","since":{}}})", begin_));
-    uptime.send("ping");
-    std::vector<Json> found;
-    for (auto& frame :
-         frames_until(uptime, [](const Json& one) { return one["type"] == "pong"; })) {
-      if (frame["type"] == "uptime_event") found.push_back(std::move(frame));
-    }
-    return found;
-  }
+  [[nodiscard]] std::vector<Json> events() const { return controller_.events_of("notes", begin_); }
   [[nodiscard]] std::string types() const {
-    std::vector<std::string> out;
-    for (const auto& event : events()) out.push_back(event["event_type"]);
-    return fmt::format("{}", fmt::join(out, " "));
+    return fmt::format("{}", fmt::join(types_of(events()), " "));
   }
   void await_types(const std::string& wanted) const {
     await_until(

@@ -122,6 +122,24 @@ Json ControllerProcess::row(const std::string& path,
   return nullptr;
 }
 
+std::vector<Json> ControllerProcess::events_of(const std::string& service,
+                                               std::int64_t since) const {
+  SocketClient uptime{port_, "/api/uptime/ws"};
+  uptime.send(dump(Json{{"action", "subscribe"}, {"service", service}, {"since", since}}));
+  uptime.send("ping");
+  std::vector<Json> found;
+  for (auto& frame : frames_until(uptime, [](const Json& one) { return one["type"] == "pong"; })) {
+    if (frame["type"] == "uptime_event") found.push_back(std::move(frame));
+  }
+  return found;
+}
+
+std::vector<std::string> types_of(const std::vector<Json>& events) {
+  std::vector<std::string> types;
+  for (const auto& event : events) types.push_back(event["event_type"]);
+  return types;
+}
+
 void ControllerProcess::await_machine(const std::string& name, const std::string& status) const {
   await_until(
       "the host is " + status,
@@ -180,6 +198,19 @@ void AgentProcess::stop() {
     throw Error{Code::internal,
                 "the agent ended with " + std::to_string(status) + ": " + log_tail()};
   }
+}
+
+void AgentProcess::await_noted(const std::string& container_id, const std::string& state) const {
+  const auto file = data() / "services.json";
+  await_until("the checkpoint says " + state, patience, [&] {
+    if (!std::filesystem::exists(file)) return false;
+    const auto noted = Json::parse(read_file(file), nullptr, false);
+    if (!noted.is_object()) return false;
+    for (const auto& one : noted["containers"]) {
+      if (one["seen"]["id"] == container_id) return one["seen"]["state"] == state;
+    }
+    return false;
+  });
 }
 
 void AgentProcess::kill() {

@@ -57,6 +57,9 @@ class ControllerProcess {
   [[nodiscard]] Json row(const std::string& path,
                          const std::string& list,
                          const std::string& name) const;
+  /// The stored events of a service after the one with id `since`, in their order: frames of
+  /// /api/uptime/ws.
+  [[nodiscard]] std::vector<Json> events_of(const std::string& service, std::int64_t since) const;
   void await_machine(const std::string& name, const std::string& status) const;
   void await_service(const std::string& name, const std::string& status) const;
 
@@ -96,6 +99,8 @@ class AgentProcess {
   void freeze() const { process_->freeze(); }
   void thaw() const { process_->thaw(); }
   [[nodiscard]] std::filesystem::path data() const { return folder_ / name_; }
+  /// Waits until its checkpoint (`services.json`) says that the container is in this state.
+  void await_noted(const std::string& container_id, const std::string& state) const;
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
   [[nodiscard]] int wait() const { return process_->wait(std::chrono::seconds{30}); }
@@ -110,6 +115,9 @@ class AgentProcess {
   Environment environment_;
   std::optional<Process> process_;
 };
+
+/// The type of each event.
+std::vector<std::string> types_of(const std::vector<Json>& events);
 
 /// Frames of a WebSocket until one fulfils `wanted`; all of them, that one last. Throws when the
 /// socket ends first.

@@ -29,14 +29,22 @@ long uptime() {
   return static_cast<long>(seconds);
 }
 
+/// Where cgroups are: below each hierarchy of v1, and at the top, where v2 has its own.
+std::vector<fs::path> cgroup_parents() {
+  std::vector<fs::path> parents{cgroup_root};
+  for (const auto& entry : fs::directory_iterator{cgroup_root}) {
+    if (entry.is_directory()) parents.push_back(entry.path());
+  }
+  return parents;
+}
+
 /// `name` in every hierarchy.
 bool remove_in_all_hierarchies(const fs::path& name) {
   bool is_all = true;
-  for (const auto& hierarchy : fs::directory_iterator{cgroup_root}) {
-    const auto group = hierarchy.path() / name;
+  for (const auto& parent : cgroup_parents()) {
+    const auto group = parent / name;
     if (fs::exists(group) && !remove_cgroup(group)) is_all = false;
   }
-  if (fs::exists(cgroup_root / name) && !remove_cgroup(cgroup_root / name)) is_all = false;
   return is_all;
 }
 
@@ -195,12 +203,7 @@ std::string Host::docker(std::vector<std::string> arguments) const {
 }
 
 void clear_abandoned_hosts() {
-  // Below each hierarchy of cgroup v1, or at the top of v2.
-  std::vector<fs::path> parents{cgroup_root};
-  for (const auto& entry : fs::directory_iterator{cgroup_root}) {
-    if (entry.is_directory()) parents.push_back(entry.path());
-  }
-  for (const auto& parent : parents) {
+  for (const auto& parent : cgroup_parents()) {
     std::error_code failure;
     for (const auto& group : fs::directory_iterator{parent, failure}) {
       const auto name = group.path().filename().string();

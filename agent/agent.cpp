@@ -51,6 +51,9 @@ Agent::Agent(identity::AgentSettings settings)
       lock_(folder_of_agent(settings_.data) / "agent.lock"),
       identity_(require_identity(settings_.data)),
       boot_id_(collect::boot_id()),
+      // Beyond every number that an agent before us gave in this boot: none takes a sample a
+      // microsecond.
+      sample_number_(clock_.uptime() / std::chrono::microseconds{1}),
       checkpoint_file_(settings_.data / "services.json"),
       data_disk_(settings_.data),
       engine_(context_.get_executor(), settings_.engine_socket.string()),
@@ -259,6 +262,8 @@ asio::awaitable<void> Agent::keep_checkpoint() {
 void Agent::send_sample() {
   auto sample = sampler_.sample();
   if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
+  sample.number = ++sample_number_;
+  for (auto& container : sample.containers) container.services = board_.services_of(container.id);
   link_->send(std::move(sample));
 }
 

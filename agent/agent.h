@@ -58,6 +58,7 @@ class Agent : private actions::EngineControl {
   identity::Identity identity_;
   SystemClock clock_;
   std::string boot_id_;
+  std::int64_t sample_number_;  ///< of the newest
   asio::io_context context_{1};
   asio::thread_pool pool_{1};
   TaskGroup tasks_{context_.get_executor()};

@@ -25,6 +25,7 @@
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/series.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -153,6 +154,7 @@ struct Rooms {
         retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
         live(3 * std::chrono::milliseconds{settings.agents_sample_interval_ms}),
+        series(database, clock),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
@@ -166,6 +168,7 @@ struct Rooms {
         metrics(registry, live, fleet, jobs, database, retention, requests, clock),
         system(registry, database, clock),
         tasks(core) {
+    live.add_listener(series);
     live.add_listener(uptime_socket);
     live.add_listener(deployment_socket);
     live.add_listener(metrics_socket);
@@ -193,6 +196,7 @@ struct Rooms {
   storage::Retention retention;
   registry::RegistryWatch registry;
   telemetry::Live live;
+  telemetry::Series series;
   fleet::Fleet fleet;
   jobs::Jobs jobs;
   deployment::ServiceActions actions;
@@ -216,10 +220,12 @@ struct Rooms {
 asio::awaitable<void> start(Rooms& rooms,
                             http::Server& server,
                             const ControllerSettings& settings) {
+  co_await rooms.series.start();
   co_await rooms.fleet.start();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
+  rooms.tasks.spawn("series", rooms.series.run());
   auto web = listener(
       settings.http_address, settings.http_port, "http.port (BACKEND_PORT)", rooms.shares.web);
   web.openapi_title = "Portoser";
@@ -245,6 +251,7 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   co_await rooms.tasks.join();
   co_await rooms.jobs.stop();
   co_await rooms.fleet.stop();
+  co_await rooms.series.stop();
 }
 
 asio::awaitable<void> serve(Rooms& rooms,

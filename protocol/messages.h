@@ -253,6 +253,8 @@ struct ContainerSample {
   std::optional<std::int64_t> transmit_bytes;
   std::optional<std::int64_t> block_read_bytes;
   std::optional<std::int64_t> block_write_bytes;
+  /// Whose it was when it was measured: a late sample speaks of containers that are gone by now.
+  std::vector<std::string> services{};
   bool operator==(const ContainerSample&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ContainerSample,
@@ -264,11 +266,20 @@ BOOST_DESCRIBE_STRUCT(ContainerSample,
                        receive_bytes,
                        transmit_bytes,
                        block_read_bytes,
-                       block_write_bytes))
+                       block_write_bytes,
+                       services))
+
+struct TemperatureSample {
+  std::string sensor;  ///< "coretemp Package id 0", as the kernel's driver names it
+  double celsius = 0;
+  bool operator==(const TemperatureSample&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(TemperatureSample, (), (sensor, celsius))
 
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {
-  std::string collector;  ///< cpu, memory, disk, network, containers; data: the agent's own folder
+  std::string
+      collector;  ///< cpu, memory, disk, network, temperature, containers; data: the agent's folder
   std::string message;
   bool operator==(const CollectProblem&) const = default;
 };
@@ -284,11 +295,16 @@ struct Sample {
   std::vector<NetworkSample> networks;
   std::vector<ContainerSample> containers;
   std::vector<CollectProblem> problems;
+  /// Each sample of a boot has the number after the one before it; a new agent goes on at a higher
+  /// one. So the receiver knows which it has, whatever came twice or late. 0: an agent before that.
+  std::int64_t number = 0;
+  std::vector<TemperatureSample> temperatures;  ///< none on machines without sensors
   bool operator==(const Sample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Sample,
-                      (),
-                      (when, boot_time_us, cpu, memory, disks, networks, containers, problems))
+BOOST_DESCRIBE_STRUCT(
+    Sample,
+    (),
+    (when, boot_time_us, cpu, memory, disks, networks, containers, problems, number, temperatures))
 
 /// Something that happened to a service or a container. Durable: kept until it is acknowledged.
 struct Event {

@@ -265,6 +265,11 @@ void ServiceBoard::restore(Checkpoint checkpoint) {
   looked_ = true;
 }
 
+std::vector<std::string> ServiceBoard::services_of(const std::string& container_id) const {
+  const auto found = containers_.find(container_id);
+  return found == containers_.end() ? std::vector<std::string>{} : found->second.services;
+}
+
 protocol::State ServiceBoard::state() const {
   protocol::State state;
   state.when = moment_at(now_us());

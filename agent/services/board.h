@@ -97,6 +97,8 @@ class ServiceBoard {
                      std::int64_t ended_us);
 
   [[nodiscard]] protocol::State state() const;
+  /// Names of the services that the container belongs to; usually one, none of a stranger.
+  [[nodiscard]] std::vector<std::string> services_of(const std::string& container_id) const;
 
  private:
   struct Service {

@@ -113,6 +113,10 @@ void Query::bind_one(const std::string& text) {
   statement_.bind(parameter_++, text);
 }
 
+void Query::bind_one(const Blob& blob) {
+  statement_.bind(parameter_++, blob.bytes.data(), static_cast<int>(blob.bytes.size()));
+}
+
 void Query::bind_integer(std::int64_t number) {
   statement_.bind(parameter_++, number);
 }
@@ -123,6 +127,12 @@ void Query::bind_null() {
 
 void Query::read_one(std::string& text) {
   text = statement_.getColumn(column_++).getString();
+}
+
+void Query::read_one(Blob& blob) {
+  const auto column = statement_.getColumn(column_++);
+  blob.bytes.assign(static_cast<const char*>(column.getBlob()),
+                    static_cast<std::size_t>(column.getBytes()));
 }
 
 std::int64_t Query::take_integer() {

@@ -20,6 +20,11 @@ class Statement;
 
 namespace portoser::storage {
 
+/// A value of a BLOB column.
+struct Blob {
+  std::string bytes;
+};
+
 /// A prepared statement in use. It is reset when this goes, since a statement left half way would
 /// keep its read transaction open and the log of the database growing.
 class Query {
@@ -49,6 +54,7 @@ class Query {
 
  private:
   void bind_one(const std::string& text);
+  void bind_one(const Blob& blob);
   void bind_one(Time time) { bind_integer(to_unix_us(time)); }
   template <std::integral Number>
   void bind_one(Number number) {
@@ -66,6 +72,7 @@ class Query {
   void bind_null();
 
   void read_one(std::string& text);
+  void read_one(Blob& blob);
   void read_one(std::int64_t& number) { number = take_integer(); }
   void read_one(bool& flag) { flag = take_integer() != 0; }
   void read_one(Time& time) { time = from_unix_us(take_integer()); }

@@ -26,16 +26,21 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
   }
   auto newest = std::make_shared<const protocol::Sample>(std::move(sample));
   change(host, [&](HostLive& entry) {
-    entry.previous = std::exchange(entry.sample, std::move(newest));
+    entry.previous = std::exchange(entry.sample, newest);
     entry.previous_at = std::exchange(entry.sample_at, when);
     entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
   });
-  for (auto* listener : listeners_) listener->sample_arrived(host);
+  for (auto* listener : listeners_) {
+    listener->measured(host, when, newest);
+    listener->sample_arrived(host);
+  }
 }
 
-void Live::on_late_sample(const std::string&, Time, protocol::Sample) {
+void Live::on_late_sample(const std::string& host, Time when, protocol::Sample sample) {
   samples_.fetch_add(1);
   late_samples_.fetch_add(1);
+  const auto measured = std::make_shared<const protocol::Sample>(std::move(sample));
+  for (auto* listener : listeners_) listener->measured(host, when, measured);
 }
 
 void Live::on_state(const std::string& host, Time when, protocol::State state) {

@@ -45,6 +45,10 @@ class LiveListener {
   virtual ~LiveListener() = default;
 
   virtual void sample_arrived(const std::string& /*host*/) {}
+  /// Every sample, of now or late; one may come twice.
+  virtual void measured(const std::string& /*host*/,
+                        Time /*when*/,
+                        const std::shared_ptr<const protocol::Sample>& /*sample*/) {}
   virtual void event_arrived(const storage::EventRecord& /*event*/) {}
   virtual void liveness_changed(const std::string& /*host*/,
                                 fleet::Liveness /*before*/,

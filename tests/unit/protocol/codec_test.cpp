@@ -93,6 +93,11 @@ TEST(Codec, MessagesOfEarlierAgentsAreReadable) {
   auto state = filled<State>();
   state.compose_version.clear();
   EXPECT_EQ(read_golden<State>("state_without_compose_version.hex"), state);
+  auto sample = filled<Sample>();
+  sample.number = 0;
+  sample.temperatures.clear();
+  sample.containers[0].services.clear();
+  EXPECT_EQ(read_golden<Sample>("sample_without_number.hex"), sample);
 }
 
 /// A file that was written once is never taken away: NAME_before_X.hex when the wire changes.

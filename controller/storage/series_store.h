@@ -1,0 +1,96 @@
+/// What hosts measured, as bytes that `telemetry` makes: blocks of a host and a span, and the log
+/// of the newest samples. Any thread; the methods are coroutines as `Database` describes them.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::storage {
+
+class Database;
+
+struct BlockKey {
+  std::string host;
+  std::int64_t tier = 0;
+  std::int64_t start_ms = 0;  ///< Unix time
+  auto operator<=>(const BlockKey&) const = default;
+};
+
+struct LoggedSample {
+  std::int64_t id = 0;  ///< rising with every sample of any host
+  std::string host;
+  std::string data;
+};
+
+struct HostSealed {
+  std::string host;
+  std::string sealed;
+};
+
+/// Blocks that are made or made anew, all or none.
+struct Seal {
+  std::int64_t number = 0;  ///< one more than the seal before
+  std::vector<BlockKey> blocks;
+  /// The new bytes of a block, from those that are there (none: there is no such block). Called on
+  /// the thread that writes. Nothing: the block stays as it is.
+  std::function<std::optional<std::string>(const BlockKey&, const std::optional<std::string>&)>
+      merge;
+  std::vector<HostSealed> hosts;
+};
+
+struct BlockRange {
+  std::string host;
+  std::int64_t tier = 0;
+  std::int64_t from_ms = 0;  ///< first start
+  std::int64_t to_ms = 0;    ///< only starts before it
+};
+
+struct BlockData {
+  std::int64_t tier = 0;
+  std::int64_t start_ms = 0;
+  std::string data;
+};
+
+/// As of one moment.
+struct ReadBlocks {
+  std::int64_t last_seal = 0;
+  std::vector<BlockData> blocks;  ///< in the order of their starts, range after range
+};
+
+struct SeriesStart {
+  std::int64_t last_seal = 0;
+  std::int64_t last_log_id = 0;
+  std::vector<HostSealed> hosts;
+};
+
+/// Keep blocks of each tier that start at or after its moment (ms).
+struct SeriesKeep {
+  std::vector<std::int64_t> from_ms;  ///< by tier
+};
+
+class SeriesStore {
+ public:
+  explicit SeriesStore(Database& database) : database_(database) {}
+
+  asio::awaitable<SeriesStart> start();
+  /// The logged samples after an id, at most 1,000.
+  asio::awaitable<std::vector<LoggedSample>> logged_after(std::int64_t id);
+  asio::awaitable<void> log(std::vector<LoggedSample> samples);
+  /// Deletes the log before an id, some thousands of rows at a time.
+  asio::awaitable<void> trim_log(std::int64_t before_id);
+  asio::awaitable<void> seal(Seal seal);
+  asio::awaitable<ReadBlocks> read(std::vector<BlockRange> ranges);
+  /// In small transactions. Returns how many blocks it deleted.
+  asio::awaitable<std::int64_t> delete_old(SeriesKeep keep);
+
+ private:
+  Database& database_;
+};
+
+}  // namespace portoser::storage

@@ -1,0 +1,67 @@
+/// The newest samples of one host, in spans of a quarter of an hour, until they are sealed into
+/// blocks of the database. Owned by `Series`, which guards it.
+#pragma once
+
+#include "common/clock.h"
+#include "controller/telemetry/logged_sample.h"
+#include "controller/telemetry/sample_numbers.h"
+#include "controller/telemetry/series_blocks.h"
+#include "controller/telemetry/series_tiers.h"
+#include "protocol/messages.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace portoser::telemetry {
+
+/// Samples of one quarter of an hour. Once it has a seal nothing is added: what comes later begins
+/// another one of the same start.
+struct Span {
+  std::int64_t start_ms = 0;
+  RawBlock samples;
+  SampleNumbers numbers;
+  std::int64_t first_log_id = 0;  ///< of the log of the newest samples
+  Uptime touched{};               ///< when a sample came
+  std::int64_t seal = 0;          ///< which one puts it into the database; 0: none yet
+  std::size_t values = 0;
+};
+
+/// Of a host; more are not kept: a host that invents names must not fill the memory.
+inline constexpr std::size_t most_series = 4096;
+/// In a span; one each 45 ms.
+inline constexpr std::size_t most_samples = 20'000;
+
+class HostSeries {
+ public:
+  /// Not yet taken? Then it is from now on. Samples without a number are always new.
+  bool take(const std::string& boot_id, std::int64_t number);
+  /// Returns how many values were kept.
+  std::size_t add(const SampleRecord& record, std::int64_t log_id, Uptime now);
+
+  [[nodiscard]] const std::vector<std::shared_ptr<Span>>& spans() const { return spans_; }
+  /// Those spans are in the database, or given up.
+  void drop(const Span& span);
+
+  /// The neighbour of a sample that comes now; null: none is known.
+  [[nodiscard]] std::shared_ptr<const protocol::Sample> before(
+      const protocol::Sample& sample) const;
+  void remember(std::shared_ptr<const protocol::Sample> sample);
+
+  SampleNumbers sealed;  ///< in blocks of the database
+  void know(const SampleNumbers& numbers) { seen_.add(numbers); }
+
+ private:
+  Span& open_span(std::int64_t start_ms, std::int64_t log_id);
+  std::size_t append(Span& span, const SampleRecord& record);
+
+  SampleNumbers seen_;
+  std::vector<std::shared_ptr<Span>> spans_;  ///< in the order in which they began
+  // The live stream and the one of late samples, each in order.
+  std::shared_ptr<const protocol::Sample> newest_;
+  std::shared_ptr<const protocol::Sample> newest_late_;
+  std::vector<std::size_t> layout_;  ///< column of the i-th value of the sample before
+};
+
+}  // namespace portoser::telemetry

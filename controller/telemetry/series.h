@@ -1,0 +1,125 @@
+/// Series of every host and its services: each sample at its own time, also one that comes late;
+/// kept as it came for some hours, as a bucket a minute for some days, as a bucket a quarter of an
+/// hour for long.
+///
+/// A sample goes into memory and, within a second, into a log in the database. When a quarter of an
+/// hour is over, its samples are sealed: merged into the blocks of all three tiers, in one
+/// transaction. So a controller that is killed loses a second, and agents tell the last minute
+/// again.
+///
+/// `start`, `run`, `stop` and `measured` belong to the core's executor; the rest is for any thread.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "controller/storage/series_store.h"
+#include "controller/telemetry/host_series.h"
+#include "controller/telemetry/live.h"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::telemetry {
+
+struct SeriesSettings {
+  std::chrono::hours raw{2};         ///< samples as they came
+  std::chrono::hours minute{48};     ///< a bucket a minute
+  std::chrono::hours quarter{9600};  ///< a bucket a quarter of an hour: 400 days
+  /// Values that wait for the database, 8 bytes each; over it, where the disk is full, the oldest
+  /// are given up.
+  std::size_t most_values = std::size_t{32} << 20U;
+};
+
+/// A value in the metric's own unit.
+struct SeriesPoint {
+  double mean = 0;
+  double min = 0;
+  double max = 0;
+  std::int64_t count = 0;  ///< samples in it
+};
+
+struct SeriesQuery {
+  std::string host;
+  std::vector<SeriesKey> keys;
+  Time from;  ///< rounded down to a multiple of `step` since 1970
+  Time to;
+  std::chrono::milliseconds step{60'000};  ///< raised to what the tier of `from` has
+};
+
+struct SeriesWindow {
+  Time from;
+  std::chrono::milliseconds step{};
+  /// By key as they were asked; each has one entry a step, nothing where nothing was measured.
+  std::vector<std::vector<std::optional<SeriesPoint>>> points;
+};
+
+struct SeriesStats {
+  std::uint64_t samples = 0;  ///< taken since the start
+  std::uint64_t values = 0;
+  std::uint64_t repeated = 0;  ///< samples that were there already
+  std::uint64_t dropped_values = 0;
+  std::uint64_t sealed_spans = 0;
+  std::uint64_t failures = 0;   ///< writes that the database refused; they are tried again
+  std::size_t open_values = 0;  ///< in memory
+  std::size_t open_spans = 0;
+};
+
+class Series : public LiveListener {
+ public:
+  Series(storage::Database& database, const Clock& clock, SeriesSettings settings = {});
+
+  /// Reads what an earlier controller logged and did not seal. Before the first `measured`.
+  asio::awaitable<void> start();
+  /// Logs, seals and deletes, until it is cancelled.
+  asio::awaitable<void> run();
+  /// Logs what waits; a database that takes nothing loses it, except for what agents tell again.
+  asio::awaitable<void> stop();
+
+  void measured(const std::string& host,
+                Time when,
+                const std::shared_ptr<const protocol::Sample>& sample) override;
+
+  /// What is stored and what is in memory, each sample once. `Error{unavailable}` as of
+  /// `Database`.
+  asio::awaitable<SeriesWindow> read(SeriesQuery query);
+  /// The series that a host has in memory: those of its last quarter of an hour.
+  [[nodiscard]] std::vector<SeriesKey> keys(const std::string& host) const;
+  [[nodiscard]] SeriesStats stats() const;
+
+  // What `run` does, for tests.
+  asio::awaitable<void> write_log();
+  /// Seals spans that are over; with `all` every one. False: nothing was due.
+  asio::awaitable<bool> seal_some(bool all = false);
+  asio::awaitable<void> delete_old();
+  void keep_within_memory();
+
+ private:
+  struct Due {
+    std::string host;
+    std::shared_ptr<Span> span;
+  };
+  std::vector<Due> take_due(bool all);
+  [[nodiscard]] bool is_due(const std::string& host, const Span& span) const;
+  storage::Seal make_seal(const std::vector<Due>& due,
+                          std::map<std::string, SampleNumbers>& sealed) const;
+  void settle(const std::vector<Due>& due, std::map<std::string, SampleNumbers> sealed);
+  std::int64_t first_needed_log_id() const;
+
+  storage::SeriesStore store_;
+  const Clock& clock_;
+  const SeriesSettings settings_;
+  mutable std::mutex mutex_;  // guards what follows; never held while waiting
+  std::map<std::string, HostSeries, std::less<>> hosts_;
+  std::deque<storage::LoggedSample> to_log_;
+  std::int64_t next_log_id_ = 1;
+  std::int64_t next_seal_ = 1;
+  SeriesStats stats_;
+};
+
+}  // namespace portoser::telemetry

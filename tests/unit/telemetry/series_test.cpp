@@ -1,0 +1,336 @@
+#include "controller/telemetry/series.h"
+
+#include "tests/unit/storage/storage_test.h"
+#include "tests/unit/telemetry/played_host.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <random>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::Optional;
+
+const SeriesKey cpu{"", Metric::cpu_percent, ""};
+
+/// A host that measures every five seconds; its processor's load is the number of its sample.
+class SeriesTest : public storage::StorageTest {
+ protected:
+  SeriesTest() {
+    // Noon, at the beginning of a span.
+    clock_.set_wall(noon);
+    begin();
+  }
+
+  void begin() {
+    open();
+    series_.emplace(*database_, clock_);
+    run(series_->start());
+  }
+  /// As after a SIGKILL: what was not logged is lost.
+  void restart() {
+    series_.reset();
+    close();
+    begin();
+  }
+
+  static Time time_of(int number) { return noon + 5s * number; }
+  void tell(int number, const std::string& host = "brick") {
+    auto sample = std::make_shared<protocol::Sample>();
+    sample->when.boot_id = "boot";
+    sample->when.uptime_ns = std::int64_t{number} * 5'000'000'000;
+    sample->number = 1000 + number;
+    sample->cpu.percent = number % 100;
+    series_->measured(host, time_of(number), sample);
+  }
+  /// Live: the clock goes on with them.
+  void tell_live(int first, int last) {
+    for (int number = first; number <= last; ++number) {
+      clock_.set_wall(time_of(number));
+      tell(number);
+    }
+  }
+  void seal_all() {
+    run(series_->write_log());
+    while (run(series_->seal_some(true))) {
+    }
+  }
+  std::vector<std::optional<SeriesPoint>> read(Time from,
+                                               Time to,
+                                               std::chrono::milliseconds step,
+                                               const SeriesKey& key = cpu,
+                                               const std::string& host = "brick") {
+    SeriesQuery query;
+    query.host = host;
+    query.keys = {key};
+    query.from = from;
+    query.to = to;
+    query.step = step;
+    return run(series_->read(query)).points.at(0);
+  }
+  std::int64_t count(Time from, Time to, std::chrono::milliseconds step) {
+    std::int64_t count = 0;
+    for (const auto& point : read(from, to, step)) count += point ? point->count : 0;
+    return count;
+  }
+  static std::vector<std::optional<double>> means(
+      const std::vector<std::optional<SeriesPoint>>& points) {
+    std::vector<std::optional<double>> means;
+    for (const auto& point : points) {
+      means.push_back(point ? std::optional{point->mean} : std::nullopt);
+    }
+    return means;
+  }
+
+  std::optional<Series> series_;
+};
+
+TEST_F(SeriesTest, SamplesAreReadAsTheyCame) {
+  tell_live(0, 3);
+  EXPECT_THAT(means(read(noon, noon + 20s, 5s)),
+              ElementsAre(Optional(0.0), Optional(1.0), Optional(2.0), Optional(3.0)));
+}
+
+TEST_F(SeriesTest, AGapIsAGap) {
+  tell_live(0, 1);
+  tell_live(3, 3);
+  EXPECT_THAT(means(read(noon, noon + 20s, 5s)),
+              ElementsAre(Optional(0.0), Optional(1.0), std::nullopt, Optional(3.0)));
+  EXPECT_THAT(means(read(noon, noon + 20s, 5s, {"notes", Metric::cpu_percent, ""})),
+              ElementsAre(std::nullopt, std::nullopt, std::nullopt, std::nullopt));
+}
+
+TEST_F(SeriesTest, ABucketHasItsMeanAndExtremes) {
+  tell_live(0, 11);
+  const auto minute = read(noon, noon + 1min, 1min).at(0);
+  ASSERT_TRUE(minute);
+  EXPECT_EQ(minute->count, 12);
+  EXPECT_DOUBLE_EQ(minute->mean, 5.5);
+  EXPECT_DOUBLE_EQ(minute->min, 0);
+  EXPECT_DOUBLE_EQ(minute->max, 11);
+}
+
+/// The same answer before and after sealing, in every tier.
+TEST_F(SeriesTest, SealingChangesNoAnswer) {
+  tell_live(0, 719);  // an hour
+  const auto ask = [&](std::chrono::milliseconds step) {
+    return means(read(noon, noon + 1h, step));
+  };
+  const auto raw = ask(5s);
+  const auto minutes = ask(1min);
+  const auto quarters = ask(15min);
+  EXPECT_EQ(series_->stats().open_spans, 4U);
+  seal_all();
+  EXPECT_EQ(series_->stats().open_spans, 0U);
+  EXPECT_EQ(series_->stats().open_values, 0U);
+  EXPECT_EQ(ask(5s), raw);
+  EXPECT_EQ(ask(1min), minutes);
+  EXPECT_EQ(ask(15min), quarters);
+  restart();
+  EXPECT_EQ(ask(1min), minutes);
+  EXPECT_EQ(count(noon, noon + 1h, 5s), 720);
+}
+
+TEST_F(SeriesTest, ASpanIsSealedWhenItIsOverAndQuiet) {
+  tell_live(0, 100);
+  EXPECT_FALSE(run(series_->seal_some()));
+  clock_.advance(15min + 3min);
+  EXPECT_TRUE(run(series_->seal_some()));
+  EXPECT_EQ(series_->stats().open_spans, 0U);
+}
+
+TEST_F(SeriesTest, ARestartLosesNothingThatWasLogged) {
+  tell_live(0, 300);
+  run(series_->write_log());
+  tell_live(301, 302);
+  restart();
+  EXPECT_EQ(count(noon, noon + 1h, 5s), 301);
+  // The agent tells the last minute again.
+  for (int number = 291; number <= 302; ++number) tell(number);
+  EXPECT_EQ(count(noon, noon + 1h, 5s), 303);
+  EXPECT_EQ(series_->stats().repeated, 10U);
+}
+
+TEST_F(SeriesTest, WhatComesTwiceCountsOnce) {
+  tell_live(0, 200);
+  for (int number = 0; number <= 200; ++number) tell(number);
+  seal_all();
+  for (int number = 0; number <= 200; ++number) tell(number);
+  restart();
+  for (int number = 0; number <= 200; ++number) tell(number);
+  EXPECT_EQ(count(noon, noon + 1h, 5s), 201);
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 201);
+}
+
+TEST_F(SeriesTest, LateOnesFillTheirPlaceInEveryTier) {
+  tell_live(0, 99);
+  tell_live(400, 500);
+  seal_all();
+  std::vector<int> late;
+  for (int number = 100; number < 400; ++number) late.push_back(number);
+  std::shuffle(late.begin(), late.end(), std::mt19937{5});
+  for (const int number : late) {
+    tell(number);
+    if (number % 50 == 0) seal_all();
+  }
+  for (const auto step : {5s, 60s, 900s}) {
+    EXPECT_EQ(count(noon, noon + 1h, step), 501) << step.count();
+  }
+  EXPECT_THAT(means(read(time_of(100), time_of(103), 5s)),
+              ElementsAre(Optional(0.0), Optional(1.0), Optional(2.0)));
+  seal_all();
+  for (const auto step : {5s, 60s, 900s}) {
+    EXPECT_EQ(count(noon, noon + 1h, step), 501) << step.count();
+  }
+}
+
+/// An agent that was cut off for six hours.
+TEST_F(SeriesTest, OnesLaterThanTheRawTierGoIntoTheMinutes) {
+  clock_.set_wall(noon + 6h);
+  for (int number = 0; number < 4320; ++number) tell(number);
+  seal_all();
+  EXPECT_EQ(count(noon, noon + 6h, 1min), 4320);
+  EXPECT_EQ(count(noon + 4h, noon + 6h, 5s), 1440) << "the last two hours as they came";
+}
+
+TEST_F(SeriesTest, OldBlocksGoTierByTier) {
+  tell_live(0, 11);
+  seal_all();
+  clock_.set_wall(noon + 3h);
+  run(series_->delete_old());
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 12);
+  clock_.set_wall(noon + 24h * 10);
+  run(series_->delete_old());
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 12) << "from the quarters of an hour";
+  clock_.set_wall(noon + 24h * 405);
+  run(series_->delete_old());
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 0);
+}
+
+/// Somebody reads while spans go from memory into the database.
+TEST_F(SeriesTest, AReaderBesideASealSeesEachSampleOnce) {
+  tell_live(0, 500);
+  auto gate = std::make_shared<storage::Gate>();
+  auto held = start(database_->write([gate](storage::Connection&) { gate->pass(); }));
+  poll();
+  gate->wait_until_entered();
+  auto sealing = start(series_->seal_some(true));
+  poll();
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 501) << "before its commit";
+  tell(501);
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 502) << "what comes meanwhile";
+  gate->open();
+  finish(std::move(held));
+  finish(std::move(sealing));
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 502) << "after it";
+}
+
+/// Memory is looked at, then the spans are sealed, then the database is.
+TEST_F(SeriesTest, ASealInTheMiddleOfAReadCountsNothingTwice) {
+  close();
+  storage::DatabaseOptions one_reader;
+  one_reader.readers = 1;
+  open(one_reader);
+  series_.emplace(*database_, clock_);
+  tell_live(0, 500);
+  auto gate = std::make_shared<storage::Gate>();
+  auto held = start(database_->read([gate](storage::Connection&) { gate->pass(); }));
+  poll();
+  gate->wait_until_entered();
+  SeriesQuery query;
+  query.host = "brick";
+  query.keys = {cpu};
+  query.from = noon;
+  query.to = noon + 1h;
+  auto reading = start(series_->read(query));
+  poll();
+  seal_all();
+  gate->open();
+  finish(std::move(held));
+  std::int64_t samples = 0;
+  for (const auto& point : finish(std::move(reading)).points.at(0)) {
+    samples += point ? point->count : 0;
+  }
+  EXPECT_EQ(samples, 501);
+}
+
+TEST_F(SeriesTest, ADatabaseThatTakesNothingIsTriedAgain) {
+  tell_live(0, 200);
+  run(database_->write([](storage::Connection& connection) {
+    connection.run(
+        "CREATE TRIGGER refuse BEFORE INSERT ON series_blocks BEGIN SELECT RAISE(FAIL, 'no'); END");
+  }));
+  EXPECT_THROW(run(series_->seal_some(true)), Error);
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 201);
+  run(database_->write(
+      [](storage::Connection& connection) { connection.run("DROP TRIGGER refuse"); }));
+  tell_live(201, 201);
+  seal_all();
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 202);
+}
+
+TEST_F(SeriesTest, WhatWaitsForAFullDiskIsBoundedAndTheOldestGoes) {
+  series_.reset();
+  SeriesSettings settings;
+  settings.most_values = 300;
+  series_.emplace(*database_, clock_, settings);
+  tell_live(0, 499);
+  series_->keep_within_memory();
+  EXPECT_LE(series_->stats().open_values, 300U);
+  EXPECT_GT(series_->stats().dropped_values, 0U);
+  EXPECT_EQ(count(time_of(360), time_of(500), 5s), 140) << "the newest stay";
+}
+
+TEST_F(SeriesTest, HostsAreKeptApart) {
+  tell(1, "brick");
+  tell(1, "slate");
+  tell(2, "slate");
+  clock_.set_wall(time_of(3));
+  seal_all();
+  EXPECT_EQ(count(noon, noon + 1min, 5s), 1);
+  EXPECT_EQ(series_->stats().repeated, 0U);
+}
+
+/// The log is emptied once everything in it is sealed.
+TEST_F(SeriesTest, TheLogIsTrimmed) {
+  tell_live(0, 100);
+  run(series_->write_log());
+  EXPECT_EQ(run(storage::SeriesStore{*database_}.logged_after(0)).size(), 101U);
+  seal_all();
+  EXPECT_EQ(run(storage::SeriesStore{*database_}.logged_after(0)).size(), 0U);
+}
+
+/// Names come from compose files and disks of others.
+TEST_F(SeriesTest, StrangeNamesAreKeptOrLeftOutAndHarmNothing) {
+  auto sample = std::make_shared<protocol::Sample>();
+  sample->when.boot_id = "boot";
+  sample->number = 1;
+  for (const auto& mount : {std::string{"/mnt/x'; id; '"},
+                            std::string{"../../x"},
+                            std::string{"\xc3\xbc\xe2\x98\x83"},
+                            std::string(300, 'n')}) {
+    protocol::DiskSample disk;
+    disk.mount = mount;
+    disk.used_bytes = 7;
+    sample->disks.push_back(disk);
+  }
+  series_->measured("x'; DROP TABLE series_blocks; --", noon, sample);
+  seal_all();
+  restart();
+  for (const auto& mount : {"/mnt/x'; id; '", "../../x", "\xc3\xbc\xe2\x98\x83"}) {
+    const auto points = read(noon,
+                             noon + 5s,
+                             5s,
+                             {"", Metric::disk_used_bytes, mount},
+                             "x'; DROP TABLE series_blocks; --");
+    ASSERT_TRUE(points.at(0)) << mount;
+    EXPECT_EQ(points.at(0)->mean, 7);
+  }
+}
+
+}  // namespace
+}  // namespace portoser::telemetry

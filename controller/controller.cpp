@@ -9,6 +9,7 @@
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
+#include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
@@ -166,6 +167,7 @@ struct Rooms {
         devices(fleet, registry, live, services.rows(), clock, core),
         jobs_api(jobs, core),
         metrics(registry, live, fleet, jobs, database, retention, requests, clock),
+        metrics_history(registry, live, series, clock),
         system(registry, database, clock),
         tasks(core) {
     live.add_listener(series);
@@ -181,6 +183,7 @@ struct Rooms {
     devices.add_to(web);
     jobs_api.add_to(web);
     metrics.add_to(web);
+    metrics_history.add_to(web);
     system.add_to(web);
     deployment_socket.add_to(web);
     uptime_socket.add_to(web);
@@ -209,6 +212,7 @@ struct Rooms {
   api::DevicesApi devices;
   api::JobsApi jobs_api;
   api::MetricsApi metrics;
+  api::MetricsHistoryApi metrics_history;
   api::SystemApi system;
   http::Router web;
   http::Router joining;

@@ -29,21 +29,6 @@ http::Response cached(http::Response response, int seconds) {
   return response;
 }
 
-/// The service, which must be on that host.
-const registry::Service& require_placed(const registry::Registry& registry,
-                                        const std::string& service,
-                                        const std::string& machine) {
-  const auto& host = registry.require_host(machine, "path.machine");
-  const auto& entry = registry.require_service(service, "path.service");
-  if (entry.current_host == host.name) return entry;
-  throw Error{Code::not_found,
-              fmt::format("the service \"{}\" is not on \"{}\"", service, machine),
-              "path.machine"}
-      .reason("SERVICE_UNKNOWN")
-      .hint(entry.current_host ? fmt::format("it is on \"{}\"", *entry.current_host)
-                               : "it is assigned to no host");
-}
-
 }  // namespace
 
 void MetricsApi::add_to(http::Router& router) {
@@ -70,14 +55,6 @@ void MetricsApi::add_to(http::Router& router) {
                                  .errors = {Code::not_found}},
                                 *this,
                                 &MetricsApi::machine);
-  router.add<ServiceMetricsWithHistory>({.path = "/api/metrics/{service}/{machine}",
-                                         .summary = "Present values of a service on a host",
-                                         .errors = {Code::not_found},
-                                         .query = {{.name = "timeRange",
-                                                    .description = "1h unless given",
-                                                    .allowed = {"1h", "6h", "24h", "7d", "30d"}}}},
-                                        *this,
-                                        &MetricsApi::service);
 }
 
 http::Response MetricsApi::summary(http::Call<void> call) {
@@ -123,17 +100,6 @@ http::Response MetricsApi::machine(http::Call<void> call) {
   const auto& host = registry->require_host(call.param("machine"), "path.machine");
   const auto row = machine_metrics(*registry, host.name, live_, clock_.now());
   return cached(http::json_response(dump(to_json(row))), 10);
-}
-
-http::Response MetricsApi::service(http::Call<void> call) {
-  auto range = call.query("timeRange").value_or("1h");
-  const auto registry = registry_.snapshot()->registry;
-  const auto& machine = call.param("machine");
-  const auto& entry = require_placed(*registry, call.param("service"), machine);
-  ServiceMetricsWithHistory metrics;
-  static_cast<ServiceMetrics&>(metrics) =
-      service_metrics(entry.name, machine, live_, clock_.now(), std::move(range));
-  return cached(http::json_response(dump(to_json(metrics))), 10);
 }
 
 http::Response MetricsApi::prometheus(http::Call<void>) {

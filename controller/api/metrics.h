@@ -45,7 +45,6 @@ class MetricsApi {
 
  private:
   http::Response all(http::Call<void> call);
-  http::Response service(http::Call<void> call);
   http::Response machine(http::Call<void> call);
   http::Response summary(http::Call<void> call);
   http::Response prometheus(http::Call<void> call);

@@ -200,28 +200,6 @@ BOOST_DESCRIBE_STRUCT(ServiceMetrics,
                        status,
                        error))
 
-/// A point of a chart, in percent.
-struct HistoryPoint {
-  Time timestamp;
-  std::optional<double> cpu;
-  std::optional<double> memory;
-  std::optional<double> disk;
-};
-BOOST_DESCRIBE_STRUCT(HistoryPoint, (), (timestamp, cpu, memory, disk))
-
-/// `dataPoints` is spelled as the UI reads it; none or at least two.
-struct Historical {
-  std::vector<std::string> metrics{"cpu", "memory", "disk"};
-  std::vector<HistoryPoint> dataPoints;  // NOLINT(readability-identifier-naming)
-};
-BOOST_DESCRIBE_STRUCT(Historical, (), (metrics, dataPoints))
-
-/// What GET /api/metrics/{service}/{machine} answers.
-struct ServiceMetricsWithHistory : ServiceMetrics {
-  Historical historical;
-};
-BOOST_DESCRIBE_STRUCT(ServiceMetricsWithHistory, (ServiceMetrics), (historical))
-
 MachineMetricsRow machine_metrics(const registry::Registry& registry,
                                   const std::string& host,
                                   const telemetry::Live& live,

@@ -91,7 +91,7 @@ Json responses_of(const Endpoint& endpoint) {
     codes.insert(codes.end(), {Code::bad_request, Code::invalid, Code::too_large});
   }
   for (const auto& parameter : route.query) {
-    if (!parameter.allowed.empty()) codes.push_back(Code::bad_request);
+    if (!parameter.allowed.empty()) codes.push_back(parameter.refused_as);
     if (parameter.type != "string") codes.push_back(Code::invalid);
   }
   codes.push_back(Code::internal);

@@ -28,7 +28,7 @@ void require_known_word(const Request& request, const Parameter& parameter) {
   if (allowed.empty()) return;
   const auto word = request.query(parameter.name);
   if (!word || std::find(allowed.begin(), allowed.end(), *word) != allowed.end()) return;
-  throw Error{Code::bad_request,
+  throw Error{parameter.refused_as,
               fmt::format("Invalid {} value: {}. Valid values: {}",
                           parameter.name,
                           word->empty() ? "\"\"" : *word,

@@ -24,6 +24,7 @@ struct Parameter {
   std::string description{};
   std::string type{"string"};          ///< of JSON Schema: "string", "integer", "boolean"
   std::vector<std::string> allowed{};  ///< the words that it may be; empty: any
+  Code refused_as = Code::bad_request;  ///< another word
 };
 
 struct Route {

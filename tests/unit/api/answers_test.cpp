@@ -104,6 +104,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   run(store.update(job));
   run(store.advance(job, {{0, clock_.now(), "up", "Recreating"}}));
 
+  tell_of_notes(2);
   std::set<const http::Endpoint*> asked;
   for (const auto* target : {"/ping",
                              "/health",
@@ -121,7 +122,9 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/metrics/all",
                              "/api/metrics/all?view=services",
                              "/api/metrics/machine/brick",
-                             "/api/metrics/notes/brick"}) {
+                             "/api/metrics/notes/brick",
+                             "/api/metrics/notes/brick/history",
+                             "/api/metrics/machine/brick/history"}) {
     http::Request request;
     request.set_target(target);
     http::Match match;

@@ -22,6 +22,7 @@ ApiTest::ApiTest() {
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(
       *registry_, live_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
+  metrics_history_ = std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, clock_);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);
   uptime_socket_->add_to(router_);
@@ -31,8 +32,11 @@ ApiTest::ApiTest() {
   devices_->add_to(router_);
   jobs_api_->add_to(router_);
   metrics_->add_to(router_);
+  metrics_history_->add_to(router_);
   system_->add_to(router_);
   run(jobs_->start());
+  run(series_.start());
+  live_.add_listener(series_);
   join_brick();
   auto sample = telemetry::full_sample(1);
   sample.containers = {telemetry::container("a", 4096)};
@@ -61,6 +65,18 @@ http::Response ApiTest::ask(std::string_view target) {
   }
   const http::CallContext call{request, match.endpoint->parameters, match.values};
   return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
+}
+
+void ApiTest::tell_of_notes(int samples) {
+  using namespace std::chrono_literals;
+  for (int i = 0; i < samples; ++i) {
+    clock_.set_by(5s);
+    auto sample = telemetry::full_sample(5'000'000'000 * sample_number_);
+    sample.number = ++sample_number_;
+    sample.containers = {telemetry::container("a", 4096)};
+    sample.containers[0].services = {"notes"};
+    live_.on_sample("brick", clock_.now(), std::move(sample));
+  }
 }
 
 std::shared_ptr<PlayedSocket> ApiTest::open_socket(std::string_view path,

@@ -7,6 +7,7 @@
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
+#include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
@@ -27,11 +28,15 @@ class ApiTest : public fleet::FleetTest {
   http::Response ask(std::string_view target);
   Json get(std::string_view target) { return Json::parse(ask(target).text()); }
 
+  /// So many more samples of "brick" and "notes", one every five seconds, the last of them now.
+  void tell_of_notes(int samples);
+
   std::shared_ptr<PlayedSocket> open_socket(std::string_view path, std::deque<std::string> texts);
   /// The first frame of this type, once it is there.
   Json frame_of(PlayedSocket& socket, std::string_view type);
 
   telemetry::Live live_;
+  telemetry::Series series_{*database_, clock_};
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   RequestCounters requests_;
@@ -44,11 +49,13 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<DevicesApi> devices_;
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<MetricsApi> metrics_;
+  std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<SystemApi> system_;
   http::Router router_;
 
  private:
   std::vector<std::shared_ptr<PlayedSocket>> sockets_;
+  std::int64_t sample_number_ = 1;
 };
 
 }  // namespace portoser::api

@@ -157,8 +157,39 @@ TEST_F(TelemetryFields, OfTheMetricsOfAService) {
                 "GET /api/metrics/{service}/{machine}");
   expect_fields(answer["current"], current, our_current, "current");
   expect_fields(answer["historical"], {"metrics", "dataPoints"}, {}, "historical");
-  HistoryPoint point;
+  const HistoryPoint point;
   expect_fields(to_json(point), {"timestamp", "cpu", "memory", "disk"}, {}, "a point of a chart");
+}
+
+TEST_F(TelemetryFields, OfTheHistoryOfAService) {
+  tell_of_notes(2);
+  const auto answer = get("/api/metrics/notes/brick/history");
+  expect_fields(answer,
+                {"service", "machine", "time_range", "interval", "data_points", "summary"},
+                {},
+                "GET /api/metrics/{service}/{machine}/history");
+  expect_fields(answer["data_points"].at(0),
+                resource_metrics,
+                {"cpu_percent_max",
+                 "memory_mb_max",
+                 "memory_percent",
+                 "disk_percent",
+                 "network_rx",
+                 "network_tx",
+                 "load_1",
+                 "samples"},
+                "a row of data_points[]");
+  expect_fields(answer["summary"],
+                {"avg_cpu",
+                 "avg_memory",
+                 "peak_cpu",
+                 "peak_memory",
+                 "min_cpu",
+                 "min_memory",
+                 "max_cpu",
+                 "max_memory"},
+                {},
+                "summary");
 }
 
 TEST_F(TelemetryFields, OfTheMetricsOfMachines) {

@@ -1,0 +1,42 @@
+/// /api/metrics of a service on a host, with its history, and the histories themselves.
+#pragma once
+
+#include "controller/api/metrics_history_rows.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+#include "controller/registry/watch.h"
+#include "controller/telemetry/live.h"
+#include "controller/telemetry/series.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+class MetricsHistoryApi {
+ public:
+  MetricsHistoryApi(const registry::RegistryWatch& registry,
+                    const telemetry::Live& live,
+                    telemetry::Series& series,
+                    const Clock& clock)
+      : registry_(registry), live_(live), series_(series), clock_(clock) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  asio::awaitable<http::Response> service(http::Call<void> call);
+  asio::awaitable<MetricsHistory> service_history(http::Call<void> call);
+  asio::awaitable<MetricsHistory> machine_history(http::Call<void> call);
+  asio::awaitable<MetricsHistory> history(std::string service,
+                                          std::string machine,
+                                          std::string range,
+                                          std::string interval);
+
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  telemetry::Series& series_;
+  const Clock& clock_;
+};
+
+}  // namespace portoser::api

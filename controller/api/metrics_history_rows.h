@@ -1,0 +1,138 @@
+/// The shapes of the history of metrics: what the old backend sent, and what the UI's chart reads
+/// beside it. An unknown number is null. Any thread.
+#pragma once
+
+#include "controller/api/metrics_rows.h"
+#include "controller/telemetry/usage_history.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::api {
+
+/// One step of a history. Percentages are of the whole machine; those of memory and disk, of the
+/// total.
+struct UsageRow {
+  std::string service;  ///< empty: of the host
+  std::string machine;
+  Time timestamp;  ///< the beginning of the step
+  std::optional<double> cpu_percent;
+  std::optional<double> cpu_percent_max;
+  std::optional<double> memory_mb;
+  std::optional<double> memory_mb_max;
+  std::optional<double> memory_total_mb;
+  std::optional<double> memory_percent;
+  std::optional<double> disk_gb;
+  std::optional<double> disk_total_gb;
+  std::optional<double> disk_percent;
+  std::optional<std::int64_t> network_rx_bytes;  ///< counters are of the present only
+  std::optional<std::int64_t> network_tx_bytes;
+  std::optional<double> network_rx;  ///< bytes per second
+  std::optional<double> network_tx;
+  std::optional<double> load_1;
+  std::int64_t samples = 0;  ///< of the processor; 0 in a gap
+};
+BOOST_DESCRIBE_STRUCT(UsageRow,
+                      (),
+                      (service,
+                       machine,
+                       timestamp,
+                       cpu_percent,
+                       cpu_percent_max,
+                       memory_mb,
+                       memory_mb_max,
+                       memory_total_mb,
+                       memory_percent,
+                       disk_gb,
+                       disk_total_gb,
+                       disk_percent,
+                       network_rx_bytes,
+                       network_tx_bytes,
+                       network_rx,
+                       network_tx,
+                       load_1,
+                       samples))
+
+/// A point of a chart, in percent.
+struct HistoryPoint {
+  Time timestamp;
+  std::optional<double> cpu;
+  std::optional<double> memory;
+  std::optional<double> disk;
+};
+BOOST_DESCRIBE_STRUCT(HistoryPoint, (), (timestamp, cpu, memory, disk))
+
+/// `dataPoints` is spelled as the UI reads it; none or at least two.
+struct Historical {
+  std::vector<std::string> metrics{"cpu", "memory", "disk"};
+  std::vector<HistoryPoint> dataPoints;  // NOLINT(readability-identifier-naming)
+};
+BOOST_DESCRIBE_STRUCT(Historical, (), (metrics, dataPoints))
+
+/// What GET /api/metrics/{service}/{machine} answers.
+struct ServiceMetricsWithHistory {
+  std::string service;
+  std::string machine;
+  std::optional<ServiceMetricsRow> current;
+  std::vector<UsageRow> history;
+  std::optional<double> avg_cpu;
+  std::optional<double> avg_memory;
+  std::optional<double> peak_cpu;
+  std::optional<double> peak_memory;
+  std::string time_range;
+  std::string status;
+  std::string error;
+  Historical historical;
+};
+BOOST_DESCRIBE_STRUCT(ServiceMetricsWithHistory,
+                      (),
+                      (service,
+                       machine,
+                       current,
+                       history,
+                       avg_cpu,
+                       avg_memory,
+                       peak_cpu,
+                       peak_memory,
+                       time_range,
+                       status,
+                       error,
+                       historical))
+
+/// Over all samples of the range; memory in MiB.
+struct UsageSummaryRow {
+  std::optional<double> avg_cpu;
+  std::optional<double> avg_memory;
+  std::optional<double> peak_cpu;
+  std::optional<double> peak_memory;
+  std::optional<double> min_cpu;
+  std::optional<double> min_memory;
+  std::optional<double> max_cpu;
+  std::optional<double> max_memory;
+};
+BOOST_DESCRIBE_STRUCT(
+    UsageSummaryRow,
+    (),
+    (avg_cpu, avg_memory, peak_cpu, peak_memory, min_cpu, min_memory, max_cpu, max_memory))
+
+struct MetricsHistory {
+  std::string service;  ///< empty: of the host
+  std::string machine;
+  std::string time_range;
+  std::string interval;
+  std::vector<UsageRow> data_points;
+  UsageSummaryRow summary;
+};
+BOOST_DESCRIBE_STRUCT(MetricsHistory,
+                      (),
+                      (service, machine, time_range, interval, data_points, summary))
+
+/// `service` empty: of the host.
+std::vector<UsageRow> usage_rows(const telemetry::UsageHistory& history,
+                                 const std::string& service,
+                                 const std::string& machine);
+UsageSummaryRow summary_row(const telemetry::UsageSummary& summary);
+Historical chart_points(const std::vector<UsageRow>& rows);
+
+}  // namespace portoser::api

@@ -1,0 +1,118 @@
+#include "controller/telemetry/usage_history.h"
+
+#include <algorithm>
+#include <array>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array ranges{TimeRange{"1h", 1h, 1min},
+                            TimeRange{"6h", 6h, 2min},
+                            TimeRange{"24h", 24h, 5min},
+                            TimeRange{"7d", 7 * 24h, 1h},
+                            TimeRange{"30d", 30 * 24h, 3h}};
+
+/// A metric and where it goes.
+struct Wanted {
+  Metric metric;
+  std::string_view subject;
+  std::optional<SeriesPoint> UsagePoint::*place;
+};
+
+constexpr std::string_view root = "/";
+constexpr std::array wanted{
+    Wanted{Metric::cpu_percent, {}, &UsagePoint::cpu_percent},
+    Wanted{Metric::memory_used_bytes, {}, &UsagePoint::memory_used_bytes},
+    Wanted{Metric::memory_total_bytes, {}, &UsagePoint::memory_total_bytes},
+    Wanted{Metric::disk_used_bytes, root, &UsagePoint::disk_used_bytes},
+    Wanted{Metric::disk_total_bytes, root, &UsagePoint::disk_total_bytes},
+    Wanted{Metric::receive_bytes_per_second, {}, &UsagePoint::receive_bytes_per_second},
+    Wanted{Metric::transmit_bytes_per_second, {}, &UsagePoint::transmit_bytes_per_second},
+    Wanted{Metric::load_1, {}, &UsagePoint::load_1}};
+
+void add_to(std::optional<SeriesPoint>& sum, const std::optional<SeriesPoint>& point) {
+  if (!point) return;
+  if (!sum) {
+    sum = point;
+    return;
+  }
+  const auto count = sum->count + point->count;
+  sum->mean +=
+      (point->mean - sum->mean) * static_cast<double>(point->count) / static_cast<double>(count);
+  sum->min = std::min(sum->min, point->min);
+  sum->max = std::max(sum->max, point->max);
+  sum->count = count;
+}
+
+}  // namespace
+
+std::optional<TimeRange> time_range(std::string_view name) {
+  for (const auto& range : ranges) {
+    if (range.name == name) return range;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> interval(std::string_view name) {
+  if (name == "1m") return 1min;
+  if (name == "5m") return 5min;
+  if (name == "15m") return 15min;
+  if (name == "1h") return 1h;
+  return std::nullopt;
+}
+
+bool UsagePoint::is_empty() const {
+  return std::all_of(wanted.begin(), wanted.end(), [this](const Wanted& one) {
+    return !(this->*one.place).has_value();
+  });
+}
+
+asio::awaitable<UsageHistory> usage_history(Series& series,
+                                            std::string host,
+                                            std::string service,
+                                            Time from,
+                                            Time to,
+                                            std::chrono::milliseconds step) {
+  SeriesQuery query;
+  query.host = std::move(host);
+  for (const auto& one : wanted) {
+    query.keys.push_back({service, one.metric, std::string{one.subject}});
+  }
+  query.from = from;
+  query.to = to + 1ms;  // what was measured just now belongs to it
+  query.step = step;
+  const auto window = co_await series.read(std::move(query));
+  UsageHistory history;
+  history.step = window.step;
+  history.points.resize(window.points.front().size());
+  for (std::size_t i = 0; i < history.points.size(); ++i) {
+    auto& point = history.points[i];
+    point.at = window.from + window.step * static_cast<std::int64_t>(i);
+    for (std::size_t k = 0; k < wanted.size(); ++k) point.*wanted[k].place = window.points[k][i];
+    add_to(history.summary.cpu_percent, point.cpu_percent);
+    add_to(history.summary.memory_used_bytes, point.memory_used_bytes);
+  }
+  const auto is_filled = [](const UsagePoint& point) { return !point.is_empty(); };
+  auto& points = history.points;
+  points.erase(std::find_if(points.rbegin(), points.rend(), is_filled).base(), points.end());
+  points.erase(points.begin(), std::find_if(points.begin(), points.end(), is_filled));
+  co_return history;
+}
+
+asio::awaitable<UsageHistory> chart_of(
+    Series& series, std::string host, std::string service, TimeRange range, Time now) {
+  constexpr std::size_t enough = 2;
+  auto history = co_await usage_history(series, host, service, now - range.length, now, range.step);
+  if (history.points.size() >= enough) co_return history;
+  for (const auto& finer : {TimeRange{{}, 1h, 1min}, TimeRange{{}, 1h, 5s}}) {
+    auto finest =
+        co_await usage_history(series, host, service, now - finer.length, now, finer.step);
+    if (finest.points.size() >= enough) co_return finest;
+  }
+  history.points.clear();
+  co_return history;
+}
+
+}  // namespace portoser::telemetry

@@ -1,0 +1,70 @@
+/// How a host or a service used its machine over a stretch of time: what charts and tables show.
+/// Any thread.
+#pragma once
+
+#include "common/clock.h"
+#include "common/tasks.h"
+#include "controller/telemetry/series.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portoser::telemetry {
+
+/// A stretch that people ask for by its name, and the step of its chart: 60 to 300 points.
+struct TimeRange {
+  std::string_view name;
+  std::chrono::hours length;
+  std::chrono::milliseconds step;
+};
+/// "1h", "6h", "24h", "7d", "30d"; nothing for another name.
+std::optional<TimeRange> time_range(std::string_view name);
+/// "1m", "5m", "15m", "1h"; nothing for another name.
+std::optional<std::chrono::milliseconds> interval(std::string_view name);
+
+/// What was measured in one step. Empty: nothing was.
+struct UsagePoint {
+  Time at;  ///< its beginning
+  std::optional<SeriesPoint> cpu_percent;
+  std::optional<SeriesPoint> memory_used_bytes;
+  std::optional<SeriesPoint> memory_total_bytes;
+  std::optional<SeriesPoint> disk_used_bytes;  ///< of hosts: the file system at "/"
+  std::optional<SeriesPoint> disk_total_bytes;
+  std::optional<SeriesPoint> receive_bytes_per_second;
+  std::optional<SeriesPoint> transmit_bytes_per_second;
+  std::optional<SeriesPoint> load_1;  ///< of hosts
+
+  [[nodiscard]] bool is_empty() const;
+};
+
+/// Over all samples of the stretch.
+struct UsageSummary {
+  std::optional<SeriesPoint> cpu_percent;
+  std::optional<SeriesPoint> memory_used_bytes;
+};
+
+struct UsageHistory {
+  std::chrono::milliseconds step{};
+  /// One a step, from the first in which something was measured to the last; those between in which
+  /// nothing was are empty.
+  std::vector<UsagePoint> points;
+  UsageSummary summary;
+};
+
+/// `service` empty: of the host. Fails as `Series::read`.
+asio::awaitable<UsageHistory> usage_history(Series& series,
+                                            std::string host,
+                                            std::string service,
+                                            Time from,
+                                            Time to,
+                                            std::chrono::milliseconds step);
+
+/// As above for a chart, which needs two points: where there is less than that in the steps of the
+/// range, as for a service that has just started, in finer ones.
+asio::awaitable<UsageHistory> chart_of(
+    Series& series, std::string host, std::string service, TimeRange range, Time now);
+
+}  // namespace portoser::telemetry

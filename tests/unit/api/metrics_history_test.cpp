@@ -1,0 +1,98 @@
+#include "tests/unit/api/api_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace portoser::api {
+namespace {
+
+using namespace std::chrono_literals;
+
+class MetricsHistoryTest : public ApiTest {
+ protected:
+  /// The refusal of a question.
+  Error refusal(std::string_view target) {
+    try {
+      ask(target);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "answered: " << target;
+    return Error{Code::internal, ""};
+  }
+};
+
+TEST_F(MetricsHistoryTest, AChartHasNoPointOrAtLeastTwo) {
+  EXPECT_EQ(get("/api/metrics/notes/brick")["historical"]["dataPoints"].size(), 0U);
+  tell_of_notes(1);
+  EXPECT_EQ(get("/api/metrics/notes/brick")["historical"]["dataPoints"].size(), 0U);
+  tell_of_notes(1);
+  // Both in one minute: in finer steps.
+  const auto points = get("/api/metrics/notes/brick?timeRange=7d")["historical"]["dataPoints"];
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_DOUBLE_EQ(points[1]["cpu"], 3.0);
+}
+
+TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
+  tell_of_notes(12 * 59);
+  const auto answer = get("/api/metrics/notes/brick?timeRange=1h");
+  const auto& points = answer["historical"]["dataPoints"];
+  EXPECT_GE(points.size(), 59U);
+  EXPECT_LE(points.size(), 61U);
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    const auto before = time_from_rfc3339(points[i - 1]["timestamp"].get<std::string>());
+    const auto after = time_from_rfc3339(points[i]["timestamp"].get<std::string>());
+    ASSERT_EQ(*after - *before, 1min) << "evenly spaced";
+  }
+  EXPECT_DOUBLE_EQ(answer["avg_cpu"], 3.0);
+  EXPECT_DOUBLE_EQ(answer["peak_cpu"], 3.0);
+  EXPECT_EQ(answer["history"].size(), points.size());
+}
+
+TEST_F(MetricsHistoryTest, AGapIsNullAndNotZero) {
+  tell_of_notes(12);
+  clock_.set_by(10min);
+  tell_of_notes(12);
+  int gaps = 0;
+  const auto answer = get("/api/metrics/notes/brick");
+  for (const auto& point : answer["historical"]["dataPoints"]) {
+    if (!point["cpu"].is_null()) continue;
+    ++gaps;
+    EXPECT_TRUE(point["memory"].is_null());
+  }
+  EXPECT_GE(gaps, 8);
+}
+
+TEST_F(MetricsHistoryTest, TheIntervalAggregates) {
+  tell_of_notes(12 * 45);
+  const auto quarters = get("/api/metrics/notes/brick/history?time_range=1h&interval=15m");
+  EXPECT_EQ(quarters["interval"], "15m");
+  EXPECT_GE(quarters["data_points"].size(), 3U);
+  EXPECT_LE(quarters["data_points"].size(), 4U);
+  std::int64_t samples = 0;
+  for (const auto& point : quarters["data_points"]) samples += point["samples"].get<std::int64_t>();
+  EXPECT_EQ(samples, 12 * 45);
+  EXPECT_GE(get("/api/metrics/notes/brick/history?time_range=1h&interval=1m")["data_points"].size(),
+            45U);
+  EXPECT_DOUBLE_EQ(quarters["summary"]["max_cpu"], 3.0);
+  EXPECT_DOUBLE_EQ(quarters["summary"]["peak_cpu"], 3.0);
+}
+
+TEST_F(MetricsHistoryTest, OfAHostHasItsDiskAndLoad) {
+  tell_of_notes(24);
+  const auto point =
+      get("/api/metrics/machine/brick/history?interval=1m&time_range=1h")["data_points"].at(1);
+  EXPECT_DOUBLE_EQ(point["cpu_percent"], 12.5);
+  EXPECT_DOUBLE_EQ(point["disk_percent"], 25.0);
+  EXPECT_DOUBLE_EQ(point["load_1"], 0.5);
+  EXPECT_DOUBLE_EQ(point["memory_percent"], 75.0);
+}
+
+TEST_F(MetricsHistoryTest, NothingMeasuredIsNotFoundAndSaysSo) {
+  const auto error = refusal("/api/metrics/notes/brick/history");
+  EXPECT_EQ(error.code(), Code::not_found);
+  EXPECT_EQ(error.reason(), "NO_HISTORY");
+  EXPECT_EQ(refusal("/api/metrics/nothing/brick/history").reason(), "SERVICE_UNKNOWN");
+}
+
+}  // namespace
+}  // namespace portoser::api

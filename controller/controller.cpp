@@ -135,6 +135,14 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
   return retention;
 }
 
+telemetry::SeriesSettings series_settings(const ControllerSettings& settings) {
+  telemetry::SeriesSettings series;
+  series.raw = std::chrono::hours{settings.series_raw_hours};
+  series.minute = std::chrono::hours{settings.series_minute_hours};
+  series.quarter = std::chrono::hours{24 * settings.series_quarter_days};
+  return series;
+}
+
 deployment::ActionLimits action_limits(const ControllerSettings& settings) {
   using std::chrono::seconds;
   return {.start = seconds{settings.actions_start_seconds},
@@ -155,7 +163,7 @@ struct Rooms {
         retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
         live(3 * std::chrono::milliseconds{settings.agents_sample_interval_ms}),
-        series(database, clock),
+        series(database, clock, series_settings(settings)),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
@@ -166,7 +174,7 @@ struct Rooms {
         machines(registry, live, fleet, services.rows()),
         devices(fleet, registry, live, services.rows(), clock, core),
         jobs_api(jobs, core),
-        metrics(registry, live, fleet, jobs, database, retention, requests, clock),
+        metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
         metrics_history(registry, live, series, clock),
         system(registry, database, clock),
         tasks(core) {

@@ -134,6 +134,22 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_RETENTION_EVENTS_DAYS",
             .help = "days that events of services, containers and hosts are kept",
             .check = between(1, most_days)})
+      .add(settings.series_raw_hours,
+           {.key = "series.raw_hours",
+            .env = "PORTOSER_SERIES_RAW_HOURS",
+            .help = "hours that samples of hosts and services are kept as they came",
+            .check = between(1, 24)})
+      .add(settings.series_minute_hours,
+           {.key = "series.minute_hours",
+            .env = "PORTOSER_SERIES_MINUTE_HOURS",
+            .help = "hours that their minutes (mean, least, most) are kept; at least a day, for "
+                    "samples that come late",
+            .check = between(24, 24 * 60)})
+      .add(settings.series_quarter_days,
+           {.key = "series.quarter_days",
+            .env = "PORTOSER_SERIES_QUARTER_DAYS",
+            .help = "days that their quarters of an hour are kept",
+            .check = between(2, most_days)})
       .add(
           settings.log_level,
           {.key = "log.level",

@@ -38,6 +38,9 @@ struct ControllerSettings {
   int retention_jobs_days = 90;
   int retention_jobs_at_least = 1000;
   int retention_events_days = 400;
+  int series_raw_hours = 2;
+  int series_minute_hours = 48;
+  int series_quarter_days = 400;
 
   bool check_config = false;
   std::string described;           ///< what `--check-config` prints

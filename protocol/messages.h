@@ -278,8 +278,7 @@ BOOST_DESCRIBE_STRUCT(TemperatureSample, (), (sensor, celsius))
 
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {
-  std::string
-      collector;  ///< cpu, memory, disk, network, temperature, containers; data: the agent's folder
+  std::string collector;  ///< cpu, memory, disk, network, containers; data: the agent's own folder
   std::string message;
   bool operator==(const CollectProblem&) const = default;
 };

@@ -13,6 +13,7 @@ Sampler::Sampler(const Clock& clock, const SamplerPaths& paths)
       memory_(paths.proc),
       disk_(paths.proc, paths.root),
       network_(paths.proc),
+      temperature_(paths.root),
       containers_(paths.proc, paths.root) {}
 
 void Sampler::set_containers(const std::vector<ContainerHandle>& handles) {
@@ -43,6 +44,7 @@ protocol::Sample Sampler::sample() {
   sample.memory = memory_.collect(buffer_, problems_);
   sample.disks = disk_.collect(seconds, buffer_, problems_);
   sample.networks = network_.collect(seconds, buffer_, problems_);
+  sample.temperatures = temperature_.collect(seconds, buffer_);
   sample.containers = containers_.collect(now, cpu_.threads(), buffer_, problems_);
   sample.problems = problems_.take();
   return sample;

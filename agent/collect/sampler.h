@@ -1,4 +1,5 @@
-/// One sample of this host and its containers: processors, memory, disks, network, containers.
+/// One sample of this host and its containers: processors, memory, disks, network, temperatures,
+/// containers.
 ///
 /// Owns the open files below /proc and in the cgroups, and the readings that the next sample is
 /// compared with. Lives on the agent's Asio thread; a sample is some hundred microseconds of system
@@ -14,6 +15,7 @@
 #include "agent/collect/mounts.h"
 #include "agent/collect/network.h"
 #include "agent/collect/problems.h"
+#include "agent/collect/temperature.h"
 #include "common/clock.h"
 #include "protocol/messages.h"
 
@@ -49,6 +51,7 @@ class Sampler {
   MemoryCollector memory_;
   DiskCollector disk_;
   NetworkCollector network_;
+  TemperatureCollector temperature_;
   ContainerCollector containers_;
   std::optional<Uptime> before_;
 };

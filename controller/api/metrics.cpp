@@ -123,6 +123,7 @@ std::string MetricsApi::exposition() const {
   out.sample({{"queue_name", "jobs"}}, static_cast<double>(jobs_.active()->size()));
   telemetry::write_database_families(out, database);
   telemetry::write_retention_families(out, retention_.stats());
+  telemetry::write_series_families(out, series_.stats());
   telemetry::write_wire_families(out, fleet_.gateway_stats(), fleet_.refusals());
   telemetry::write_registry_families(out, registry_.stats());
   telemetry::write_registration_families(out, fleet_.registrations());

@@ -10,6 +10,7 @@
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
+#include "controller/telemetry/series.h"
 
 #include <atomic>
 #include <memory>
@@ -25,6 +26,7 @@ class MetricsApi {
  public:
   MetricsApi(const registry::RegistryWatch& registry,
              const telemetry::Live& live,
+             const telemetry::Series& series,
              const fleet::Fleet& fleet,
              const jobs::Jobs& jobs,
              const storage::Database& database,
@@ -33,6 +35,7 @@ class MetricsApi {
              const Clock& clock)
       : registry_(registry),
         live_(live),
+        series_(series),
         fleet_(fleet),
         jobs_(jobs),
         database_(database),
@@ -61,6 +64,7 @@ class MetricsApi {
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
+  const telemetry::Series& series_;
   const fleet::Fleet& fleet_;
   const jobs::Jobs& jobs_;
   const storage::Database& database_;

@@ -22,8 +22,8 @@ namespace portoser::http {
 struct Parameter {
   std::string name;
   std::string description{};
-  std::string type{"string"};          ///< of JSON Schema: "string", "integer", "boolean"
-  std::vector<std::string> allowed{};  ///< the words that it may be; empty: any
+  std::string type{"string"};           ///< of JSON Schema: "string", "integer", "boolean"
+  std::vector<std::string> allowed{};   ///< the words that it may be; empty: any
   Code refused_as = Code::bad_request;  ///< another word
 };
 

@@ -39,6 +39,22 @@ void write_retention_families(Exposition& out, const storage::RetentionStats& st
   }
 }
 
+void write_series_families(Exposition& out, const SeriesStats& stats) {
+  out.family("portoser_series_samples_total", "counter", "Samples that series took");
+  out.sample({{"result", "new"}}, static_cast<double>(stats.samples));
+  out.sample({{"result", "repeated"}}, static_cast<double>(stats.repeated));
+  out.family("portoser_series_values_total", "counter", "Values in these samples");
+  out.sample({{"result", "kept"}}, static_cast<double>(stats.values));
+  out.sample({{"result", "dropped"}}, static_cast<double>(stats.dropped_values));
+  out.family("portoser_series_open_values", "gauge", "Values in memory that are in no block yet");
+  out.sample({}, static_cast<double>(stats.open_values));
+  out.family(
+      "portoser_series_sealed_spans_total", "counter", "Quarters of an hour put into blocks");
+  out.sample({}, static_cast<double>(stats.sealed_spans));
+  out.family("portoser_series_failures_total", "counter", "Writes that the database refused");
+  out.sample({}, static_cast<double>(stats.failures));
+}
+
 void write_wire_families(Exposition& out,
                          const fleet::GatewayStats& stats,
                          const fleet::RefusalStats& refusals) {

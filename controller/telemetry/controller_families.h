@@ -9,11 +9,13 @@
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/exposition.h"
+#include "controller/telemetry/series.h"
 
 namespace portoser::telemetry {
 
 void write_database_families(Exposition& out, const storage::DatabaseStats& stats);
 void write_retention_families(Exposition& out, const storage::RetentionStats& stats);
+void write_series_families(Exposition& out, const SeriesStats& stats);
 void write_wire_families(Exposition& out,
                          const fleet::GatewayStats& stats,
                          const fleet::RefusalStats& refusals);

@@ -21,7 +21,7 @@ ApiTest::ApiTest() {
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(
-      *registry_, live_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
+      *registry_, live_, series_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
   metrics_history_ = std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, clock_);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);

@@ -98,7 +98,8 @@ inline Sample filled() {
   message.memory = MemorySample{16LL << 30, 8LL << 30, 0, 0};
   message.disks = {{"/", "/dev/sda1", "ext4", 1000, 400, 550, 1024.0, std::nullopt}};
   message.networks = {{"eth0", 123456, 654321, 10.0, 20.0}};
-  message.containers = {{std::string(64, 'a'), 1.5, 1 << 20, std::nullopt, 10, 20, 30, 40, {"notes"}}};
+  message.containers = {
+      {std::string(64, 'a'), 1.5, 1 << 20, std::nullopt, 10, 20, 30, 40, {"notes"}}};
   message.problems = {{"disk", "cannot read /proc/diskstats"}};
   message.number = 3600000001;
   message.temperatures = {{"coretemp Package id 0", 48.5}};

@@ -252,7 +252,8 @@ TEST_F(SeriesTest, ASealInTheMiddleOfAReadCountsNothingTwice) {
   gate->open();
   finish(std::move(held));
   std::int64_t samples = 0;
-  for (const auto& point : finish(std::move(reading)).points.at(0)) {
+  const auto window = finish(std::move(reading));
+  for (const auto& point : window.points.at(0)) {
     samples += point ? point->count : 0;
   }
   EXPECT_EQ(samples, 501);

@@ -221,6 +221,7 @@ void Agent::send_state() {
   auto state = board_.state();
   state.engine_version = follower_.version();
   state.compose_version = facts_.compose_version;
+  service_states_ = state.services;
   link_->send(std::move(state));
 }
 
@@ -264,6 +265,10 @@ void Agent::send_sample() {
   if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
   sample.number = ++sample_number_;
   for (auto& container : sample.containers) container.services = board_.services_of(container.id);
+  for (const auto& service : service_states_) {
+    if (service.status == "unknown") continue;
+    sample.services.push_back({service.name, service.status == "running"});
+  }
   link_->send(std::move(sample));
 }
 

@@ -71,6 +71,7 @@ class Agent : private actions::EngineControl {
   std::unique_ptr<link::Link> link_;
   actions::Actions actions_;
   protocol::HostFacts facts_;
+  std::vector<protocol::ServiceState> service_states_;  ///< as they were told last
   std::chrono::milliseconds sample_interval_{5000};
   bool state_is_due_ = false;
   bool checkpoint_is_due_ = false;

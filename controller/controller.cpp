@@ -140,6 +140,7 @@ telemetry::SeriesSettings series_settings(const ControllerSettings& settings) {
   series.raw = std::chrono::hours{settings.series_raw_hours};
   series.minute = std::chrono::hours{settings.series_minute_hours};
   series.quarter = std::chrono::hours{24 * settings.series_quarter_days};
+  series.join_ms = std::int64_t{3} * settings.agents_sample_interval_ms;
   return series;
 }
 

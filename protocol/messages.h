@@ -276,6 +276,15 @@ struct TemperatureSample {
 };
 BOOST_DESCRIBE_STRUCT(TemperatureSample, (), (sensor, celsius))
 
+/// Whether an assigned service ran when the sample was taken. Those of which the host cannot tell
+/// are not named.
+struct ServiceUp {
+  std::string name;
+  bool up = false;
+  bool operator==(const ServiceUp&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ServiceUp, (), (name, up))
+
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {
   std::string collector;  ///< cpu, memory, disk, network, containers; data: the agent's own folder
@@ -298,6 +307,7 @@ struct Sample {
   /// one. So the receiver knows which it has, whatever came twice or late. 0: an agent before that.
   std::int64_t number = 0;
   std::vector<TemperatureSample> temperatures;  ///< none on machines without sensors
+  std::vector<ServiceUp> services;
   bool operator==(const Sample&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(

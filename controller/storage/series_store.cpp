@@ -3,6 +3,7 @@
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace portoser::storage {
@@ -51,6 +52,51 @@ void read_range(Connection& connection, const BlockRange& range, std::vector<Blo
     rows.read(block.start_ms, data);
     block.data = std::move(data.bytes);
   }
+}
+
+void join_watch(Connection& connection, ServiceWatch watch, std::int64_t join_ms) {
+  auto near = connection.query(
+      "SELECT start, \"end\", first_up FROM service_watches WHERE host = ? AND service = ? AND "
+      "start <= ? AND \"end\" >= ? ORDER BY start");
+  near.bind(watch.host, watch.service, watch.end_ms + join_ms, watch.start_ms - join_ms);
+  std::vector<std::int64_t> joined;
+  while (near.next()) {
+    std::int64_t start = 0;
+    std::int64_t end = 0;
+    bool first_up = false;
+    near.read(start, end, first_up);
+    joined.push_back(start);
+    if (start < watch.start_ms) {
+      watch.start_ms = start;
+      watch.first_up = first_up;
+    }
+    watch.end_ms = std::max(watch.end_ms, end);
+  }
+  for (const auto start : joined) {
+    connection.query("DELETE FROM service_watches WHERE host = ? AND service = ? AND start = ?")
+        .bind(watch.host, watch.service, start)
+        .run();
+  }
+  connection
+      .query(
+          "INSERT INTO service_watches (host, service, start, \"end\", first_up) "
+          "VALUES (?, ?, ?, ?, ?)")
+      .bind(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up)
+      .run();
+}
+
+/// Calls `read` inside one read transaction: a number of the seal and what it speaks of belong
+/// together.
+template <class Read>
+void in_snapshot(Connection& connection, Read read) {
+  connection.run("BEGIN");
+  try {
+    read();
+  } catch (...) {
+    connection.roll_back();
+    throw;
+  }
+  connection.run("COMMIT");
 }
 
 }  // namespace
@@ -124,6 +170,7 @@ asio::awaitable<void> SeriesStore::seal(Seal seal) {
         put_block(connection, key, std::move(*bytes));
       }
     }
+    for (const auto& watch : seal.watches) join_watch(connection, watch, seal.join_ms);
     for (const auto& host : seal.hosts) {
       connection
           .query(
@@ -138,19 +185,35 @@ asio::awaitable<void> SeriesStore::seal(Seal seal) {
 
 asio::awaitable<ReadBlocks> SeriesStore::read(std::vector<BlockRange> ranges) {
   return database_.read([ranges = std::move(ranges)](Connection& connection) {
-    // One snapshot for the number and the blocks.
-    connection.run("BEGIN");
     ReadBlocks result;
-    try {
+    in_snapshot(connection, [&] {
       result.last_seal = last_seal(connection);
       for (const auto& range : ranges) read_range(connection, range, result.blocks);
-    } catch (...) {
-      connection.roll_back();
-      throw;
-    }
-    connection.run("COMMIT");
+    });
     return result;
   });
+}
+
+asio::awaitable<ReadWatches> SeriesStore::watches(std::string host,
+                                                  std::string service,
+                                                  std::int64_t from_ms) {
+  return database_.read(
+      [host = std::move(host), service = std::move(service), from_ms](Connection& connection) {
+        ReadWatches result;
+        in_snapshot(connection, [&] {
+          result.last_seal = last_seal(connection);
+          auto rows = connection.query(
+              "SELECT host, service, start, \"end\", first_up FROM service_watches WHERE "
+              "(?1 = '' OR host = ?1) AND (?2 = '' OR service = ?2) AND \"end\" > ?3 "
+              "ORDER BY host, service, start");
+          rows.bind(host, service, from_ms);
+          while (rows.next()) {
+            auto& watch = result.watches.emplace_back();
+            rows.read(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up);
+          }
+        });
+        return result;
+      });
 }
 
 asio::awaitable<std::int64_t> SeriesStore::delete_old(SeriesKeep keep) {
@@ -170,6 +233,10 @@ asio::awaitable<std::int64_t> SeriesStore::delete_old(SeriesKeep keep) {
       deleted += some;
     } while (some == blocks_at_once);
   }
+  auto sweep = [from_ms = keep.watches_from_ms](Connection& connection) {
+    connection.query("DELETE FROM service_watches WHERE \"end\" < ?").bind(from_ms).run();
+  };
+  co_await database_.write(std::move(sweep));
   co_return deleted;
 }
 

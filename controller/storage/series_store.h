@@ -33,6 +33,16 @@ struct HostSealed {
   std::string sealed;
 };
 
+/// A stretch in which a host could tell whether a service ran. Unix time in ms.
+struct ServiceWatch {
+  std::string host;
+  std::string service;
+  std::int64_t start_ms = 0;
+  std::int64_t end_ms = 0;
+  bool first_up = false;  ///< it ran at the beginning
+  bool operator==(const ServiceWatch&) const = default;
+};
+
 /// Blocks that are made or made anew, all or none.
 struct Seal {
   std::int64_t number = 0;  ///< one more than the seal before
@@ -42,6 +52,9 @@ struct Seal {
   std::function<std::optional<std::string>(const BlockKey&, const std::optional<std::string>&)>
       merge;
   std::vector<HostSealed> hosts;
+  /// Joined with those that are there where not more than `join_ms` lies between.
+  std::vector<ServiceWatch> watches;
+  std::int64_t join_ms = 0;
 };
 
 struct BlockRange {
@@ -63,6 +76,12 @@ struct ReadBlocks {
   std::vector<BlockData> blocks;  ///< in the order of their starts, range after range
 };
 
+/// As of one moment.
+struct ReadWatches {
+  std::int64_t last_seal = 0;
+  std::vector<ServiceWatch> watches;  ///< by host, service and start
+};
+
 struct SeriesStart {
   std::int64_t last_seal = 0;
   std::int64_t last_log_id = 0;
@@ -72,6 +91,7 @@ struct SeriesStart {
 /// Keep blocks of each tier that start at or after its moment (ms).
 struct SeriesKeep {
   std::vector<std::int64_t> from_ms;  ///< by tier
+  std::int64_t watches_from_ms = 0;
 };
 
 class SeriesStore {
@@ -86,6 +106,8 @@ class SeriesStore {
   asio::awaitable<void> trim_log(std::int64_t before_id);
   asio::awaitable<void> seal(Seal seal);
   asio::awaitable<ReadBlocks> read(std::vector<BlockRange> ranges);
+  /// Those that reach into the time after `from_ms`. Empty names: all.
+  asio::awaitable<ReadWatches> watches(std::string host, std::string service, std::int64_t from_ms);
   /// In small transactions. Returns how many blocks it deleted.
   asio::awaitable<std::int64_t> delete_old(SeriesKeep keep);
 

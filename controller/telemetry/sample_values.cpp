@@ -129,6 +129,9 @@ void add_services(ValueList& out, const Sample& sample, const Sample* before) {
       add_container(services[service], container, previous, seconds);
     }
   }
+  for (const auto& service : sample.services) {
+    out.add(service.name, Metric::up, {}, std::optional<std::int64_t>{service.up ? 1 : 0});
+  }
   for (const auto& [service, sum] : services) {
     auto total = sum.limit;
     if (!total && sample.memory) total = sample.memory->total_bytes;

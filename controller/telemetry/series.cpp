@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 namespace portoser::telemetry {
 namespace {
@@ -236,6 +237,11 @@ storage::Seal Series::make_seal(const std::vector<Due>& due,
     entry->second.add(one.span->numbers);
   }
   storage::Seal seal;
+  for (const auto& one : due) {
+    auto found = watches_in(one.host, one.span->samples, settings_.join_ms);
+    std::move(found.begin(), found.end(), std::back_inserter(seal.watches));
+  }
+  seal.join_ms = settings_.join_ms;
   seal.number = next_seal_;
   for (const auto& [key, spans] : blocks) seal.blocks.push_back(key);
   for (const auto& [host, numbers] : sealed) seal.hosts.push_back({host, numbers.encode()});
@@ -327,6 +333,7 @@ asio::awaitable<void> Series::delete_old() {
   keep.from_ms = {now_ms - to_ms(settings_.raw) - raw_tier.block_ms,
                   now_ms - to_ms(settings_.minute) - minute_tier.block_ms,
                   now_ms - to_ms(settings_.quarter) - quarter_tier.block_ms};
+  keep.watches_from_ms = keep.from_ms.back();
   const auto blocks = co_await store_.delete_old(std::move(keep));
   if (blocks > 0) log::debug("telemetry", "old blocks of series deleted", {{"blocks", blocks}});
 }

@@ -15,6 +15,7 @@
 #include "controller/storage/series_store.h"
 #include "controller/telemetry/host_series.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/watches.h"
 
 #include <chrono>
 #include <cstdint>
@@ -34,6 +35,8 @@ struct SeriesSettings {
   /// Values that wait for the database, 8 bytes each; over it, where the disk is full, the oldest
   /// are given up.
   std::size_t most_values = std::size_t{32} << 20U;
+  /// A service is watched through a silence of its host that is no longer than this.
+  std::int64_t join_ms = default_join_ms;
 };
 
 /// A value in the metric's own unit.
@@ -90,6 +93,12 @@ class Series : public LiveListener {
   asio::awaitable<SeriesWindow> read(SeriesQuery query);
   /// The series that a host has in memory: those of its last quarter of an hour.
   [[nodiscard]] std::vector<SeriesKey> keys(const std::string& host) const;
+  /// From when to when it was known whether services ran, as far as that reaches beyond `from`; by
+  /// host, service and start. Empty names: all.
+  asio::awaitable<std::vector<storage::ServiceWatch>> watches(std::string host,
+                                                              std::string service,
+                                                              Time from);
+  [[nodiscard]] std::int64_t join_ms() const { return settings_.join_ms; }
   [[nodiscard]] SeriesStats stats() const;
 
   // What `run` does, for tests.

@@ -161,6 +161,39 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
   co_return window;
 }
 
+asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string host,
+                                                                    std::string service,
+                                                                    Time from) {
+  const auto from_ms = to_ms(from);
+  struct Held {
+    std::shared_ptr<const Span> span;
+    std::vector<storage::ServiceWatch> watches;
+  };
+  std::vector<Held> held;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, series] : hosts_) {
+      if (!host.empty() && name != host) continue;
+      for (const auto& span : series.spans()) {
+        if (span->start_ms + span_ms <= from_ms) continue;
+        held.push_back({span, watches_in(name, span->samples, settings_.join_ms)});
+      }
+    }
+  }
+  auto stored = co_await store_.watches(host, service, from_ms);
+  auto watches = std::move(stored.watches);
+  {
+    const std::lock_guard lock{mutex_};
+    for (auto& one : held) {
+      if (one.span->seal != 0 && one.span->seal <= stored.last_seal) continue;
+      for (auto& watch : one.watches) {
+        if (service.empty() || watch.service == service) watches.push_back(std::move(watch));
+      }
+    }
+  }
+  co_return joined(std::move(watches), settings_.join_ms);
+}
+
 std::vector<SeriesKey> Series::keys(const std::string& host) const {
   std::set<SeriesKey> keys;
   const std::lock_guard lock{mutex_};

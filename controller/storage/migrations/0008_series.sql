@@ -31,3 +31,14 @@ CREATE TABLE series_seals (
   last INTEGER NOT NULL
 ) STRICT;
 INSERT INTO series_seals (id, last) VALUES (1, 0);
+
+-- From when to when (ms of Unix time) a host could tell whether a service of its ran. Stretches of a service
+-- neither touch nor overlap.
+CREATE TABLE service_watches (
+  host TEXT NOT NULL,
+  service TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  "end" INTEGER NOT NULL,
+  first_up INTEGER NOT NULL,  -- 1: it ran at the beginning
+  PRIMARY KEY (host, service, start)
+) STRICT, WITHOUT ROWID;

@@ -96,6 +96,7 @@ TEST(Codec, MessagesOfEarlierAgentsAreReadable) {
   auto sample = filled<Sample>();
   sample.number = 0;
   sample.temperatures.clear();
+  sample.services.clear();
   sample.containers[0].services.clear();
   EXPECT_EQ(read_golden<Sample>("sample_without_number.hex"), sample);
 }

@@ -103,6 +103,7 @@ inline Sample filled() {
   message.problems = {{"disk", "cannot read /proc/diskstats"}};
   message.number = 3600000001;
   message.temperatures = {{"coretemp Package id 0", 48.5}};
+  message.services = {{"notes", true}};
   return message;
 }
 

@@ -57,6 +57,15 @@ TEST(SampleValues, OfAServiceAreThoseOfItsContainersTogether) {
       << "a counter that fell back counts for nothing";
 }
 
+TEST(SampleValues, AServiceOfWhichTheHostCannotTellHasNoValue) {
+  auto sample = full_sample(5 * second);
+  sample.services = {{"notes", true}, {"wiki", false}};
+  const auto values = values_of(sample, nullptr);
+  EXPECT_EQ(find(values, "notes", Metric::up), 1);
+  EXPECT_EQ(find(values, "wiki", Metric::up), 0);
+  EXPECT_EQ(find(values, "mail", Metric::up), std::nullopt);
+}
+
 TEST(SampleValues, ARateNeedsANeighbourOfTheSameBoot) {
   auto before = full_sample(5 * second);
   before.containers = {of_notes("a", 1000)};

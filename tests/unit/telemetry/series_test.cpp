@@ -45,6 +45,7 @@ class SeriesTest : public storage::StorageTest {
     sample->when.uptime_ns = std::int64_t{number} * 5'000'000'000;
     sample->number = 1000 + number;
     sample->cpu.percent = number % 100;
+    sample->services = {{"notes", number % 100 < 50}};
     series_->measured(host, time_of(number), sample);
   }
   /// Live: the clock goes on with them.
@@ -294,6 +295,29 @@ TEST_F(SeriesTest, HostsAreKeptApart) {
   seal_all();
   EXPECT_EQ(count(noon, noon + 1min, 5s), 1);
   EXPECT_EQ(series_->stats().repeated, 0U);
+}
+
+TEST_F(SeriesTest, AServiceIsWatchedFromSampleToSample) {
+  const auto watched = [&] { return run(series_->watches("brick", "notes", noon)); };
+  const auto ms = [](int number) { return to_ms(time_of(number)); };
+  using storage::ServiceWatch;
+  tell_live(60, 100);
+  tell_live(160, 200);
+  const std::vector<ServiceWatch> both{{"brick", "notes", ms(60), ms(100), false},
+                                       {"brick", "notes", ms(160), ms(200), false}};
+  EXPECT_EQ(watched(), both);
+  seal_all();
+  EXPECT_EQ(watched(), both) << "after sealing";
+  // What was cut off comes late and closes the gap; it began when nobody watched.
+  for (int number = 101; number < 130; ++number) tell(number);
+  seal_all();
+  for (int number = 130; number < 160; ++number) tell(number);
+  const std::vector<ServiceWatch> whole{{"brick", "notes", ms(60), ms(200), false}};
+  EXPECT_EQ(watched(), whole);
+  seal_all();
+  EXPECT_EQ(watched(), whole);
+  EXPECT_EQ(run(series_->watches("", "", noon)), whole);
+  EXPECT_EQ(run(series_->watches("brick", "wiki", noon)), std::vector<ServiceWatch>{});
 }
 
 /// The log is emptied once everything in it is sealed.

@@ -2,6 +2,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "tests/cluster/cluster_test.h"
+#include "tests/integration/kept_samples.h"
 
 #include <filesystem>
 
@@ -100,6 +101,31 @@ TEST_F(ControllerAway, SamplesOfTheTimeArriveLateBesideTheLiveOnes) {
   const auto measured = time_from_rfc3339(row["timestamp"].get<std::string>());
   ASSERT_TRUE(measured);
   EXPECT_LT(now - measured->time_since_epoch(), 10s) << "what is shown is how it is now";
+}
+
+TEST_F(ControllerAway, SixHoursOfSamplesArriveOnceAndWhatIsShownIsOfNow) {
+  constexpr auto late = R"(metrics_ingested_total{source="agent",type="late"})";
+  constexpr std::size_t kept = 4320;  // one in 5 s
+  h1_.agent().stop();
+  controller_.kill();
+  const auto before = waiting(h1_);
+  keep_samples(h1_.agent().data(), kept, 5s);
+  h1_.agent().start();
+  controller_.start();
+  controller_.await_machine(h1_.name(), "online");
+  await_until(
+      "they arrive",
+      180s,
+      [&] {
+        const auto row = controller_.get("/api/metrics/machine/" + h1_.name()).body;
+        EXPECT_NE(row["status"], "error") << dump(row);
+        return metric(late).value_or(0) >= kept;
+      },
+      [&] { return std::to_string(metric(late).value_or(0)) + h1_.agent().log_tail(); });
+  await_until("none waits any more", 60s, [&] { return waiting(h1_) <= before; });
+  // Beside them those that all three measured while they were not connected, two in a second.
+  EXPECT_LT(metric(late).value_or(0), kept + 300);
+  controller_.await_service(h1_.service(), "running");
 }
 
 }  // namespace

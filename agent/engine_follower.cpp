@@ -38,6 +38,7 @@ asio::awaitable<void> EngineFollower::run() {
 
 asio::awaitable<void> EngineFollower::follow_once() {
   const auto info = co_await client_.version();
+  board_.engine_gave_sign();
   version_ = info.version;
   log::info("agent", "the container engine answers", {{"version", info.version}});
   problem_.clear();
@@ -71,6 +72,7 @@ asio::awaitable<Error> EngineFollower::silence() {
     const auto events = events_;
     try {
       co_await with_deadline(client_.ping(), limit, "the Docker engine's answer");
+      board_.engine_gave_sign();
       unanswered = 0;
     } catch (const Error& error) {
       // Who refuses is alive, and who hangs up ends the stream.
@@ -105,6 +107,7 @@ asio::awaitable<void> EngineFollower::look() {
     try {
       auto containers = co_await client_.containers();
       if (connection != connection_) co_return;
+      board_.engine_gave_sign();
       for (const auto& container : containers) remember(container);
       tell_sampler();
       board_.look(std::move(containers));
@@ -118,6 +121,7 @@ asio::awaitable<void> EngineFollower::look() {
 
 void EngineFollower::take(const engine::ContainerEvent& event) {
   ++events_;
+  board_.engine_gave_sign();
   const bool wants_inspection = board_.apply(event);
   if (event.action == "die" || event.action == "destroy") {
     pids_.erase(event.id);

@@ -1,8 +1,12 @@
 #include "common/disk.h"
 
+#include "common/file.h"
+
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <limits>
 #include <unistd.h>
 
@@ -31,6 +35,14 @@ DiskRoom disk_room(const std::filesystem::path& path) {
   // Some file systems (btrfs) do not count files and say 0 for both.
   room.has_files = facts.f_files == 0 || (is_root ? facts.f_ffree : facts.f_favail) > 0;
   return room;
+}
+
+bool has_room_for(const std::filesystem::path& path, std::uint64_t bytes) {
+  // Without a name, so that nothing of it is left whatever happens.
+  const Descriptor file{
+      ::open(path.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+  if (!file.is_open()) return !means_disk_full(errno);
+  return ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 || !means_disk_full(errno);
 }
 
 bool means_disk_full(int error_number) {

@@ -19,6 +19,10 @@ struct DiskRoom {
 /// Of the disk that holds `path`, which must exist. Cannot be asked: room without end.
 DiskRoom disk_room(const std::filesystem::path& path);
 
+/// Whether a file beside `path` could grow by so much just now: what statvfs promises, quotas and
+/// reserves may not keep. A file system that cannot be asked: true.
+bool has_room_for(const std::filesystem::path& path, std::uint64_t bytes);
+
 /// `ENOSPC`, or `EDQUOT`: a quota is a disk of its own.
 bool means_disk_full(int error_number);
 

@@ -86,15 +86,20 @@ struct StopAtEnd {
   ~StopAtEnd() { threads.stop(); }
 };
 
-http::ListenerSettings listener(const std::string& address,
+http::ListenerSettings listener(const ControllerSettings& limits,
+                                const std::string& address,
                                 std::uint16_t port,
-                                std::string setting,
+                                std::string port_setting,
                                 std::size_t connections) {
+  using std::chrono::seconds;
   http::ListenerSettings settings;
+  settings.header_timeout = seconds{limits.http_header_seconds};
+  settings.body_timeout = seconds{limits.http_body_seconds};
+  settings.idle_timeout = seconds{limits.http_idle_seconds};
   settings.max_connections = connections;
   settings.address = address;
   settings.port = port;
-  settings.port_setting = std::move(setting);
+  settings.port_setting = std::move(port_setting);
   return settings;
 }
 
@@ -102,6 +107,8 @@ http::ServerSettings server_settings(const ControllerSettings& settings) {
   http::ServerSettings server;
   server.allowed_origins = settings.allowed_origins;
   server.lanes = static_cast<std::size_t>(settings.threads);
+  server.sockets.idle_timeout = std::chrono::seconds{settings.http_socket_silence_seconds};
+  server.sockets.ping_period = server.sockets.idle_timeout / 3;
   // Without accounts everybody is the same user.
   server.sockets.max_open_per_user = 0;
   return server;
@@ -171,8 +178,8 @@ struct Rooms {
         deployment_socket(clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
-        services(registry, live, jobs, actions, core),
-        machines(registry, live, fleet, services.rows()),
+        services(registry, live, jobs, actions, core, clock),
+        machines(registry, live, fleet, services.rows(), clock),
         devices(fleet, registry, live, services.rows(), clock, core),
         jobs_api(jobs, core),
         metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
@@ -239,11 +246,15 @@ asio::awaitable<void> start(Rooms& rooms,
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
   rooms.tasks.spawn("series", rooms.series.run());
-  auto web = listener(
-      settings.http_address, settings.http_port, "http.port (BACKEND_PORT)", rooms.shares.web);
+  auto web = listener(settings,
+                      settings.http_address,
+                      settings.http_port,
+                      "http.port (BACKEND_PORT)",
+                      rooms.shares.web);
   web.openapi_title = "Portoser";
   const auto web_port = server.listen(std::move(web), rooms.web);
-  auto join = listener(settings.join_address,
+  auto join = listener(settings,
+                       settings.join_address,
                        settings.join_port,
                        "join.port (PORTOSER_JOIN_PORT)",
                        rooms.shares.join);

@@ -10,7 +10,11 @@ struct DescriptorShares {
   std::size_t web = 0;   ///< connections of the web surface
   std::size_t join = 0;  ///< connections of the joining listener
   int wire_backlog = 0;  ///< connections of agents that wait in the kernel until they are taken
-  int wire_up_to = 0;    ///< agents are let in while the next descriptor is below this number
+  /// Agents are let in while the next descriptor is below this number, whoever holds those below
+  /// it. So they have less than the rest when the others use their shares, by as much as these use;
+  /// in return the others' shares are free whenever they want them: an agent may have taken the
+  /// number of a web connection that ended, and stays.
+  int wire_up_to = 0;
 };
 
 /// Of so many descriptors. The agents get most of them.

@@ -83,6 +83,27 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_HTTP_THREADS",
             .help = "threads that serve requests",
             .check = between(1, 64)})
+      .add(settings.http_header_seconds,
+           {.key = "http.header_seconds",
+            .env = "PORTOSER_HTTP_HEADER_SECONDS",
+            .help = "how long a client may take for the header of a request",
+            .check = between(1, 3600)})
+      .add(settings.http_body_seconds,
+           {.key = "http.body_seconds",
+            .env = "PORTOSER_HTTP_BODY_SECONDS",
+            .help = "how long a client may take for the body of a request",
+            .check = between(1, 3600)})
+      .add(settings.http_idle_seconds,
+           {.key = "http.idle_seconds",
+            .env = "PORTOSER_HTTP_IDLE_SECONDS",
+            .help = "how long a connection may wait between two requests",
+            .check = between(1, 3600)})
+      .add(settings.http_socket_silence_seconds,
+           {.key = "http.socket_silence_seconds",
+            .env = "PORTOSER_HTTP_SOCKET_SILENCE_SECONDS",
+            .help = "a WebSocket whose client gives no sign for so long is ended; it is asked "
+                    "three times meanwhile",
+            .check = between(3, 3600)})
       .add(settings.agents_sample_interval_ms,
            {.key = "agents.sample_interval_ms",
             .env = "PORTOSER_SAMPLE_INTERVAL_MS",

@@ -28,6 +28,10 @@ struct ControllerSettings {
   std::string log_level = "info";
   std::string log_format = "text";
   int threads = 2;
+  int http_header_seconds = 15;
+  int http_body_seconds = 60;
+  int http_idle_seconds = 75;
+  int http_socket_silence_seconds = 60;
   int agents_sample_interval_ms = 5000;
   int agents_offline_after_ms = 60'000;
   int agents_grace_ms = 30'000;

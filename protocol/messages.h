@@ -177,14 +177,23 @@ struct State {
   std::string engine_problem;   ///< why not; empty while it is available
   std::string engine_version;   ///< empty: it never answered since the agent started
   std::string compose_version;  ///< empty: not found yet
+  /// While it is not available: for how long it had given no sign by then. None: it never gave one
+  /// since the agent started, or the agent is older than this field.
+  std::optional<std::int64_t> engine_silent_ms;
   std::vector<Container> containers;
   std::vector<ServiceState> services;
   bool operator==(const State&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(
-    State,
-    (),
-    (when, engine_available, engine_problem, engine_version, compose_version, containers, services))
+BOOST_DESCRIBE_STRUCT(State,
+                      (),
+                      (when,
+                       engine_available,
+                       engine_problem,
+                       engine_version,
+                       compose_version,
+                       engine_silent_ms,
+                       containers,
+                       services))
 
 struct CpuSample {
   std::optional<double> percent;  ///< of the whole machine, since the sample before; 0 to 100

@@ -72,7 +72,7 @@ Actions::Actions(asio::any_io_executor executor,
       journal_(settings_.data_folder / "journal", settings_.journal),
       policies_(settings_.data_folder / "restart-policies.json", engine, pool),
       compose_(settings_.compose, clock, engine, policies_, pool),
-      results_(journal_, clock, pool, tasks_),
+      results_(journal_, pool, tasks_),
       tasks_(executor_) {
   compose_.add_to(catalogue_);
 }

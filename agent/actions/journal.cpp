@@ -55,7 +55,7 @@ auto read_entry(const fs::path& path, Parse parse) -> std::optional<decltype(par
 
 struct Finished {
   fs::path folder;
-  fs::file_time_type ended;
+  fs::file_time_type ended;  ///< above that of every result before it
   std::uintmax_t bytes = 0;
 };
 
@@ -79,6 +79,16 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
     if (is_ulid(entry.path().filename().string())) entries.push_back(entry.path());
   }
   return entries;
+}
+
+std::vector<Finished> finished_in(const fs::path& folder) {
+  std::vector<Finished> finished;
+  for (const auto& entry : entries_of(folder)) {
+    std::error_code failure;
+    const auto ended = fs::last_write_time(entry / result_file, failure);
+    if (!failure) finished.push_back({entry, ended});
+  }
+  return finished;
 }
 
 std::uintmax_t size_of(const fs::path& folder) {
@@ -136,6 +146,21 @@ void Journal::finish(const protocol::CommandResult& result) const {
     fs::remove(folder, ignored);  // it has nothing in it if it was made here
     throw;
   }
+  make_newest(folder);
+}
+
+/// The file's time is what the order of results is told by, and the kernel takes it from a clock
+/// that may have been set back since the one before.
+void Journal::make_newest(const fs::path& entry) const {
+  constexpr std::chrono::milliseconds step{1};
+  std::error_code failure;
+  const auto ended = fs::last_write_time(entry / result_file, failure);
+  if (failure) return;
+  auto newest = fs::file_time_type::min();
+  for (const auto& other : finished_in(folder_)) {
+    if (other.folder != entry) newest = std::max(newest, other.ended);
+  }
+  if (ended <= newest) fs::last_write_time(entry / result_file, newest + step, failure);
 }
 
 std::optional<protocol::Command> Journal::command(const std::string& id) const {
@@ -184,23 +209,17 @@ std::vector<std::string> Journal::unfinished() const {
   return ids;
 }
 
-void Journal::prune(Time now) const {
-  std::vector<Finished> finished;
-  for (const auto& entry : entries_of(folder_)) {
-    std::error_code failure;
-    const auto ended = fs::last_write_time(entry / result_file, failure);
-    if (failure) continue;
-    finished.push_back({entry, ended, size_of(entry)});
-  }
+void Journal::prune() const {
+  auto finished = finished_in(folder_);
+  for (auto& entry : finished) entry.bytes = size_of(entry.folder);
   std::sort(finished.begin(), finished.end(), [](const auto& one, const auto& other) {
     return one.ended > other.ended;
   });
-  const auto oldest = std::chrono::file_clock::from_sys(now) - limits_.age;
   std::size_t kept = 0;
   std::uintmax_t bytes = 0;
   for (const auto& entry : finished) {
     bytes += entry.bytes;
-    if (entry.ended >= oldest && kept < limits_.entries && bytes <= limits_.bytes) {
+    if (kept < limits_.entries && bytes <= limits_.bytes) {
       ++kept;
       continue;
     }

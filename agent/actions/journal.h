@@ -14,7 +14,6 @@
 #include "common/clock.h"
 #include "protocol/messages.h"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -25,7 +24,6 @@
 namespace portoser::agent::actions {
 
 struct JournalLimits {
-  std::chrono::seconds age = std::chrono::hours{24 * 7};
   std::size_t entries = 500;
   std::uintmax_t bytes = std::uintmax_t{256} << 20U;  ///< of the finished ones together
 };
@@ -43,7 +41,8 @@ class Journal {
   void begin(const protocol::Command& command);
   /// Also makes the empty output, so that it can be watched.
   void plan(const std::string& id, const runner::Spec& spec);
-  /// Of a command that could not even begin, too.
+  /// Of a command that could not even begin, too. It is the newest result from now on, also when
+  /// the clock was set back.
   void finish(const protocol::CommandResult& result) const;
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -58,10 +57,13 @@ class Journal {
 
   /// Commands without a result, oldest first.
   [[nodiscard]] std::vector<std::string> unfinished() const;
-  /// Removes finished commands that are over the limits, oldest first.
-  void prune(Time now) const;
+  /// Removes finished commands that are over the limits, oldest first. None for its age: that would
+  /// be told by a clock which somebody sets, and a command that is forgotten could run again.
+  void prune() const;
 
  private:
+  void make_newest(const std::filesystem::path& entry) const;
+
   std::filesystem::path folder_;
   JournalLimits limits_;
 };

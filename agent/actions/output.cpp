@@ -66,7 +66,6 @@ void OutputFollower::finish() {
 
 void OutputFollower::rewind() {
   offset_ = 0;
-  rest_.clear();
   step_.clear();
   next_line_ = 0;
   batch_.clear();
@@ -79,17 +78,17 @@ bool OutputFollower::read_some() {
   std::string block(block_bytes, '\0');
   const auto got = ::pread(file_.get(), block.data(), block.size(), offset_);
   if (got <= 0) return false;
-  offset_ += got;
-  std::string_view text{block.data(), static_cast<std::size_t>(got)};
+  const auto read = static_cast<std::size_t>(got);
+  std::string_view text{block.data(), read};
   for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
-    rest_ += text.substr(0, end);
-    take(rest_);
-    rest_.clear();
+    take(text.substr(0, end));
     text.remove_prefix(end + 1);
   }
-  rest_ += text;
+  // A record that is not complete is read again: on a full disk its writer takes it back, and
+  // another one begins at that place. A whole block without an end is no record.
+  offset_ += static_cast<std::int64_t>(text.size() < block_bytes ? read - text.size() : read);
   flush();
-  return static_cast<std::size_t>(got) == block_bytes;
+  return read == block_bytes;
 }
 
 void OutputFollower::take(std::string_view record) {

@@ -45,8 +45,7 @@ class OutputFollower {
   Descriptor file_;
   std::string command_id_;
   Sink sink_;
-  std::int64_t offset_ = 0;
-  std::string rest_;  ///< of a record that is not complete
+  std::int64_t offset_ = 0;  ///< of the first record that was not taken
   std::string step_;
   std::int64_t next_line_ = 0;
   std::vector<std::string> batch_;

@@ -48,7 +48,7 @@ asio::awaitable<void> ResultKeeper::keep_later() {
 
 /// Why not; empty: it is kept.
 asio::awaitable<std::string> ResultKeeper::try_to_keep(protocol::CommandResult result) {
-  auto write = [this, result = std::move(result), now = clock_.now()] {
+  auto write = [this, result = std::move(result)] {
     std::string failure;
     try {
       journal_.finish(result);
@@ -56,7 +56,7 @@ asio::awaitable<std::string> ResultKeeper::try_to_keep(protocol::CommandResult r
       failure = error.what();
     }
     try {
-      journal_.prune(now);
+      journal_.prune();
     } catch (const std::exception& error) {
       log::warn("actions", "old commands could not be removed", {{"reason", error.what()}});
     }

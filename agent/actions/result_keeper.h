@@ -3,7 +3,6 @@
 #pragma once
 
 #include "agent/actions/journal.h"
-#include "common/clock.h"
 #include "common/tasks.h"
 #include "protocol/messages.h"
 
@@ -16,11 +15,8 @@ namespace portoser::agent::actions {
 class ResultKeeper {
  public:
   /// All references outlive it.
-  ResultKeeper(const Journal& journal,
-               const Clock& clock,
-               asio::thread_pool& pool,
-               TaskGroup& tasks)
-      : journal_(journal), clock_(clock), pool_(pool), tasks_(tasks) {}
+  ResultKeeper(const Journal& journal, asio::thread_pool& pool, TaskGroup& tasks)
+      : journal_(journal), pool_(pool), tasks_(tasks) {}
 
   /// Of what could not be journaled at all, too. Of those that wait, the newest hundred are kept.
   asio::awaitable<void> keep(protocol::CommandResult result);
@@ -32,7 +28,6 @@ class ResultKeeper {
   asio::awaitable<std::string> try_to_keep(protocol::CommandResult result);
 
   const Journal& journal_;
-  const Clock& clock_;
   asio::thread_pool& pool_;
   TaskGroup& tasks_;
   std::deque<protocol::CommandResult> waiting_;

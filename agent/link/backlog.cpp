@@ -17,7 +17,8 @@ Backlog::Backlog(std::filesystem::path folder, const Clock& clock, BacklogLimits
     : clock_(clock),
       limits_(limits),
       log_(std::move(folder), limits.segment_bytes),
-      zero_us_(to_unix_us(clock.now()) - clock.uptime().count() / 1000),
+      zero_us_((log_.last_number() > 0 ? log_.last_number() : to_unix_us(clock.now())) -
+               clock.uptime().count() / 1000),
       reader_(log_.begin()),
       is_drained_(log_.segments() == 0) {}
 

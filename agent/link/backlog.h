@@ -57,8 +57,9 @@ class Backlog {
     RecordLog::Position position;
   };
   void drop_oldest();
-  /// The wall clock as it was at our start, led on by the uptime: a host that learns the true time
-  /// (and finds that months have passed) is not to throw away what it keeps.
+  /// The time that agents lived with this backlog: it goes on where the newest record left off, led
+  /// on by the uptime. A host that learns the true time, or whose clock was set while no agent ran,
+  /// is not to throw away what it keeps. It begins as the wall clock of the first record.
   [[nodiscard]] std::int64_t now_us() const { return zero_us_ + clock_.uptime().count() / 1000; }
 
   const Clock& clock_;

@@ -275,6 +275,11 @@ protocol::State ServiceBoard::state() const {
   state.when = moment_at(now_us());
   state.engine_available = available_;
   state.engine_problem = problem_;
+  if (!available_ && engine_sign_) {
+    using std::chrono::milliseconds;
+    const auto silent = clock_.uptime() - *engine_sign_;
+    state.engine_silent_ms = std::chrono::duration_cast<milliseconds>(silent).count();
+  }
   for (const auto& [id, watched] : containers_) {
     state.containers.push_back(to_protocol(watched.seen));
   }

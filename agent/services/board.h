@@ -77,6 +77,8 @@ class ServiceBoard {
   void engine_lost(std::string reason);
   /// To a question that was asked after the newest event.
   void engine_answered();
+  /// To any question. Events and looks are signs too.
+  void engine_gave_sign() { engine_sign_ = clock_.uptime(); }
 
   /// True: something of it cannot be told from the event; inspect the container, then `refresh`.
   bool apply(const engine::ContainerEvent& event);
@@ -193,6 +195,7 @@ class ServiceBoard {
   bool replaying_ = false;
   bool rebooted_ = false;  ///< since the checkpoint; until the next look
   bool available_ = false;
+  std::optional<Uptime> engine_sign_;  ///< the newest of this agent's time
   std::string problem_ = "the agent has not reached the Docker engine yet";
 };
 

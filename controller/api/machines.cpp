@@ -34,6 +34,8 @@ struct MachineRow {
   std::optional<std::string> compose_version;
   std::optional<bool> engine_available;
   std::string engine_problem;
+  std::optional<Time> engine_seen_at;  ///< its last sign, while it is not available
+  std::optional<double> engine_age_seconds;
   std::optional<std::string> os_version;
   std::optional<std::string> kernel;
   std::vector<MachineProblem> problems;  ///< as of its newest sample
@@ -61,6 +63,8 @@ BOOST_DESCRIBE_STRUCT(MachineRow,
                        compose_version,
                        engine_available,
                        engine_problem,
+                       engine_seen_at,
+                       engine_age_seconds,
                        os_version,
                        kernel,
                        problems,
@@ -98,7 +102,8 @@ std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
 MachineRow row_of(const registry::Registry& registry,
                   const registry::Host& host,
                   const fleet::Devices& devices,
-                  const telemetry::HostLive* live) {
+                  const telemetry::HostLive* live,
+                  Time now) {
   MachineRow row;
   row.name = host.name;
   row.ip = host.ip;
@@ -132,6 +137,11 @@ MachineRow row_of(const registry::Registry& registry,
   if (live != nullptr && live->state && liveness != fleet::Liveness::offline) {
     row.engine_available = live->state->engine_available;
     row.engine_problem = live->state->engine_problem;
+    row.engine_seen_at = live->engine_sign_at;
+    if (row.engine_seen_at) {
+      const std::chrono::duration<double> age = now - *row.engine_seen_at;
+      row.engine_age_seconds = std::max(age.count(), 0.0);
+    }
   }
   if (live != nullptr && live->sample && liveness != fleet::Liveness::offline) {
     for (const auto& problem : live->sample->problems) {
@@ -160,7 +170,7 @@ MachineList MachinesApi::list(http::Call<void>) {
   MachineList list;
   for (const auto& host : registry->hosts()) {
     const auto live = live_.host(host.name);
-    list.machines.push_back(row_of(*registry, host, *devices, live.get()));
+    list.machines.push_back(row_of(*registry, host, *devices, live.get(), clock_.now()));
   }
   list.revision = registry->revision;
   return list;
@@ -173,7 +183,7 @@ MachineDetail MachinesApi::detail(http::Call<void> call) {
   const auto live = live_.host(name);
   const auto devices = fleet_.devices();
   MachineDetail detail;
-  static_cast<MachineRow&>(detail) = row_of(*registry, host, *devices, live.get());
+  static_cast<MachineRow&>(detail) = row_of(*registry, host, *devices, live.get(), clock_.now());
   for (const auto& service : registry->services()) {
     if (service.current_host == name) detail.services.push_back(services_.row(*registry, service));
   }

@@ -19,8 +19,9 @@ class MachinesApi {
   MachinesApi(const registry::RegistryWatch& registry,
               const telemetry::Live& live,
               const fleet::Fleet& fleet,
-              const ServiceRows& services)
-      : registry_(registry), live_(live), fleet_(fleet), services_(services) {}
+              const ServiceRows& services,
+              const Clock& clock)
+      : registry_(registry), live_(live), fleet_(fleet), services_(services), clock_(clock) {}
 
   void add_to(http::Router& router);
 
@@ -32,6 +33,7 @@ class MachinesApi {
   const telemetry::Live& live_;
   const fleet::Fleet& fleet_;
   const ServiceRows& services_;
+  const Clock& clock_;
 };
 
 }  // namespace portoser::api

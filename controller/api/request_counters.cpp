@@ -75,6 +75,10 @@ void RequestCounters::write(telemetry::Exposition& out) const {
   for (std::size_t i = 0; i < reasons.size(); ++i) {
     out.sample({{"reason", reasons.at(i)}}, static_cast<double>(refused_.at(i)));
   }
+  out.family("portoser_http_connections",
+             "gauge",
+             "Open connections of the web surface and of joining, WebSockets among them");
+  out.sample({}, static_cast<double>(connections_.load()));
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {
     out.sample({{"endpoint", route}}, static_cast<double>(socket.open));

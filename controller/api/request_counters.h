@@ -5,6 +5,7 @@
 #include "controller/telemetry/exposition.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -22,6 +23,8 @@ class RequestCounters : public http::RequestObserver {
                     std::string_view route,
                     unsigned status,
                     std::chrono::nanoseconds duration) override;
+  void connection_opened() override { ++connections_; }
+  void connection_closed() override { --connections_; }
   void socket_opened(std::string_view route) override;
   void socket_closed(std::string_view route) override;
   void connection_refused(http::Refusal why) override;
@@ -53,6 +56,7 @@ class RequestCounters : public http::RequestObserver {
     }
   };
 
+  std::atomic<std::int64_t> connections_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<http::Method, std::string>, Route, Less> routes_;
   std::map<std::string, Socket, std::less<>> sockets_;

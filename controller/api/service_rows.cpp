@@ -3,6 +3,8 @@
 #include "common/describe_json.h"
 #include "controller/telemetry/service_view.h"
 
+#include <algorithm>
+
 namespace portoser::api {
 
 std::optional<std::string> unless_empty(const std::string& text) {
@@ -34,6 +36,15 @@ ServiceRow ServiceRows::row(const registry::Registry& registry,
   row.status = std::move(status.status);
   row.health = std::move(status.health);
   row.reason = std::move(status.reason);
+  if (const auto last = telemetry::last_known_of(service, host.get())) {
+    row.stale = true;
+    row.known_at = last->at;
+    if (last->at) {
+      const std::chrono::duration<double> age = clock_.now() - *last->at;
+      row.age_seconds = std::max(age.count(), 0.0);
+    }
+    row.last_known_status = unless_empty(last->status);
+  }
   row.healthcheck_url = service.healthcheck_url;
   row.config_errors = service.config_errors;
   row.last_updated = unless_empty(service.last_updated);
@@ -47,19 +58,19 @@ ServiceRow ServiceRows::row(const registry::Registry& registry,
 std::shared_ptr<const std::string> ServiceRows::list() {
   // Read before the rows are made: a change meanwhile makes the next reader start again.
   Versions now{registry_.snapshot(), live_.state_version(), jobs_.version()};
-  if (const auto made = made_.load(); made && made->versions == now) {
-    return made->text;
-  }
+  const auto uptime = clock_.uptime();
+  if (const auto made = made_.load(); made && made->is_of(now, uptime)) return made->text;
   const std::lock_guard lock{making_};
-  if (const auto made = made_.load(); made && made->versions == now) {
-    return made->text;
-  }
+  if (const auto made = made_.load(); made && made->is_of(now, uptime)) return made->text;
   const auto& registry = *now.registry->registry;
   ServiceList list;
   for (const auto& service : registry.services()) list.services.push_back(row(registry, service));
   list.revision = registry.revision;
+  const bool has_ages = std::any_of(list.services.begin(),
+                                    list.services.end(),
+                                    [](const auto& one) { return one.age_seconds.has_value(); });
   auto text = std::make_shared<const std::string>(dump(to_json(list)));
-  made_.store(std::make_shared<const Made>(Made{std::move(now), text}));
+  made_.store(std::make_shared<const Made>(Made{std::move(now), has_ages, uptime, text}));
   return text;
 }
 

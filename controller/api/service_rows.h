@@ -1,6 +1,7 @@
 /// The rows of GET /api/services, and their text, serialised once for all readers.
 #pragma once
 
+#include "common/clock.h"
 #include "common/describe.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
@@ -40,10 +41,14 @@ struct ServiceRow {
   std::vector<std::string> dependencies;
   bool tls_enabled = false;
   bool requires_auth = false;
-  std::string status;               ///< running, stopped, unknown
-  std::string health;               ///< healthy, unhealthy, stopped, unknown
-  std::string reason;               ///< why it is unknown or unhealthy
-  std::optional<int> health_score;  ///< not known yet
+  std::string status;                 ///< running, stopped, unknown
+  std::string health;                 ///< healthy, unhealthy, stopped, unknown
+  std::string reason;                 ///< why it is unknown or unhealthy
+  bool stale = false;                 ///< it is unknown now, and was known
+  std::optional<Time> known_at;       ///< of a stale one: the last moment of which it is known
+  std::optional<double> age_seconds;  ///< how long ago that is
+  std::optional<std::string> last_known_status;  ///< running, stopped
+  std::optional<int> health_score;               ///< not known yet
   std::optional<std::string> healthcheck_url;
   std::vector<registry::Finding> config_errors;
   std::optional<JobBrief> job;
@@ -67,6 +72,10 @@ BOOST_DESCRIBE_STRUCT(ServiceRow,
                        status,
                        health,
                        reason,
+                       stale,
+                       known_at,
+                       age_seconds,
+                       last_known_status,
                        health_score,
                        healthcheck_url,
                        config_errors,
@@ -84,8 +93,9 @@ class ServiceRows {
  public:
   ServiceRows(const registry::RegistryWatch& registry,
               const telemetry::Live& live,
-              const jobs::Jobs& jobs)
-      : registry_(registry), live_(live), jobs_(jobs) {}
+              const jobs::Jobs& jobs,
+              const Clock& clock)
+      : registry_(registry), live_(live), jobs_(jobs), clock_(clock) {}
 
   [[nodiscard]] ServiceRow row(const registry::Registry& registry,
                                const registry::Service& service) const;
@@ -93,6 +103,7 @@ class ServiceRows {
   [[nodiscard]] std::shared_ptr<const std::string> list();
 
  private:
+  static constexpr std::chrono::seconds ages_hold{1};
   /// What the text was made of: made again when one of these moved.
   struct Versions {
     std::shared_ptr<const registry::RegistryState> registry;
@@ -101,13 +112,19 @@ class ServiceRows {
     bool operator==(const Versions&) const = default;
   };
   struct Made {
+    [[nodiscard]] bool is_of(const Versions& now, Uptime uptime) const {
+      return versions == now && (!has_ages || uptime - at < ages_hold);
+    }
     Versions versions;
+    bool has_ages = false;  ///< which grow although nothing moves
+    Uptime at{};
     std::shared_ptr<const std::string> text;
   };
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   const jobs::Jobs& jobs_;
+  const Clock& clock_;
   std::mutex making_;
   std::atomic<std::shared_ptr<const Made>> made_;
 };

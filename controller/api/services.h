@@ -24,13 +24,14 @@ class ServicesApi {
               const telemetry::Live& live,
               jobs::Jobs& jobs,
               deployment::ServiceActions& actions,
-              asio::any_io_executor core)
+              asio::any_io_executor core,
+              const Clock& clock)
       : registry_(registry),
         live_(live),
         jobs_(jobs),
         actions_(actions),
         core_(std::move(core)),
-        rows_(registry, live, jobs) {}
+        rows_(registry, live, jobs, clock) {}
 
   void add_to(http::Router& router);
   /// For other routers that show services.

@@ -1,5 +1,7 @@
 #include "controller/fleet/admission.h"
 
+#include "common/ids.h"
+
 #include <zmq.h>
 
 namespace portoser::fleet {
@@ -17,7 +19,30 @@ std::string to_z85(const std::string& key) {
   return text;
 }
 
+/// A name and a value as ZMTP writes properties (RFC 23).
+std::string property(std::string_view name, std::string_view value) {
+  constexpr std::string_view three_zeros{"\0\0\0", 3};
+  std::string text{static_cast<char>(name.size())};
+  text += name;
+  text += three_zeros;  // the length has four bytes, the highest first
+  text += static_cast<char>(value.size());
+  text += value;
+  return text;
+}
+
+constexpr char route_mark = 'r';
+constexpr std::size_t route_bytes = 17;
+
+/// Nobody can guess one.
+std::string make_route() {
+  return route_mark + random_bytes(route_bytes - 1);
+}
+
 }  // namespace
+
+bool is_given_route(std::string_view route) {
+  return route.size() == route_bytes && route.front() == route_mark;
+}
 
 void Admission::allow(const std::string& key) {
   const std::lock_guard lock{mutex_};
@@ -42,7 +67,7 @@ Admission::Answer Admission::answer(const std::vector<std::string>& request) {
                         request[credentials].size() == key_bytes;
   const auto key = is_curve ? to_z85(request[credentials]) : std::string{};
   if (is_curve && allows(key)) {
-    return {{"1.0", request[request_id], "200", "OK", key, ""}};
+    return {{"1.0", request[request_id], "200", "OK", key, property("Identity", make_route())}};
   }
   refused_.fetch_add(1, std::memory_order_relaxed);
   return {{"1.0", request[request_id], "400", "not enrolled", "", ""},

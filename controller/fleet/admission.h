@@ -1,5 +1,10 @@
 /// Who may connect: the ZAP side of the gateway (https://rfc.zeromq.org/spec/27). libzmq asks it
 /// once for each handshake; without an answer from here nobody gets in.
+///
+/// The answer also names the connection: it gives the routing id, in place of whatever the peer
+/// chose. libzmq lets a peer choose any, also one as it makes them itself (a zero byte and a
+/// number): such a peer would take over the connection of another host and get what is sent to it,
+/// or end the process when libzmq comes to that number (an assertion).
 #pragma once
 
 #include <atomic>
@@ -8,9 +13,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portoser::fleet {
+
+/// Whether a routing id looks like one of ours.
+bool is_given_route(std::string_view route);
 
 /// Public keys (Z85) that may connect.
 using KeySet = std::set<std::string, std::less<>>;

@@ -431,6 +431,7 @@ asio::awaitable<void> Fleet::keep_presence() {
     follow_wall_clock({clock_.now(), clock_.uptime()});
     for (const auto& change : presence_.check(clock_.uptime())) changed(change);
     refusals_.tell_due(clock_.uptime());
+    forget_copies();
     publish();  // last_seen moves
     if (round % 60 != 59) continue;
     // A restart should know when a host was last there; a minute's exactness is enough for that.

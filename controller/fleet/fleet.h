@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/tasks.h"
+#include "controller/fleet/challengers.h"
 #include "controller/fleet/device.h"
 #include "controller/fleet/dispatch.h"
 #include "controller/fleet/gateway.h"
@@ -34,6 +35,8 @@ struct FleetSettings {
   std::string advertised_address;  ///< what agents connect to; the port is the gateway's
   std::chrono::milliseconds sample_interval{5000};
   PresenceLimits limits;
+  /// A copy of a host that was kept out is told of for so long. It tries again every 5 minutes.
+  std::chrono::milliseconds copies_told{std::chrono::minutes{11}};
 };
 
 class Fleet {
@@ -81,16 +84,6 @@ class Fleet {
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
-  /// Another machine, or another boot of the same, that speaks with the key of one that answers.
-  struct Challenger {
-    std::string boot_id;
-    std::string spool_epoch;
-    Uptime since;  ///< its first hello
-    [[nodiscard]] bool is_same_as(const Challenger& other) const {
-      return boot_id == other.boot_id && spool_epoch == other.spool_epoch;
-    }
-  };
-
   /// A device with what only this room needs.
   struct Member {
     SharedDevice device;
@@ -105,7 +98,8 @@ class Fleet {
     std::optional<protocol::Assign> assigned;
     protocol::Moment newest_sample;
     bool welcomed = false;
-    std::optional<Challenger> challenger;
+    Challengers challengers;
+    Uptime copy_seen{0};  ///< when a copy was refused last
   };
 
   asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);
@@ -116,6 +110,8 @@ class Fleet {
   void drop_unwelcome(const Member& member);
   void refuse(const Inbound& inbound, const protocol::Goodbye& goodbye);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
+  void challenge(Member& member, const protocol::Hello& hello, const Inbound& inbound);
+  void forget_copies();
   /// False: it was taken before.
   bool on_durable(Member& member,
                   storage::EventRecord& record,

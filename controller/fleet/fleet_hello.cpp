@@ -43,30 +43,10 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   }
   const bool another_machine = member.welcomed && !same_machine;
   if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
-    // A host that came back from a quick reboot, or a copy of its disk, which carries the key
-    // along? Whoever was there shows it by what it says next, and the newcomer says hello again
-    // until then.
-    const Challenger challenger{hello.now.boot_id, hello.spool_epoch, clock_.uptime()};
-    if (!member.challenger || !member.challenger->is_same_as(challenger)) {
-      member.challenger = challenger;
-      return;
-    }
-    if (!presence_.heard_since(member.device->id, member.challenger->since)) return;
-    // The older connection stays in force.
-    const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
-    refuse(inbound, goodbye);
-    if (!member.device->cloned) {
-      member.device.change().cloned = true;
-      publish();
-    }
-    refusals_.add(
-        Trouble::two_machines,
-        fmt::format(
-            "\"{}\", the newcomer calls itself \"{}\"", member.device->name, hello.facts.hostname),
-        clock_.uptime());
+    challenge(member, hello, inbound);
     return;
   }
-  member.challenger.reset();
+  member.challengers.clear();
   if (another_machine) {
     // Should it be there after all: its next hello is the challenge to this one.
     gateway_->send(member.route,
@@ -93,6 +73,37 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   log::info("fleet",
             "an agent is connected",
             {{"host", member.device->name}, {"version", hello.agent_version.substr(0, 64)}});
+}
+
+/// A host that came back from a quick reboot, or a copy of its disk, which carries the key along?
+/// Whoever was there shows it by what it says next, and the newcomer says hello again until then.
+void Fleet::challenge(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
+  const auto now = clock_.uptime();
+  const auto since = member.challengers.waits_since(hello.now.boot_id, hello.spool_epoch, now);
+  if (!since || !presence_.heard_since(member.device->id, *since)) return;
+  // The older connection stays in force.
+  member.challengers.refused(hello.now.boot_id, hello.spool_epoch, now);
+  const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
+  refuse(inbound, goodbye);
+  member.copy_seen = now;
+  if (!member.device->cloned) {
+    member.device.change().cloned = true;
+    publish();
+  }
+  refusals_.add(
+      Trouble::two_machines,
+      fmt::format(
+          "\"{}\", the newcomer calls itself \"{}\"", member.device->name, hello.facts.hostname),
+      now);
+}
+
+/// A copy that was taken away does not say so.
+void Fleet::forget_copies() {
+  for (auto& [key, member] : members_) {
+    if (member.device->cloned && clock_.uptime() - member.copy_seen > settings_.copies_told) {
+      member.device.change().cloned = false;
+    }
+  }
 }
 
 void Fleet::welcome(Member& member) {

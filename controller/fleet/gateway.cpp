@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "controller/fleet/io_turn.h"
 #include "controller/fleet/socket_monitor.h"
 #include "protocol/curve.h"
 
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <unistd.h>
@@ -25,8 +27,8 @@ constexpr int batch_limit = 256;
 constexpr std::size_t batch_bytes = 4U << 20U;
 /// Of one connection, between libzmq and us: what it holds in memory while we do not read.
 constexpr int receive_queue = 256;
-/// Handshakes that are answered in a row.
-constexpr int admission_limit = 64;
+/// Handshakes that wait for their answer at most; the others wait in libzmq.
+constexpr std::size_t admission_limit = 64;
 /// How often a door that is shut is looked at.
 constexpr std::chrono::milliseconds door_period{100};
 
@@ -40,12 +42,6 @@ std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
     frames.push_back(frame.to_string());
   } while (frame.more());
   return frames;
-}
-
-/// Agents choose none, so libzmq gives the connection one: a zero byte and a number.
-bool is_given_route(std::string_view route) {
-  constexpr std::size_t size = 5;
-  return route.size() == size && route.front() == '\0';
 }
 
 }  // namespace
@@ -86,7 +82,8 @@ Gateway::Gateway(const GatewaySettings& settings,
       failed_(std::move(failed)),
       admission_(std::move(known)),
       context_(std::make_unique<zmq::context_t>(1)),
-      admission_socket_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::rep)),
+      admission_socket_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::router)),
+      io_turn_(std::make_unique<IoTurn>(*context_)),
       router_(std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::router)),
       monitor_(std::make_unique<SocketMonitor>(*context_, *router_)),
       crowd_(settings.crowd),
@@ -97,8 +94,9 @@ Gateway::Gateway(const GatewaySettings& settings,
   protocol::set_common_options(*router_, settings.heartbeat);
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
-  // Of two connections that chose the same routing id libzmq would keep the second open and unread,
-  // with all that it sends. Neither is listened to; this way the first is let go.
+  // Should two connections have the same routing id all the same (see Admission), libzmq would keep
+  // the second open and unread, with all that it sends. Neither is listened to; this way the first
+  // is let go.
   router_->set(zmq::sockopt::router_handover, true);
   router_->set(zmq::sockopt::backlog, settings.backlog);
   router_->set(zmq::sockopt::handshake_ivl,
@@ -158,22 +156,25 @@ void Gateway::run() {
 }
 
 void Gateway::serve() {
-  std::array<zmq::pollitem_t, 4> items{{
+  std::array<zmq::pollitem_t, 5> items{{
       {router_->handle(), 0, ZMQ_POLLIN, 0},
       {admission_socket_->handle(), 0, ZMQ_POLLIN, 0},
       {monitor_->handle(), 0, ZMQ_POLLIN, 0},
       {nullptr, flow_->wake.get(), ZMQ_POLLIN, 0},
+      {io_turn_->handle(), 0, ZMQ_POLLIN, 0},
   }};
   for (;;) {
     try {
       items[0].events = may_receive() ? ZMQ_POLLIN : short{0};
+      items[1].events = asked_.size() < admission_limit ? ZMQ_POLLIN : short{0};
       auto quiet = complaints_.wait(clock_.uptime());
       if (door_->is_shut()) quiet = std::min<Uptime>(quiet.value_or(door_period), door_period);
       zmq::poll(items.data(),
                 items.size(),
                 quiet ? std::chrono::ceil<std::chrono::milliseconds>(*quiet)
                       : std::chrono::milliseconds{-1});
-      if ((items[1].revents & ZMQ_POLLIN) != 0) answer_admission();
+      if ((items[4].revents & ZMQ_POLLIN) != 0) answer_admission();
+      if ((items[1].revents & ZMQ_POLLIN) != 0) hear_admission();
       if ((items[0].revents & ZMQ_POLLIN) != 0) receive_all();
       if ((items[2].revents & ZMQ_POLLIN) != 0) read_monitor();
       if (door_->is_shut() || (items[2].revents & ZMQ_POLLIN) != 0) mind_door();
@@ -251,17 +252,42 @@ void Gateway::mind_door() {
   counters_.strangers.store(crowd_.strangers(), std::memory_order_relaxed);
 }
 
-void Gateway::answer_admission() {
-  for (int i = 0; i < admission_limit; ++i) {
-    if (!answer_one()) return;
+void Gateway::hear_admission() {
+  while (asked_.size() < admission_limit) {
+    auto request = receive_multipart(*admission_socket_);
+    if (request.empty()) break;
+    asked_.push_back(std::move(request));
   }
+  ask_for_turn();
 }
 
-bool Gateway::answer_one() {
-  const auto request = receive_multipart(*admission_socket_);
-  if (request.empty()) return false;
-  const auto answer = admission_.answer(request);
-  const auto& reply = answer.frames;
+/// libzmq looks for the answer to its question right after it has put it, and reads the peer's own
+/// words, the routing id of its choice among them, after that: an answer that was there so soon
+/// would count for less than they do. Behind a turn of its thread it comes last.
+void Gateway::ask_for_turn() {
+  if (answerable_ > 0 || asked_.empty()) return;
+  answerable_ = asked_.size();
+  io_turn_->ask();
+}
+
+void Gateway::answer_admission() {
+  if (!io_turn_->has_come()) return;
+  for (; answerable_ > 0; --answerable_) {
+    answer_one(asked_.front());
+    asked_.pop_front();
+  }
+  ask_for_turn();
+}
+
+void Gateway::answer_one(std::vector<std::string>& frames) {
+  // The connection to libzmq's handshake and an empty frame stand before question and answer.
+  constexpr std::size_t envelope = 2;
+  if (frames.size() < envelope) return;
+  std::vector<std::string> reply(frames.begin(), frames.begin() + envelope);
+  frames.erase(frames.begin(), frames.begin() + envelope);
+  auto answer = admission_.answer(frames);
+  if (answer.frames.empty()) return;
+  std::move(answer.frames.begin(), answer.frames.end(), std::back_inserter(reply));
   if (answer.refused) {
     if (const auto complaint =
             complaints_.add(Trouble::key_refused, *answer.refused, clock_.uptime())) {
@@ -273,7 +299,6 @@ bool Gateway::answer_one() {
         zmq::buffer(reply[i]),
         i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }
-  return true;
 }
 
 void Gateway::receive_all() {
@@ -316,7 +341,7 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
     count(counters_.not_admitted, Trouble::not_admitted, "the key " + key);
     return;
   }
-  // Whoever chooses one can take the place of another connection of the ROUTER.
+  // Whoever could choose one might take the place of another connection of the ROUTER.
   if (!is_given_route(route.to_string_view())) {
     count(counters_.own_route, Trouble::own_route, "the key " + key);
     return;

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,7 @@ class socket_t;
 
 namespace portoser::fleet {
 
+class IoTurn;
 class SocketMonitor;
 
 struct GatewaySettings {
@@ -118,8 +120,10 @@ class Gateway {
   void run();
   void serve();
   [[nodiscard]] bool may_receive();
+  void hear_admission();
+  void ask_for_turn();
   void answer_admission();
-  bool answer_one();
+  void answer_one(std::vector<std::string>& frames);
   void receive_all();
   void send_all();
   void read_monitor();
@@ -135,6 +139,9 @@ class Gateway {
   Complaints complaints_;  // the thread's
   std::unique_ptr<zmq::context_t> context_;
   std::unique_ptr<zmq::socket_t> admission_socket_;
+  std::unique_ptr<IoTurn> io_turn_;             // the thread's
+  std::deque<std::vector<std::string>> asked_;  // the thread's: handshakes that wait
+  std::size_t answerable_ = 0;                  // the thread's: the first of them, behind the turn
   std::unique_ptr<zmq::socket_t> router_;
   std::unique_ptr<SocketMonitor> monitor_;
   Crowd crowd_;                 // the thread's

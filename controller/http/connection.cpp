@@ -50,11 +50,13 @@ Connection::Connection(tcp::socket socket,
   if (!failure) descriptor_ = socket.release(failure);
   await_request(listening_->settings.header_timeout);
   ++listening_->open;
+  context_->pipeline.observer().connection_opened();
 }
 
 Connection::~Connection() {
   if (descriptor_ >= 0) ::close(descriptor_);
   --listening_->open;
+  context_->pipeline.observer().connection_closed();
   context_->peers.remove(this);
 }
 

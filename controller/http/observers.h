@@ -53,6 +53,9 @@ class RequestObserver {
                             std::string_view route,
                             unsigned status,
                             std::chrono::nanoseconds duration) = 0;
+  /// A TCP connection, whatever becomes of it; not one that was told 503.
+  virtual void connection_opened() = 0;
+  virtual void connection_closed() = 0;
   virtual void socket_opened(std::string_view route) = 0;
   virtual void socket_closed(std::string_view route) = 0;
   virtual void frames_sent(std::string_view route, std::size_t count) = 0;

@@ -1,5 +1,6 @@
 #include "controller/storage/writer.h"
 
+#include "common/disk.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "controller/storage/connection.h"
@@ -11,6 +12,10 @@ namespace portoser::storage {
 namespace {
 
 constexpr std::chrono::milliseconds try_again = std::chrono::seconds{5};
+
+/// A disk that has failed works again only when it has this room, too: one row still fits between
+/// what is there already (a log that was emptied keeps its length), and the next would fail.
+constexpr std::uint64_t room_to_go_on = 512U << 10U;
 
 /// Did the disk fail, and not the work?
 std::optional<Error> disk_error(const std::exception_ptr& failure) {
@@ -130,7 +135,8 @@ void Writer::failed(const Error& error) {
 }
 
 void Writer::works() {
-  if (!problem_.exchange(nullptr)) return;
+  if (!problem() || !has_room_for(connection_->path(), room_to_go_on)) return;
+  problem_.store(nullptr);
   log_pace_ = Pace{};
   log::info("storage", "the disk takes writes again");
 }

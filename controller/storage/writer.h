@@ -4,8 +4,8 @@
 /// then tells everybody. One wait for the disk (milliseconds) so serves all who came meanwhile.
 /// Each piece of work has a savepoint of its own, so that one that fails is undone alone.
 ///
-/// A disk that takes nothing fails what waits, at once, and is a `problem` until a write succeeds;
-/// where nobody writes, the thread itself tries every few seconds.
+/// A disk that takes nothing fails what waits, at once, and is a `problem` until a write succeeds
+/// and there is room for more; where nobody writes, the thread itself tries every few seconds.
 #pragma once
 
 #include "common/clock.h"
@@ -38,7 +38,7 @@ class Writer {
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
   [[nodiscard]] std::chrono::microseconds last_commit() const { return last_commit_.load(); }
-  /// Null: the last write reached the disk.
+  /// Null: the last write reached the disk. Not null: one did not, and there is little room since.
   [[nodiscard]] std::shared_ptr<const DatabaseProblem> problem() const { return problem_.load(); }
 
  private:

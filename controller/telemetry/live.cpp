@@ -46,6 +46,15 @@ void Live::on_late_sample(const std::string& host, Time when, protocol::Sample s
 void Live::on_state(const std::string& host, Time when, protocol::State state) {
   auto newest = std::make_shared<const protocol::State>(std::move(state));
   change(host, [&](HostLive& entry) {
+    if (newest->engine_available) {
+      entry.engine_sign_at.reset();
+      entry.last_known.reset();
+    } else {
+      if (entry.state && entry.state->engine_available) entry.last_known = entry.state;
+      const auto silent_ms = newest->engine_silent_ms;
+      entry.engine_sign_at =
+          silent_ms ? std::optional{when - std::chrono::milliseconds{*silent_ms}} : std::nullopt;
+    }
     entry.state = std::move(newest);
     entry.state_at = when;
     // A service that has just been found has its use with it, and one that left takes its own away.
@@ -73,6 +82,7 @@ void Live::on_clock_set(std::chrono::microseconds by) {
   for (auto& [host, entry] : hosts_) {
     auto next = std::make_shared<HostLive>(*entry);
     for (auto* time : {&next->sample_at, &next->previous_at, &next->state_at}) *time += by;
+    if (next->engine_sign_at) *next->engine_sign_at += by;
     if (next->usages) {
       auto usages = std::make_shared<MeasuredUsages>(*next->usages);
       for (auto& [service, measured] : *usages) measured.at += by;

@@ -28,6 +28,10 @@ struct HostLive {
   Time previous_at;
   std::shared_ptr<const protocol::State> state;
   Time state_at;
+  /// While the engine is not available: when it gave its last sign; none: never, as far as its
+  /// agent knows. And how it all stood then.
+  std::optional<Time> engine_sign_at;
+  std::shared_ptr<const protocol::State> last_known;
   fleet::Liveness liveness = fleet::Liveness::unknown;
   std::chrono::milliseconds fresh_for{};  ///< an older sample is stale
   /// The last use that was measured of each assigned service, of stopped ones too. Null: none yet.

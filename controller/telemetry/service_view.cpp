@@ -22,6 +22,26 @@ ServiceStatus status_of(const registry::Service& service, const HostLive* host) 
   return {state->status, is_known ? state->health : "unknown", state->reason};
 }
 
+std::optional<LastKnown> last_known_of(const registry::Service& service, const HostLive* host) {
+  if (service.quarantined() || host == nullptr || !host->state) return std::nullopt;
+  const bool is_offline = host->liveness == fleet::Liveness::offline;
+  if (host->state->engine_available && !is_offline) return std::nullopt;
+  LastKnown last;
+  if (host->state->engine_available) {
+    // It was so until the host fell silent.
+    last.at = host->sample ? std::max(host->sample_at, host->state_at) : host->state_at;
+  } else {
+    last.at = host->engine_sign_at;
+  }
+  const auto& known = host->state->engine_available ? host->state : host->last_known;
+  if (!known) return last;
+  const auto& services = known->services;
+  const auto found = std::find_if(
+      services.begin(), services.end(), [&](const auto& one) { return one.name == service.name; });
+  if (found != services.end() && found->status != "unknown") last.status = found->status;
+  return last;
+}
+
 bool is_whole(const protocol::Sample& sample) {
   return sample.memory && sample.cpu.load_1;
 }

@@ -18,6 +18,15 @@ struct ServiceStatus {
   std::string reason;  ///< why it is unknown or unhealthy; may be empty
 };
 
+/// Of what is not known just now: how it stood when it was known last.
+struct LastKnown {
+  std::string status;  ///< running, stopped; empty: it never was since the controller started
+  std::optional<Time> at;
+};
+
+/// None: what `status_of` says is how it is now, or nobody can be asked.
+std::optional<LastKnown> last_known_of(const registry::Service& service, const HostLive* host);
+
 /// `host` is null when nothing is known of it.
 ServiceStatus status_of(const registry::Service& service, const HostLive* host);
 

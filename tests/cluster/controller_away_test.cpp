@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "tests/cluster/cluster_test.h"
 #include "tests/cluster/stored_samples.h"
+#include "tests/integration/kept_samples.h"
 
 #include <filesystem>
 
@@ -126,6 +127,37 @@ TEST_F(ControllerAway, EverySampleFindsItsPlaceBesideTheLiveOnes) {
   const auto measured = time_from_rfc3339(row["timestamp"].get<std::string>());
   ASSERT_TRUE(measured);
   EXPECT_LT(now_ms() - to_unix_us(*measured) / 1000, 10'000) << "what is shown is how it is now";
+}
+
+TEST_F(ControllerAway, SixHoursOfSamplesFindTheirPlacesAndWhatIsShownIsOfNow) {
+  constexpr auto late = R"(metrics_ingested_total{source="agent",type="late"})";
+  constexpr std::size_t kept = 4320;  // one in 5 s
+  h1_.agent().stop();
+  controller_.kill();
+  const auto before = waiting(h1_);
+  keep_samples(h1_.agent().data(), kept, 5s);
+  h1_.agent().start();
+  controller_.start();
+  controller_.await_machine(h1_.name(), "online");
+  await_until(
+      "they arrive",
+      180s,
+      [&] {
+        const auto row = controller_.get("/api/metrics/machine/" + h1_.name()).body;
+        EXPECT_NE(row["status"], "error") << dump(row);
+        return metric(late).value_or(0) >= kept;
+      },
+      [&] { return std::to_string(metric(late).value_or(0)) + h1_.agent().log_tail(); });
+  await_until("none waits any more", 60s, [&] { return waiting(h1_) <= before; });
+  // A whole minute of that time has its twelve, each once.
+  const auto minutes =
+      controller_.get("/api/metrics/machine/" + h1_.name() + "/history?time_range=6h&interval=1m");
+  const auto& points = minutes.body["data_points"];
+  ASSERT_GT(points.size(), 340U) << minutes.text;
+  for (std::size_t i = 1; i < 340; ++i) EXPECT_EQ(points[i]["samples"], 12) << dump(points[i]);
+  // Beside them those that all three measured while they were not connected, two in a second.
+  EXPECT_LT(metric(late).value_or(0), kept + 300);
+  controller_.await_service(h1_.service(), "running");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The engine of one host is frozen or gone: its containers are unknown, its metrics go on, and
 // nobody else notices.
+#include "common/clock.h"
 #include "tests/cluster/cluster_test.h"
 
 namespace portoser::test {
@@ -58,6 +59,56 @@ TEST_F(EngineAway, AFrozenOneMakesItsServicesUnknownAndEndsItsJobs) {
   EXPECT_EQ(controller_.post("/api/services/" + h1_.service() + "/restart").status, 200U);
   EXPECT_NE(h1_.container(), container);
   await_event(h1_, "restart");
+}
+
+TEST_F(EngineAway, AFrozenOneMakesWhatIsNotKnownOlderAndOlder) {
+  using std::chrono::system_clock;
+  const auto seconds_since = [](const Json& time) {
+    const auto parsed = time_from_rfc3339(time.get<std::string>());
+    const std::chrono::duration<double> since =
+        system_clock::now().time_since_epoch() - parsed.value().time_since_epoch();
+    return since.count();
+  };
+  const auto frozen_at = system_clock::now();
+  h1_.machine().freeze_engine();
+  controller_.await_service(h1_.service(), "unknown");
+  const auto row = service_of(h1_);
+  EXPECT_EQ(row["last_known_status"], "running") << dump(row);
+  EXPECT_EQ(row["stale"], true);
+  // Known until the engine gave its last sign: not when that was found out, some questions later.
+  const std::chrono::duration<double> frozen = system_clock::now() - frozen_at;
+  EXPECT_NEAR(seconds_since(row["known_at"]), frozen.count(), 3) << dump(row);
+  EXPECT_NEAR(row["age_seconds"].get<double>(), frozen.count(), 3) << dump(row);
+
+  const auto machine = [&] { return controller_.get("/api/machines/" + h1_.name()).body; };
+  EXPECT_EQ(machine()["engine_seen_at"], row["known_at"]);
+  EXPECT_LT(seconds_since(machine()["last_seen"]), 3) << "the host itself is there";
+  const auto metrics = [&] {
+    for (const auto& one : controller_.get("/api/metrics/all").body) {
+      if (one["machine"] == h1_.name()) return one;
+    }
+    return Json{};
+  };
+  await_until(
+      "the ages grow",
+      60s,
+      [&] {
+        return service_of(h1_)["age_seconds"].get<double>() > row["age_seconds"].get<double>() + 5;
+      },
+      [&] { return dump(service_of(h1_)); });
+  EXPECT_EQ(service_of(h1_)["known_at"], row["known_at"]) << "the moment stays";
+  EXPECT_GT(machine()["engine_age_seconds"].get<double>(), row["age_seconds"].get<double>() + 4);
+  const auto measured = metrics();
+  EXPECT_EQ(measured["stale"], false) << dump(measured);
+  EXPECT_LT(measured["age_seconds"].get<double>(), 3) << dump(measured);
+  for (const auto& service : measured["services"]) {
+    EXPECT_EQ(service["stale"], true) << dump(service);
+    EXPECT_GT(service["age_seconds"].get<double>(), 4) << dump(service);
+  }
+  h1_.machine().thaw_engine();
+  controller_.await_service(h1_.service(), "running");
+  EXPECT_TRUE(service_of(h1_)["age_seconds"].is_null());
+  EXPECT_TRUE(machine()["engine_age_seconds"].is_null());
 }
 
 TEST_F(EngineAway, OneThatCrashesIsNoFailureOfItsServices) {

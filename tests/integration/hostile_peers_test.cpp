@@ -101,12 +101,19 @@ TEST_F(HostilePeers, SecondMachineWithAKeyIsKeptOut) {
   });
   const auto before = count(cloned);
   const auto before_dropped = count(not_welcomed);
-  for (int i = 0; i < 50; ++i) {
+  constexpr int times = 5;
+  for (int i = 0; i < times; ++i) {
     auto hello = make_hello("boot-of-the-copy");
     hello.facts.hostname = "copy-" + std::to_string(i);
     hello.facts.hostname.resize(100000, 'x');
-    copy.send(hello);
-    EXPECT_EQ(copy.await<protocol::Goodbye>().reason, "cloned");
+    // Each time the first machine shows itself anew.
+    std::optional<protocol::AnyMessage> answer;
+    await_until("the copy is told again", 30s, [&] {
+      copy.send(hello);
+      answer = copy.receive(100ms);
+      return answer.has_value();
+    });
+    EXPECT_EQ(std::get<protocol::Goodbye>(*answer).reason, "cloned");
     copy.send(make_sample(hostile_percent, "boot-of-the-copy"));
     protocol::Event event;
     event.sequence = 1000000 + i;
@@ -117,8 +124,8 @@ TEST_F(HostilePeers, SecondMachineWithAKeyIsKeptOut) {
     copy.send(event);
     copy.send(protocol::Goodbye{"stopping", "for the other one too?"});
   }
-  await_count(cloned, before + 50);
-  await_count(not_welcomed, before_dropped + 150);
+  await_count(cloned, before + times);
+  await_count(not_welcomed, before_dropped + 3 * times);
   expect_unheard();
   EXPECT_THAT(controller_->get("/api/devices").text, HasSubstr("pebble"));
   expect_told("two machines use one key; the newer is kept out");
@@ -126,27 +133,26 @@ TEST_F(HostilePeers, SecondMachineWithAKeyIsKeptOut) {
   EXPECT_LT(controller_->log().size(), 1U << 20U);
 }
 
-TEST_F(HostilePeers, SquatterWithAnothersNameAsRoutingIdIsNotHeard) {
+TEST_F(HostilePeers, SquatterOfARoutingIdTakesNobodysPlace) {
   const auto who = join("shale");
+  const auto before_ended = count(ended);
   const auto before = count(own_route);
   std::vector<WirePeer> squatters;
-  for (const std::string id : {"pebble", "brick", "pebble", "\1\2\3\4\5"}) {
+  // The last two are as libzmq makes them itself: it would end the controller if it came to a
+  // number that somebody has taken.
+  for (const auto& id : {std::string{"pebble"},
+                         std::string{"brick"},
+                         std::string{"pebble"},
+                         std::string{"\1\2\3\4\5"},
+                         std::string(5, '\0'),
+                         std::string{"\0\xff\xff\xff\xff", 5}}) {
     auto& squatter = squatters.emplace_back(who, id);
     EXPECT_EQ(squatter.await_fate(), Fate::admitted);
-    for (int i = 0; i < 10; ++i) {
-      squatter.send(make_hello());
-      squatter.send(make_sample(hostile_percent));
-    }
-    await_count(own_route, before + 20 * static_cast<double>(squatters.size()));
+    squatter.send(make_hello());
+    EXPECT_EQ(squatter.await<protocol::Welcome>().name, "shale") << "as itself";
   }
-  for (auto& squatter : squatters) EXPECT_FALSE(squatter.receive(0ms));
-  EXPECT_NE(status_of("shale"), "online");
-  expect_unheard();
-  expect_told("messages of connections that chose their own routing id dropped");
-  // Who behaves is welcome, whatever it did before.
-  WirePeer behaves{who};
-  behaves.send(make_hello());
-  EXPECT_EQ(behaves.await<protocol::Welcome>().name, "shale");
+  EXPECT_EQ(count(own_route), before) << "all got one from the controller";
+  EXPECT_EQ(count(ended), before_ended) << "and nobody lost a connection";
 }
 
 TEST_F(HostilePeers, MessageOverOurLimitIsDroppedAndOverTheSocketsEndsTheConnection) {

@@ -83,25 +83,22 @@ void OutputLog::end_line() {
 
 void OutputLog::write_out() {
   if (batch_.empty()) return;
-  auto records = std::exchange(batch_, {});
-  const auto count = static_cast<std::size_t>(std::count(records.begin(), records.end(), '\n'));
   if (lost_ > 0) {
     // The step may have begun among what was lost.
     auto missing =
         notice_mark + std::to_string(lost_) + " lines are missing here: the disk was full\n";
     if (!step_.empty()) missing = step_mark + step_ + '\n' + missing;
-    records = missing + records;
+    if (put(missing) == missing.size()) lost_ = 0;
   }
-  if (!put(records)) {
-    lost_ += count;
-    return;
-  }
-  lost_ = 0;
-  written_ += records.size();
+  const auto records = std::exchange(batch_, {});
+  std::string_view rest = records;
+  if (lost_ == 0) rest.remove_prefix(put(rest));
+  lost_ += static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '\n'));
 }
 
-/// All or nothing: half a record would swallow the beginning of the next.
-bool OutputLog::put(std::string_view records) {
+/// Returns how much of it was written: whole records, since half of one would swallow the beginning
+/// of the next. A record that was whole stays: who follows the file may have read it.
+std::size_t OutputLog::put(std::string_view records) {
   std::string_view rest = records;
   while (!rest.empty() && fd_ >= 0) {
     const auto done = ::write(fd_, rest.data(), rest.size());
@@ -109,14 +106,13 @@ bool OutputLog::put(std::string_view records) {
     if (done <= 0) break;
     rest.remove_prefix(static_cast<std::size_t>(done));
   }
-  if (rest.empty()) {
-    file_bytes_ += records.size();
-    return true;
-  }
-  if (fd_ >= 0 && ::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) {
-    file_bytes_ += records.size() - rest.size();
-  }
-  return false;
+  const auto taken = records.substr(0, records.size() - rest.size());
+  const auto whole = taken.rfind('\n') + 1;  // none: 0
+  written_ += whole;
+  const bool has_half = whole < taken.size();
+  const bool is_cut = has_half && ::ftruncate(fd_, static_cast<off_t>(file_bytes_ + whole)) == 0;
+  file_bytes_ += has_half && !is_cut ? taken.size() : whole;
+  return whole;
 }
 
 }  // namespace portoser::agent::actions::runner

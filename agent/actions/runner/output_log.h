@@ -32,7 +32,7 @@ class OutputLog {
  private:
   void end_line();
   void write_out();
-  bool put(std::string_view records);
+  std::size_t put(std::string_view records);
 
   int fd_ = -1;
   std::size_t limit_;

@@ -107,7 +107,7 @@ TEST_F(JournalTest, PruningTakesTheOldestFinishedOnesAndNoneThatIsUnderWay) {
   add(10, true, std::chrono::hours{5});
   add(11, false);
   for (int number = 12; number < 16; ++number) add(number, true, std::chrono::hours{20 - number});
-  journal->prune(SystemClock{}.now());
+  journal->prune();
   EXPECT_TRUE(kept(10));
   EXPECT_TRUE(kept(11));
   EXPECT_FALSE(kept(12));
@@ -116,12 +116,29 @@ TEST_F(JournalTest, PruningTakesTheOldestFinishedOnesAndNoneThatIsUnderWay) {
   EXPECT_TRUE(kept(15));
 }
 
-TEST_F(JournalTest, PruningTakesWhatIsOlderThanAWeek) {
-  add(10, true, std::chrono::hours{24 * 8});
-  add(11, true, std::chrono::hours{24 * 6});
-  journal->prune(SystemClock{}.now());
-  EXPECT_FALSE(kept(10));
+TEST_F(JournalTest, NothingIsForgottenForItsAgeWhichAClockThatIsSetWouldTell) {
+  add(10, true, std::chrono::hours{24 * 400});
+  add(11, true);
+  journal->prune();
+  EXPECT_TRUE(kept(10));
   EXPECT_TRUE(kept(11));
+}
+
+TEST_F(JournalTest, AResultIsTheNewestAlsoWhenTheClockWasSetBackBeforeIt) {
+  // Finished while the clock was a day ahead.
+  for (const int number : {10, 11, 12}) add(number, true, std::chrono::hours{-14 - number});
+  protocol::CommandResult result;
+  for (const int number : {13, 14}) {
+    add(number, false);
+    result.command_id = id(number);
+    journal->finish(result);
+    journal->prune();
+  }
+  EXPECT_FALSE(kept(10));
+  EXPECT_FALSE(kept(11));
+  EXPECT_TRUE(kept(12));
+  EXPECT_TRUE(kept(13));
+  EXPECT_TRUE(kept(14));
 }
 
 TEST_F(JournalTest, PruningKeepsTheDiskFree) {
@@ -132,7 +149,7 @@ TEST_F(JournalTest, PruningKeepsTheDiskFree) {
   for (const int number : {10, 11}) {
     std::ofstream{journal->folder_of(id(number)) / "output.log"} << std::string(30'000, 'x');
   }
-  journal->prune(SystemClock{}.now());
+  journal->prune();
   EXPECT_FALSE(kept(10));
   EXPECT_TRUE(kept(11));
 }

@@ -82,9 +82,10 @@ TEST_F(OutputLogTest, AFullDiskLosesLinesAndSaysHowMany) {
   log.feed("last\n");
   log.end_step();
   EXPECT_EQ(text(),
-            "=build\n first\n"
-            "=build\n!2 lines are missing here: the disk was full\n=up\n"
-            "=up\n!2 lines are missing here: the disk was full\n last\n");
+            "=build\n first\n " + std::string(4000, 'a') +
+                "\n"
+                "=build\n!1 lines are missing here: the disk was full\n=up\n"
+                "=up\n!2 lines are missing here: the disk was full\n last\n");
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ ApiTest::ApiTest() {
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
-  services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core);
-  machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows());
+  services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
+  machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   devices_ =
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <zmq.h>
 
 namespace portoser::fleet {
@@ -23,6 +24,23 @@ TEST(Admission, LetsInTheKeysItKnowsAndNamesThem) {
   EXPECT_EQ(reply[1], "7");
   EXPECT_EQ(reply[2], "200");
   EXPECT_EQ(reply[4], key);
+}
+
+TEST(Admission, GivesEachConnectionARoutingIdThatNobodyCanGuess) {
+  const auto key = protocol::make_key_pair().public_key;
+  Admission admission{{key}};
+  std::set<std::string> routes;
+  for (int i = 0; i < 100; ++i) {
+    const auto property = admission.answer(request(key)).frames.at(5);
+    const std::string head = "\x08Identity" + std::string{"\0\0\0\x11", 4};
+    ASSERT_EQ(property.substr(0, head.size()), head);
+    const auto route = property.substr(head.size());
+    EXPECT_TRUE(is_given_route(route));
+    routes.insert(route);
+  }
+  EXPECT_EQ(routes.size(), 100U);
+  EXPECT_FALSE(is_given_route("brick"));
+  EXPECT_FALSE(is_given_route({"\0\1\2\3\4", 5}));
 }
 
 TEST(Admission, RefusesEveryOtherKey) {

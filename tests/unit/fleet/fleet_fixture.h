@@ -121,6 +121,7 @@ class FleetTest : public testing::Test {
     settings.public_key = keys_.public_key;
     settings.advertised_address = "127.0.0.1";
     settings.limits = limits_;
+    settings.copies_told = copies_told_;
     fleet_ = std::make_unique<Fleet>(
         settings, *database_, *registry_, clock_, context_.get_executor(), told_);
     run(fleet_->start());
@@ -233,6 +234,7 @@ class FleetTest : public testing::Test {
   std::filesystem::path folder_;
   SetClock clock_;
   PresenceLimits limits_;
+  std::chrono::milliseconds copies_told_ = FleetSettings{}.copies_told;
   asio::io_context context_{1};
   protocol::KeyPair keys_ = protocol::make_key_pair();
   protocol::KeyPair device_keys_ = protocol::make_key_pair();

@@ -246,6 +246,45 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   step_until([&] { return told_.samples.size() == 2; });
 }
 
+TEST_F(FleetTest, CopiesThatTakeTurnsAreAllKeptOutAndTold) {
+  join_brick();
+  auto first = welcomed();
+  auto one = connect();
+  auto other = connect();
+  const auto say_hello = [&](DeviceDouble& copy, const std::string& boot) {
+    const auto received = fleet_->gateway_stats().received;
+    copy.send(hello(boot, "epoch-1"));
+    step_until([&] { return fleet_->gateway_stats().received > received; });
+  };
+  say_hello(one, "boot-of-one");
+  say_hello(other, "boot-of-the-other");
+  first.send(sample());
+  step_until([&] { return !told_.samples.empty(); });
+  say_hello(one, "boot-of-one");
+  say_hello(other, "boot-of-the-other");
+  EXPECT_EQ(await<protocol::Goodbye>(one).reason, "cloned");
+  EXPECT_EQ(await<protocol::Goodbye>(other).reason, "cloned");
+  EXPECT_EQ(fleet_->refusals().hellos_two_machines, 2U);
+}
+
+TEST_F(FleetTest, CopyThatWasTakenAwayIsForgotten) {
+  close();
+  copies_told_ = 100ms;
+  open();
+  join_brick();
+  auto first = welcomed();
+  {
+    auto copy = connect();
+    std::int64_t uptime_ns = 2000;
+    step_until([&] {
+      copy.send(hello("boot-of-the-copy", "epoch-1"));
+      first.send(sample(++uptime_ns));
+      return fleet_->devices()->at("brick")->cloned;
+    });
+  }
+  step_until([&] { return !fleet_->devices()->at("brick")->cloned; });
+}
+
 TEST_F(FleetTest, AQuickRebootIsNoCopy) {
   close();
   limits_.answers_within = 200ms;

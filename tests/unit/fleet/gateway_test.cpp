@@ -7,6 +7,8 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace portoser::fleet {
 namespace {
 
@@ -36,6 +38,7 @@ class GatewayTest : public testing::Test {
         [this](std::vector<Inbound> batch) {
           ++batches_;
           received_ += batch.size();
+          route_ = batch.back().route;
         },
         [this](const Error& error) { failure_ = error.message(); });
   }
@@ -58,6 +61,7 @@ class GatewayTest : public testing::Test {
   zmq::context_t zmq_;
   std::size_t batches_ = 0;
   std::size_t received_ = 0;
+  std::string route_;  ///< of the newest message
   std::string failure_;
 };
 
@@ -113,19 +117,46 @@ TEST_F(GatewayTest, KeyThatIsForgottenIsNotHeardAnyMore) {
   EXPECT_EQ(received_, 1U);
 }
 
-TEST_F(GatewayTest, ConnectionThatChoseItsRoutingIdIsNotHeard) {
+TEST_F(GatewayTest, PeerThatChoosesAnothersRoutingIdGetsOneOfItsOwn) {
   const auto gateway = open(2);
-  zmq::socket_t squatter{zmq_, zmq::socket_type::dealer};
-  protocol::set_common_options(squatter);
-  protocol::make_curve_client(squatter, device_keys_, keys_.public_key);
-  squatter.set(zmq::sockopt::routing_id, "brick");
-  squatter.connect("tcp://127.0.0.1:" + std::to_string(gateway->port()));
-  squatter.send(zmq::buffer(protocol::encode(hello())));
-  test::await_until(
-      "it is dropped", patience, [&] { return gateway->stats().dropped_own_route == 1; });
   auto device = connect(*gateway);
   device.send(hello());
   step_until([&] { return received_ == 1; });
+  const auto others = route_;
+  std::vector<zmq::socket_t> squatters;
+  // As libzmq makes them itself, too: it would end the process if it came to a number that is
+  // taken.
+  for (const auto& id :
+       {others, std::string{"brick"}, std::string{"brick"}, std::string{"\0\1\2\3\4", 5}}) {
+    auto& squatter = squatters.emplace_back(zmq_, zmq::socket_type::dealer);
+    protocol::set_common_options(squatter);
+    protocol::make_curve_client(squatter, device_keys_, keys_.public_key);
+    squatter.set(zmq::sockopt::routing_id, id);
+    squatter.connect("tcp://127.0.0.1:" + std::to_string(gateway->port()));
+    squatter.send(zmq::buffer(protocol::encode(hello())));
+    step_until([&] { return received_ == 1 + squatters.size(); });
+    EXPECT_NE(route_, others);
+    EXPECT_NE(route_, id);
+  }
+  gateway->send(others, protocol::encode(protocol::Goodbye{"stopping", "for the first one"}));
+  std::optional<protocol::AnyMessage> message;
+  step_until([&] { return (message = device.receive()).has_value(); });
+  EXPECT_TRUE(std::holds_alternative<protocol::Goodbye>(*message));
+  EXPECT_EQ(gateway->stats().connections_ended, 0U);
+  EXPECT_EQ(gateway->stats().dropped_own_route, 0U);
+}
+
+TEST_F(GatewayTest, EachOfManyConnectionsGetsItsRoutingIdFromUs) {
+  const auto gateway = open(2);
+  std::set<std::string> routes;
+  for (std::size_t i = 1; i <= 300; ++i) {
+    auto device = connect(*gateway);
+    device.send(hello());
+    step_until([&] { return received_ + gateway->stats().dropped_own_route == i; });
+    routes.insert(route_);
+  }
+  EXPECT_EQ(gateway->stats().dropped_own_route, 0U);
+  EXPECT_EQ(routes.size(), 300U);
 }
 
 TEST_F(GatewayTest, StrangersWhoSayNothingAreGivenUpAndOthersComeInAfterThem) {

@@ -90,6 +90,8 @@ class TestObserver : public RequestObserver {
     requests_.push_back(std::string{to_string(method)} + " " + std::string{route} + " " +
                         std::to_string(status));
   }
+  void connection_opened() override { ++connections; }
+  void connection_closed() override { --connections; }
   void socket_opened(std::string_view /*route*/) override { ++opened; }
   void socket_closed(std::string_view /*route*/) override { ++closed; }
   void connection_refused(Refusal why) override {
@@ -102,6 +104,7 @@ class TestObserver : public RequestObserver {
     return requests_;
   }
 
+  std::atomic<int> connections{0};
   std::atomic<std::size_t> opened{0};
   std::atomic<std::size_t> closed{0};
   std::atomic<std::size_t> too_slow{0};

@@ -63,6 +63,24 @@ TEST(Backlog, LosesNothingWhenTheHostLearnsTheTrueTime) {
   EXPECT_EQ(backlog.lost(), 0);
 }
 
+TEST(Backlog, LosesNothingWhenTheClockWasSetWhileNoAgentRan) {
+  const TempFolder folder;
+  ManualClock clock;
+  // A host without a clock of its own begins at 1970, and finds that it is long past that.
+  clock.set_wall(from_unix_us(1'000'000));
+  const BacklogLimits limits{.segment_bytes = 50};
+  {
+    Backlog backlog{folder.path(), clock, limits};
+    for (const auto* sample : {"one, long enough", "two, long enough"}) backlog.keep(sample);
+  }
+  clock.set_wall(from_unix_us(1'000'000'000'000'000));
+  Backlog backlog{folder.path(), clock, limits};
+  for (const auto* sample : {"three, long enough", "four"}) backlog.keep(sample);
+  EXPECT_EQ(drain(backlog).size(), 4U);
+  EXPECT_EQ(backlog.lost(), 0);
+  EXPECT_EQ(backlog.corrupt(), 0);
+}
+
 TEST(Backlog, DropsTheOldestOverItsSizeAndCountsThem) {
   const TempFolder folder;
   const ManualClock clock;

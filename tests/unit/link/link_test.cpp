@@ -216,6 +216,37 @@ TEST_F(LinkTest, SamplesFromBeforeARestartAreSentLateAndInOrder) {
   EXPECT_EQ(sample_uptimes(), range(1, 40));
 }
 
+TEST_F(LinkTest, SixHoursOfSamplesComeWholeAndInOrderBesideLiveOnes) {
+  constexpr std::int64_t kept = 4320;
+  constexpr std::int64_t live = 1'000'000;
+  {
+    agent::link::Backlog backlog{folder_.path() / "backlog", clock_};
+    for (std::int64_t i = 1; i <= kept; ++i) {
+      protocol::Sample sample;
+      sample.when = {"boot-before", i, 0};
+      backlog.keep(protocol::encode(sample));
+    }
+  }
+  start_controller();
+  start_link();
+  ASSERT_TRUE(await_online());
+  std::int64_t sent = 0;
+  ASSERT_TRUE(await_seen([&](const Seen& seen) {
+    // One for each hundred that came.
+    const auto all = static_cast<std::int64_t>(seen.messages.size());
+    for (; sent < all / 100 && sent < kept / 100; ++sent) send_sample(live + sent);
+    return sent == kept / 100 && all >= kept + sent &&
+           static_cast<std::int64_t>(seen.all<protocol::Sample>().size()) >= kept + sent;
+  }));
+  std::vector<std::int64_t> late_ones;
+  std::vector<std::int64_t> live_ones;
+  for (const auto uptime : sample_uptimes()) {
+    (uptime < live ? late_ones : live_ones).push_back(uptime);
+  }
+  EXPECT_EQ(late_ones, range(1, kept));
+  EXPECT_EQ(live_ones, range(live, live + sent - 1));
+}
+
 TEST_F(LinkTest, ALiveSampleDoesNotWaitForLateOnes) {
   start_controller({.welcomes = false});
   settings_.send.late_samples_per_second = 10;  // one in 100 ms

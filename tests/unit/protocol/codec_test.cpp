@@ -91,6 +91,8 @@ TEST(Codec, MessagesOfEarlierAgentsAreReadable) {
   event.origin.clear();
   EXPECT_EQ(read_golden<Event>("event_without_origin.hex"), event);
   auto state = filled<State>();
+  state.engine_silent_ms.reset();
+  EXPECT_EQ(read_golden<State>("state_before_engine_silence.hex"), state);
   state.compose_version.clear();
   EXPECT_EQ(read_golden<State>("state_without_compose_version.hex"), state);
   auto sample = filled<Sample>();

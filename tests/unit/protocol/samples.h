@@ -64,6 +64,7 @@ inline State filled() {
   message.engine_available = true;
   message.engine_version = "20.10.24";
   message.compose_version = "1.29.2";
+  message.engine_silent_ms = 4321;
   Container container;
   container.id = std::string(64, 'a');
   container.name = "notes_web_1";

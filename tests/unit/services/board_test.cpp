@@ -251,6 +251,21 @@ TEST_F(BoardTest, AContainerOfTwoServicesIsJudgedForBoth) {
   EXPECT_EQ(events[2].service, "all");
 }
 
+TEST_F(BoardTest, SaysForHowLongAnEngineThatIsLostGaveNoSign) {
+  EXPECT_FALSE(board->state().engine_silent_ms) << "it never gave one";
+  board->engine_gave_sign();
+  begin({container("a")});
+  clock.advance(std::chrono::seconds{20});
+  EXPECT_FALSE(board->state().engine_silent_ms) << "it is not given up yet";
+  board->engine_lost("three questions without an answer");
+  EXPECT_EQ(board->state().engine_silent_ms, 20'000);
+  clock.advance(std::chrono::seconds{5});
+  EXPECT_EQ(board->state().engine_silent_ms, 25'000);
+  board->engine_gave_sign();
+  board->look({container("a")});
+  EXPECT_FALSE(board->state().engine_silent_ms);
+}
+
 TEST_F(BoardTest, ANewAssignmentMakesNoEvents) {
   board->look({container("a")});
   board->assign({assigned()});

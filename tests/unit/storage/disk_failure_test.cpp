@@ -112,6 +112,20 @@ TEST_F(FullDisk, IsAProblemUntilAWriteSucceeds) {
   EXPECT_FALSE(database_->stats().problem);
 }
 
+TEST_F(FullDisk, StaysAProblemWhileOneRowFitsAndTheNextWouldNot) {
+  open();
+  EventStore events{*database_};
+  run(events.append({event(1)}));
+  disk_->fill_but(20);
+  error_of([&] { run(events.append({large_event(2, 500'000)})); });
+  ASSERT_TRUE(database_->stats().problem);
+  run(events.append({event(2)}));
+  EXPECT_TRUE(database_->stats().problem);
+  disk_->make_room();
+  run(events.append({event(3)}));
+  EXPECT_FALSE(database_->stats().problem);
+}
+
 TEST_F(FullDisk, IsTriedAgainWhileNobodyWrites) {
   open();
   EventStore events{*database_};

@@ -59,6 +59,52 @@ TEST_F(ServiceView, IsUnknownWithAReasonWhenNobodyCanTell) {
   EXPECT_EQ(status_of(broken, &host_).status, "unknown");
 }
 
+TEST_F(ServiceView, NothingIsSaidOfThePastWhileThePresentIsKnown) {
+  report("running", "healthy");
+  EXPECT_FALSE(last_known_of(service(), &host_));
+  EXPECT_FALSE(last_known_of(service(), nullptr));
+}
+
+TEST_F(ServiceView, OfASilentHostItsLastWordIsKnown) {
+  report("running", "healthy");
+  host_.state_at = noon;
+  host_.sample = sample({});
+  host_.sample_at = noon + 7s;
+  host_.liveness = fleet::Liveness::offline;
+  const auto last = last_known_of(service(), &host_);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->status, "running");
+  EXPECT_EQ(last->at, noon + 7s);
+}
+
+TEST(ServiceViewOfLive, OfASilentEngineIsKnownHowItStoodAndWhenItGaveItsLastSign) {
+  Live live;
+  live.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
+  protocol::State state;
+  state.engine_available = true;
+  state.services = {{"notes", "running", "healthy", "", "/f", {"c"}}};
+  live.on_state("brick", noon, state);
+  state.engine_available = false;
+  state.services = {{"notes", "unknown", "unknown", "frozen", "/f", {"c"}}};
+  // A state is sent again, for instance when the agent connects anew.
+  for (const auto& [when, silent] : {std::pair{60s, 20'000}, std::pair{100s, 60'000}}) {
+    state.engine_silent_ms = silent;
+    live.on_state("brick", noon + when, state);
+    const auto last = last_known_of(service(), live.host("brick").get());
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->status, "running");
+    EXPECT_EQ(last->at, noon + 40s);
+  }
+  live.on_clock_set(1h);
+  EXPECT_EQ(last_known_of(service(), live.host("brick").get())->at, noon + 40s + 1h);
+  state.engine_silent_ms.reset();
+  live.on_state("brick", noon + 2h, state);
+  EXPECT_FALSE(last_known_of(service(), live.host("brick").get())->at) << "nobody knows";
+  state.engine_available = true;
+  live.on_state("brick", noon + 3h, state);
+  EXPECT_FALSE(last_known_of(service(), live.host("brick").get()));
+}
+
 TEST_F(ServiceView, StartingIsNotHealthy) {
   report("running", "starting");
   EXPECT_EQ(status_of(service(), &host_).health, "unknown");

@@ -89,8 +89,13 @@ void ClusterHost::power_off() {
 }
 
 std::string ClusterHost::container() const {
-  return without_newline(machine_.docker(
-      {"ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project=" + service()}));
+  const auto newest = [&](const char* which) {
+    const auto ids = machine_.docker(
+        {"ps", which, "--no-trunc", "--filter", "label=com.docker.compose.project=" + service()});
+    return ids.substr(0, ids.find('\n'));
+  };
+  auto running = newest("-q");
+  return running.empty() ? newest("-aq") : running;
 }
 
 void ClusterHost::await_noted(const std::string& state) const {

@@ -26,6 +26,7 @@ ClusterOptions FaultRun::needs(std::uint64_t seed) {
 
 FaultRun::FaultRun(Cluster& cluster, std::uint64_t seed)
     : cluster_(cluster), random_(seed), intruder_(cluster) {
+  for (const auto& fault : kinds()) counts_[fault.kind] = 0;
   for (const auto& host : cluster_.hosts()) {
     meant_[host->name()];
     end_change(*host);
@@ -45,83 +46,96 @@ void FaultRun::print_counts() const {
   std::cout << std::flush;
 }
 
-FaultRun::Faults FaultRun::possible(const ClusterHost& host) const {
-  if (!host.machine().is_on()) {
-    return {{"power: on", &FaultRun::switch_on},
-            {"power: on, the agent before the engine", &FaultRun::switch_on_without_engine}};
-  }
-  // Named more than once: that much more likely.
-  Faults faults{{"action", &FaultRun::act},
-                {"action", &FaultRun::act},
-                {"action", &FaultRun::act},
-                {"cable", &FaultRun::change_cable},
-                {"cable", &FaultRun::change_cable},
-                {"power: cut", &FaultRun::cut_power}};
-  add_faults_of_engine(faults, host);
-  add_faults_of_agent(faults, host);
-  add_faults_of_controller(faults);
-  return faults;
+const std::vector<FaultRun::Fault>& FaultRun::kinds() {
+  using S = const Situation&;
+  constexpr auto is_on = [](S s) { return s.is_on; };
+  constexpr auto is_off = [](S s) { return !s.is_on; };
+  constexpr auto engine_answers = [](S s) {
+    return s.is_on && s.engine_runs && !s.engine_is_frozen;
+  };
+  constexpr auto engine_is_frozen = [](S s) {
+    return s.is_on && s.engine_runs && s.engine_is_frozen;
+  };
+  constexpr auto engine_is_down = [](S s) { return s.is_on && !s.engine_runs; };
+  constexpr auto agent_runs = [](S s) { return s.is_on && s.agent_runs; };
+  constexpr auto agent_is_awake = [](S s) { return s.is_on && s.agent_runs && !s.agent_is_frozen; };
+  constexpr auto agent_is_frozen = [](S s) { return s.is_on && s.agent_runs && s.agent_is_frozen; };
+  constexpr auto agent_is_down = [](S s) { return s.is_on && !s.agent_runs; };
+  constexpr auto controller_runs = [](S s) { return s.controller_runs; };
+  constexpr auto controller_is_awake = [](S s) {
+    return s.controller_runs && !s.controller_is_frozen;
+  };
+  constexpr auto controller_is_frozen = [](S s) {
+    return s.controller_runs && s.controller_is_frozen;
+  };
+  constexpr auto controller_is_down = [](S s) { return !s.controller_runs; };
+  using F = FaultRun;
+  static const std::vector<Fault> all{
+      {"action", 8, is_on, &F::act},
+      {"cable", 4, is_on, &F::change_cable},
+      {"container: SIGKILL", 4, engine_answers, &F::crash_container},
+      {"container: docker kill", 2, engine_answers, &F::kill_container},
+      {"power: cut", 2, is_on, &F::cut_power},
+      {"power: on", 10, is_off, &F::switch_on},
+      {"power: on, the agent before the engine", 10, is_off, &F::switch_on_without_engine},
+      {"engine: SIGSTOP", 2, engine_answers, &F::freeze_engine},
+      {"engine: SIGCONT", 6, engine_is_frozen, &F::thaw_engine},
+      {"engine: SIGKILL", 2, engine_answers, &F::crash_engine},
+      {"engine: SIGTERM", 2, engine_answers, &F::stop_engine},
+      {"engine: started", 6, engine_is_down, &F::start_engine},
+      {"agent: SIGKILL and started", 2, agent_runs, &F::kill_agent},
+      {"agent: SIGTERM", 2, agent_is_awake, &F::stop_agent},
+      {"agent: started", 6, agent_is_down, &F::start_agent},
+      {"agent: SIGSTOP", 2, agent_is_awake, &F::freeze_agent},
+      {"agent: SIGCONT", 4, agent_is_frozen, &F::thaw_agent},
+      {"agent's disk: filled", 2, [](S s) { return !s.agent_disk_is_full; }, &F::fill_agent_disk},
+      {"agent's disk: freed", 4, [](S s) { return s.agent_disk_is_full; }, &F::free_agent_disk},
+      // One for all hosts, so it comes with each of them.
+      {"controller: SIGKILL", 1, controller_runs, &F::kill_controller},
+      {"controller: SIGTERM", 1, controller_is_awake, &F::stop_controller},
+      {"controller: started", 10, controller_is_down, &F::start_controller},
+      {"controller: SIGSTOP", 1, controller_is_awake, &F::freeze_controller},
+      {"controller: SIGCONT", 10, controller_is_frozen, &F::thaw_controller},
+      {"controller: flooded by strangers", 1, controller_is_awake, &F::flood_controller},
+      {"controller's disk: filled",
+       1,
+       [](S s) { return !s.controller_disk_is_full; },
+       &F::fill_controller_disk},
+      {"controller's disk: freed",
+       6,
+       [](S s) { return s.controller_disk_is_full; },
+       &F::free_controller_disk},
+  };
+  return all;
 }
 
-void FaultRun::add_faults_of_engine(Faults& faults, const ClusterHost& host) const {
-  if (!host.machine().engine_runs()) {
-    faults.insert(faults.end(), 2, {"engine: started", &FaultRun::start_engine});
-  } else if (meant_.at(host.name()).engine_is_frozen) {
-    faults.insert(faults.end(), 2, {"engine: SIGCONT", &FaultRun::thaw_engine});
-  } else {
-    faults.insert(faults.end(), 2, {"container: SIGKILL", &FaultRun::crash_container});
-    faults.push_back({"container: docker kill", &FaultRun::kill_container});
-    faults.push_back({"engine: SIGSTOP", &FaultRun::freeze_engine});
-    faults.push_back({"engine: SIGKILL", &FaultRun::crash_engine});
-    faults.push_back({"engine: SIGTERM", &FaultRun::stop_engine});
-  }
-}
-
-void FaultRun::add_faults_of_agent(Faults& faults, const ClusterHost& host) const {
+FaultRun::Situation FaultRun::situation_of(const ClusterHost& host) const {
   const auto& meant = meant_.at(host.name());
-  if (!meant.agent_runs) {
-    faults.insert(faults.end(), 2, {"agent: started", &FaultRun::start_agent});
-  } else {
-    faults.push_back({"agent: SIGKILL and started", &FaultRun::kill_agent});
-    if (meant.agent_is_frozen) {
-      faults.push_back({"agent: SIGCONT", &FaultRun::thaw_agent});
-    } else {
-      faults.push_back({"agent: SIGSTOP", &FaultRun::freeze_agent});
-      faults.push_back({"agent: SIGTERM", &FaultRun::stop_agent});
-    }
-  }
-  if (meant.disk_is_full) {
-    faults.insert(faults.end(), 2, {"agent's disk: freed", &FaultRun::free_agent_disk});
-  } else {
-    faults.push_back({"agent's disk: filled", &FaultRun::fill_agent_disk});
-  }
+  return {.is_on = host.machine().is_on(),
+          .engine_runs = host.machine().engine_runs(),
+          .engine_is_frozen = meant.engine_is_frozen,
+          .agent_runs = meant.agent_runs,
+          .agent_is_frozen = meant.agent_is_frozen,
+          .agent_disk_is_full = meant.disk_is_full,
+          .controller_runs = controller_runs_,
+          .controller_is_frozen = controller_is_frozen_,
+          .controller_disk_is_full = controller_disk_is_full_};
 }
 
-void FaultRun::add_faults_of_controller(Faults& faults) const {
-  if (!controller_runs_) {
-    faults.insert(faults.end(), 2, {"controller: started", &FaultRun::start_controller});
-  } else if (controller_is_frozen_) {
-    faults.insert(faults.end(), 2, {"controller: SIGCONT", &FaultRun::thaw_controller});
-    faults.push_back({"controller: SIGKILL", &FaultRun::kill_controller});
-  } else {
-    faults.push_back({"controller: SIGKILL", &FaultRun::kill_controller});
-    faults.push_back({"controller: SIGTERM", &FaultRun::stop_controller});
-    faults.push_back({"controller: SIGSTOP", &FaultRun::freeze_controller});
-    faults.push_back({"controller: flooded by strangers", &FaultRun::flood_controller});
+const FaultRun::Fault& FaultRun::choose(const Situation& situation) {
+  std::vector<const Fault*> possible;
+  for (const auto& fault : kinds()) {
+    if (!fault.is_possible(situation)) continue;
+    possible.insert(possible.end(), static_cast<std::size_t>(fault.weight), &fault);
   }
-  if (controller_disk_is_full_) {
-    faults.insert(faults.end(), 2, {"controller's disk: freed", &FaultRun::free_controller_disk});
-  } else {
-    faults.push_back({"controller's disk: filled", &FaultRun::fill_controller_disk});
-  }
+  return *possible.at(any(possible.size()));
 }
 
 void FaultRun::step() {
   ++count_;
   look_for_deaths();
   auto& host = *cluster_.hosts().at(any(cluster_.hosts().size()));
-  const auto faults = possible(host);
-  const auto& fault = faults.at(any(faults.size()));
+  const auto& fault = choose(situation_of(host));
   ++counts_[fault.kind];
   (this->*fault.happen)(host);
   // Part of the schedule: nothing is waited for here. Faults meet all states on their way.

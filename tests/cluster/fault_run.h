@@ -54,11 +54,25 @@ class FaultRun {
   [[nodiscard]] const std::vector<std::string>& deaths() const { return deaths_; }
 
  private:
+  /// What decides which faults are possible.
+  struct Situation {
+    bool is_on = true;
+    bool engine_runs = true;
+    bool engine_is_frozen = false;
+    bool agent_runs = true;
+    bool agent_is_frozen = false;
+    bool agent_disk_is_full = false;
+    bool controller_runs = true;
+    bool controller_is_frozen = false;
+    bool controller_disk_is_full = false;
+  };
   struct Fault {
     const char* kind;
+    int weight;  ///< against those of the others
+    bool (*is_possible)(const Situation&);
     void (FaultRun::*happen)(ClusterHost&);
   };
-  using Faults = std::vector<Fault>;
+  static const std::vector<Fault>& kinds();
 
   /// How a host is meant to be.
   struct Meant {
@@ -68,10 +82,8 @@ class FaultRun {
     bool disk_is_full = false;
   };
 
-  [[nodiscard]] Faults possible(const ClusterHost& host) const;
-  void add_faults_of_engine(Faults& faults, const ClusterHost& host) const;
-  void add_faults_of_agent(Faults& faults, const ClusterHost& host) const;
-  void add_faults_of_controller(Faults& faults) const;
+  [[nodiscard]] Situation situation_of(const ClusterHost& host) const;
+  const Fault& choose(const Situation& situation);
   [[nodiscard]] bool controller_answers() const;
   void say(const ClusterHost& host, const std::string& what) const;
   std::size_t any(std::size_t count);

@@ -59,7 +59,7 @@ std::vector<Made> not_stored(const HostEvidence& host, bool may_be_lost) {
 }
 
 /// What the host told, in its own order: what is stored and, where they were, the events that may
-/// be lost.
+/// be lost (their id is 0).
 std::vector<Stored> told_by(const HostEvidence& host) {
   auto told = host.stored;
   for (const auto& one : not_stored(host, true)) {
@@ -118,6 +118,11 @@ void check_nothing_is_doubled(const HostEvidence& host, Wrong& wrong) {
   for (const auto& one : told_by(host)) {
     if (one.scope != "service") continue;
     auto& type = last_type[one.service];
+    if (one.id == 0) {
+      // The agent behind it may have gone on from before it or from behind it.
+      type.clear();
+      continue;
+    }
     // A restart may follow a restart; the others say that something changed.
     if (type == one.type && one.type != "restart") {
       wrong.push_back(
@@ -160,6 +165,7 @@ void check_state(const HostEvidence& host, Wrong& wrong) {
   const auto last = std::find_if(told.rbegin(), told.rend(), [&](const auto& one) {
     return one.scope == "service" && one.service == host.service;
   });
+  if (last != told.rend() && last->id == 0) return;  // what would have agreed may be lost
   if (last == told.rend()) {
     wrong.push_back(host.service + " was started, and has no event");
   } else if (ups.contains(last->type) != host.runs) {

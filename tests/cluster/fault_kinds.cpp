@@ -64,7 +64,7 @@ void FaultRun::kill_container(ClusterHost& host) {
 
 void FaultRun::change_cable(ClusterHost& host) {
   auto& machine = host.machine();
-  switch (any(7)) {
+  switch (any(10)) {
     case 0:
       say(host, "cut");
       return machine.cut();

@@ -50,8 +50,8 @@ class ClusterHost {
   /// Power and agent; the engine comes later.
   void switch_on_without_engine();
   void power_off();
-  /// The service's container, with its whole id; empty: there is none. A recreation that was cut off
-  /// leaves two: then the one that runs, else the newest.
+  /// The service's container, with its whole id; empty: there is none. A recreation that was cut
+  /// off leaves two: then the one that runs, else the newest.
   [[nodiscard]] std::string container() const;
   /// Waits until the agent has noted that the container is in this state: a power cut may take what
   /// it told since.

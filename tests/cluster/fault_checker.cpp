@@ -105,6 +105,15 @@ void check_nothing_is_invented(const HostEvidence& host, Wrong& wrong) {
   }
 }
 
+/// An agent that could not keep its checkpoint ended in between: the next one did not know of the
+/// first, and judged what it found by an older state.
+bool may_repeat(const HostEvidence& host, const Stored& first, const Stored& second) {
+  return std::any_of(
+      host.forgetful_ends.begin(), host.forgetful_ends.end(), [&](std::int64_t end_us) {
+        return first.time_us <= end_us && end_us <= second.time_us + tolerance_us;
+      });
+}
+
 void check_nothing_is_doubled(const HostEvidence& host, Wrong& wrong) {
   std::set<std::string> marks;
   for (const auto& one : host.stored) {
@@ -114,21 +123,18 @@ void check_nothing_is_doubled(const HostEvidence& host, Wrong& wrong) {
       wrong.push_back(fmt::format("{}: {} is stored twice", host.name, one.mark));
     }
   }
-  std::map<std::string, std::string> last_type;
+  std::map<std::string, Stored> last;
   for (const auto& one : told_by(host)) {
     if (one.scope != "service") continue;
-    auto& type = last_type[one.service];
-    if (one.id == 0) {
-      // The agent behind it may have gone on from before it or from behind it.
-      type.clear();
-      continue;
-    }
+    auto& before = last[one.service];
     // A restart may follow a restart; the others say that something changed.
-    if (type == one.type && one.type != "restart") {
-      wrong.push_back(
-          fmt::format("{}: {} has a {} twice in a row ({})", host.name, one.service, type, one.id));
+    if (before.type == one.type && one.type != "restart" && !may_repeat(host, before, one)) {
+      wrong.push_back(fmt::format(
+          "{}: {} has a {} twice in a row ({})", host.name, one.service, one.type, one.id));
     }
-    type = one.type;
+    before = one;
+    // The agent behind a lost one may have gone on from before it or from behind it.
+    if (one.id == 0) before.type.clear();
   }
 }
 

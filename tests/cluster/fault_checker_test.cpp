@@ -92,6 +92,18 @@ TEST(FaultChecker, TakesWhatIsLostForToldBetweenTwoOfAKind) {
   EXPECT_THAT(contradictions(evidence), testing::Contains(HasSubstr("twice in a row")));
 }
 
+TEST(FaultChecker, AcceptsTheSameAgainFromWhoeverCouldNotKnow) {
+  auto evidence = sound();
+  auto& host = evidence.hosts.front();
+  constexpr auto again = "failure:notes-h1:c1:150000000";
+  host.made.push_back({"e", 5, "event", again});
+  host.stored.push_back({15, "e", 5, "service", again, "failure", "notes-h1", 150'000'000});
+  host.forgetful_ends = {100'000'000};
+  EXPECT_THAT(contradictions(evidence), testing::Contains(HasSubstr("twice in a row")));
+  host.forgetful_ends = {130'000'000};
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+}
+
 TEST(FaultChecker, FindsACrashOfWhichNobodyTells) {
   constexpr auto sentence = "container c1 was killed at 120000000, and there is no failure of it";
   const auto forget = [](HostEvidence& host) {

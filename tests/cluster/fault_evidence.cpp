@@ -122,6 +122,7 @@ Evidence gather(const Cluster& cluster, const FaultRun& run) {
     one.name = host->name();
     one.service = host->service();
     one.agent_ends = run.history(*host).agent_ends;
+    one.forgetful_ends = run.history(*host).forgetful_ends;
     one.crashes = run.history(*host).crashes;
     one.watch = run.history(*host).watch;
     look_at_service(cluster, *host, one);

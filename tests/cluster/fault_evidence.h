@@ -39,6 +39,7 @@ struct HostEvidence {
   std::vector<Made> made;
   std::vector<Stored> stored;  ///< by id
   int agent_ends = 0;          ///< as in `HostHistory`
+  std::vector<std::int64_t> forgetful_ends;
   std::vector<CrashByHand> crashes;
   std::vector<Watch> watch;
   bool runs = false;   ///< the service, as the engine says

@@ -89,7 +89,7 @@ void FaultRun::change_cable(ClusterHost& host) {
 void FaultRun::kill_agent(ClusterHost& host) {
   say(host, "its agent is killed and started");
   begin_change(host);
-  ++history_[host.name()].agent_ends;
+  note_end_of_agent(host);
   host.agent().kill();
   host.agent().start();
   meant_[host.name()].agent_is_frozen = false;
@@ -99,7 +99,7 @@ void FaultRun::kill_agent(ClusterHost& host) {
 void FaultRun::stop_agent(ClusterHost& host) {
   say(host, "its agent is told to stop (SIGTERM)");
   begin_change(host);
-  if (meant_[host.name()].disk_is_full) ++history_[host.name()].agent_ends;
+  note_end_of_agent(host, true);
   host.agent().stop();
   meant_[host.name()].agent_runs = false;
   end_change(host);
@@ -140,6 +140,7 @@ void FaultRun::free_agent_disk(ClusterHost& host) {
   say(host, "the disk of its agent has room");
   host.data_disk().make_room();
   meant_[host.name()].disk_is_full = false;
+  meant_[host.name()].disk_freed_us = to_unix_us(SystemClock{}.now());
 }
 
 void FaultRun::freeze_engine(ClusterHost& host) {
@@ -183,10 +184,10 @@ void FaultRun::start_engine(ClusterHost& host) {
 void FaultRun::cut_power(ClusterHost& host) {
   say(host, "power cut");
   begin_change(host, true);
-  if (meant_[host.name()].agent_runs) ++history_[host.name()].agent_ends;
+  if (meant_[host.name()].agent_runs) note_end_of_agent(host);
   host.power_off();
-  const bool disk_is_full = meant_[host.name()].disk_is_full;
-  meant_[host.name()] = Meant{.agent_runs = false, .disk_is_full = disk_is_full};
+  auto& meant = meant_[host.name()];
+  meant.agent_runs = meant.agent_is_frozen = meant.engine_is_frozen = false;
   end_change(host);
 }
 

@@ -177,6 +177,15 @@ void FaultRun::end_change(const ClusterHost& host) {
   history_[host.name()].watch.push_back({now_us(), is_kept(host), false});
 }
 
+void FaultRun::note_end_of_agent(const ClusterHost& host, bool in_order) {
+  constexpr std::int64_t tries_again_within_us = 6'000'000;
+  const auto& meant = meant_.at(host.name());
+  auto& history = history_[host.name()];
+  const bool forgets = meant.disk_is_full || now_us() - meant.disk_freed_us < tries_again_within_us;
+  if (forgets) history.forgetful_ends.push_back(now_us());
+  if (forgets || !in_order) ++history.agent_ends;
+}
+
 bool FaultRun::controller_answers() const {
   return controller_runs_ && !controller_is_frozen_;
 }

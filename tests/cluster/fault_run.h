@@ -28,6 +28,9 @@ struct HostHistory {
   /// Ends of its agent after which the next one may not know what was told: killed, or stopped
   /// while the disk of its data was full.
   int agent_ends = 0;
+  /// When it ended with a disk that may not have taken its checkpoint: the next one goes on from an
+  /// older one.
+  std::vector<std::int64_t> forgetful_ends;
   std::vector<CrashByHand> crashes;
   std::vector<Watch> watch;
 };
@@ -80,6 +83,7 @@ class FaultRun {
     bool agent_is_frozen = false;
     bool engine_is_frozen = false;
     bool disk_is_full = false;
+    std::int64_t disk_freed_us = 0;
   };
 
   [[nodiscard]] Situation situation_of(const ClusterHost& host) const;
@@ -92,6 +96,8 @@ class FaultRun {
   void begin_change(const ClusterHost& host, bool engine_forgets = false);
   void end_change(const ClusterHost& host);
   [[nodiscard]] bool is_kept(const ClusterHost& host) const;
+  /// Before the agent ends; `in_order`: it can keep its checkpoint if the disk takes it.
+  void note_end_of_agent(const ClusterHost& host, bool in_order = false);
 
   void act(ClusterHost& host);
   void change_cable(ClusterHost& host);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 
 namespace portoser::test {
 
@@ -15,6 +16,7 @@ namespace {
 
 /// So many free pages: what is a few bytes long may still find room, and a file just made none.
 constexpr std::size_t most_pages_left = 4;
+constexpr std::int64_t begins_within_us = 10'000'000;
 
 }  // namespace
 
@@ -93,6 +95,7 @@ void FaultRun::kill_agent(ClusterHost& host) {
   host.agent().kill();
   host.agent().start();
   meant_[host.name()].agent_is_frozen = false;
+  meant_[host.name()].agent_started_us = to_unix_us(SystemClock{}.now());
   end_change(host);
 }
 
@@ -100,7 +103,17 @@ void FaultRun::stop_agent(ClusterHost& host) {
   say(host, "its agent is told to stop (SIGTERM)");
   begin_change(host);
   note_end_of_agent(host, true);
-  host.agent().stop();
+  const auto status = host.agent().terminate();
+  // One that has hardly begun does not listen to signals yet, and has nothing to put in order.
+  const bool has_begun =
+      to_unix_us(SystemClock{}.now()) - meant_[host.name()].agent_started_us > begins_within_us;
+  if (status != 0 && (status != 128 + SIGTERM || has_begun)) {
+    deaths_.push_back(fmt::format("fault {}: the agent of {} ended with {}: {}",
+                                  count_,
+                                  host.name(),
+                                  status,
+                                  host.agent().log_tail()));
+  }
   meant_[host.name()].agent_runs = false;
   end_change(host);
 }
@@ -110,6 +123,7 @@ void FaultRun::start_agent(ClusterHost& host) {
   begin_change(host);
   host.agent().start();
   meant_[host.name()].agent_runs = true;
+  meant_[host.name()].agent_started_us = to_unix_us(SystemClock{}.now());
   end_change(host);
 }
 
@@ -196,6 +210,7 @@ void FaultRun::switch_on(ClusterHost& host) {
   begin_change(host);
   host.switch_on();
   meant_[host.name()].agent_runs = true;
+  meant_[host.name()].agent_started_us = to_unix_us(SystemClock{}.now());
   end_change(host);
 }
 
@@ -204,6 +219,7 @@ void FaultRun::switch_on_without_engine(ClusterHost& host) {
   begin_change(host);
   host.switch_on_without_engine();
   meant_[host.name()].agent_runs = true;
+  meant_[host.name()].agent_started_us = to_unix_us(SystemClock{}.now());
   end_change(host);
 }
 

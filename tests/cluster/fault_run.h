@@ -84,6 +84,7 @@ class FaultRun {
     bool engine_is_frozen = false;
     bool disk_is_full = false;
     std::int64_t disk_freed_us = 0;
+    std::int64_t agent_started_us = 0;
   };
 
   [[nodiscard]] Situation situation_of(const ClusterHost& host) const;

@@ -96,7 +96,8 @@ class AgentProcess {
   /// Of the daemon, from its next start on.
   void set_environment(Environment environment) { environment_ = std::move(environment); }
   void start();
-  void stop();
+  void stop();      ///< SIGTERM; throws unless it ends well
+  int terminate();  ///< SIGTERM; how it ended
   void kill();
   void freeze() const { process_->freeze(); }
   void thaw() const { process_->thaw(); }

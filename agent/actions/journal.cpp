@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr auto command_file = "command.json";
 constexpr auto result_file = "result.json";
+constexpr auto result_room_file = "result.room";
+constexpr std::size_t result_room = 4096;
 constexpr unsigned private_mode = 0600;
 
 /// A command with its arguments as text.
@@ -72,6 +74,23 @@ void write_new(const fs::path& path, std::string_view text) {
   throw Error{Code::internal, system_error_text("cannot write", path), path.string()};
 }
 
+/// Over the room that was made for it. False: there is none, or it is too long.
+bool write_into_room(const fs::path& folder, protocol::CommandResult result) {
+  result.last_lines.clear();
+  const auto text = dump(to_json(result));
+  const auto room = folder / result_room_file;
+  const Descriptor file{::open(room.c_str(), O_WRONLY | O_CLOEXEC)};
+  const auto size = static_cast<ssize_t>(text.size());
+  if (!file.is_open() || text.size() > result_room ||
+      ::pwrite(file.get(), text.data(), text.size(), 0) != size ||
+      ::ftruncate(file.get(), size) != 0 || ::fdatasync(file.get()) != 0) {
+    return false;
+  }
+  std::error_code failure;
+  fs::rename(room, folder / result_file, failure);
+  return !failure;
+}
+
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code failure;
@@ -117,10 +136,11 @@ void Journal::begin(const protocol::Command& command) {
   const auto folder = folder_of(command.id);
   try {
     make_folder(folder, 0700);
+    write_new(folder / result_room_file, std::string(result_room, ' '));
     write_file_atomic(folder / command_file, dump(to_json(stored)), private_mode);
   } catch (...) {
     std::error_code ignored;
-    fs::remove(folder, ignored);  // else it would be found there as a command that was cut off
+    fs::remove_all(folder, ignored);  // else it would be found there as a command that was cut off
     throw;
   }
   // The folder's own name must survive too, or a repeat after a power cut would run again.
@@ -142,10 +162,13 @@ void Journal::finish(const protocol::CommandResult& result) const {
     make_folder(folder, 0700);
     write_file_atomic(folder / result_file, dump(to_json(result)), private_mode);
   } catch (...) {
+    if (write_into_room(folder, result)) return;
     std::error_code ignored;
     fs::remove(folder, ignored);  // it has nothing in it if it was made here
     throw;
   }
+  std::error_code ignored;
+  fs::remove(folder / result_room_file, ignored);
   make_newest(folder);
 }
 

@@ -5,9 +5,10 @@
 ///   runner.lock    locked while the runner lives; output.log is what the steps wrote
 ///   outcome.json   the runner came to an end
 ///   result.json    over: this is the answer to every repeat
-/// What the runner will write (its outcome, its pid) has its room on the disk from the plan on, so
-/// that a disk which becomes full meanwhile does not lose how it ended. Blocking; any thread, one
-/// call at a time for each command.
+/// The answer has its room on the disk before the command is taken on (`result.room`), and what the
+/// runner will write (its outcome, its pid) from the plan on, so that a disk which becomes full
+/// meanwhile neither loses how it ended nor lets the next agent give another answer. Blocking; any
+/// thread, one call at a time for each command.
 #pragma once
 
 #include "agent/actions/runner/files.h"
@@ -41,8 +42,9 @@ class Journal {
   void begin(const protocol::Command& command);
   /// Also makes the empty output, so that it can be watched.
   void plan(const std::string& id, const runner::Spec& spec);
-  /// Of a command that could not even begin, too. It is the newest result from now on, also when
-  /// the clock was set back.
+  /// Of a command that could not even begin, too. Where there is no other room than what was made
+  /// for it, it goes without its last lines. It is the newest result from now on, also when the
+  /// clock was set back.
   void finish(const protocol::CommandResult& result) const;
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }

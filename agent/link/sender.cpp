@@ -119,7 +119,8 @@ void Sender::keep(Message message, Instant now) {
              {{"epoch", spool_.epoch()},
               {"sequence", number},
               {"type", Message::type},
-              {"mark", mark_of(message)}});
+              {"mark", mark_of(message)},
+              {"in_memory", spool_.in_memory()}});
   if (spool_.in_memory() > 0) {
     retry_disk_at_ = now + disk_retry;
   }

@@ -205,6 +205,7 @@ void Spool::retry_disk() {
   while (!memory_.empty() && write(memory_.front().number, memory_.front().payload)) {
     memory_.pop_front();
   }
+  if (memory_.empty()) log::debug("link", "what was kept in memory is on the disk");
 }
 
 bool Spool::ack(std::string_view epoch, std::int64_t sequence) {

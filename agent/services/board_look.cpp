@@ -254,13 +254,18 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
   }
 }
 
-/// None of those that ran before changed: what is up now and was not tells what happened.
+/// None of those that ran before changed: what is up now and was not tells what happened, or, with
+/// none up, what ended last (in the middle of a command, say, of which a reboot left nothing).
 void ServiceBoard::show_newest_member(const Before& old, Scene& scene) const {
+  const bool is_up = crew_of(old.service).up > 0;
   for (const auto& [id, watched] : containers_) {
-    if (!watched.life.up || !is_member(watched, old.service) || old.up.contains(id)) continue;
-    if (watched.seen.started_us < scene.when_us) continue;
+    if (watched.life.up != is_up || !is_member(watched, old.service) || old.up.contains(id)) {
+      continue;
+    }
+    const auto when_us = is_up ? watched.seen.started_us : watched.seen.finished_us;
+    if (when_us == 0 || when_us < scene.when_us) continue;
     scene.container = &watched.seen;
-    scene.when_us = watched.seen.started_us;
+    scene.when_us = when_us;
   }
 }
 

@@ -7,8 +7,11 @@
 namespace portoser::fleet {
 namespace {
 
-// Frames of a ZAP request, in order.
-enum Frame { version, request_id, domain, address, identity, mechanism, credentials };
+// Of a ZAP request, in order. In a scope: where sources are compiled together, a bare `version`
+// would hide the program's.
+struct Frame {
+  enum { version, request_id, domain, address, identity, mechanism, credentials };
+};
 constexpr std::size_t curve_frames = 7;
 constexpr std::size_t key_bytes = 32;
 
@@ -60,18 +63,19 @@ bool Admission::allows(const std::string& key) const {
 }
 
 Admission::Answer Admission::answer(const std::vector<std::string>& request) {
-  if (request.size() < 2 || request[version] != "1.0") {
+  if (request.size() < 2 || request[Frame::version] != "1.0") {
     return {};
   }
-  const bool is_curve = request.size() == curve_frames && request[mechanism] == "CURVE" &&
-                        request[credentials].size() == key_bytes;
-  const auto key = is_curve ? to_z85(request[credentials]) : std::string{};
+  const bool is_curve = request.size() == curve_frames && request[Frame::mechanism] == "CURVE" &&
+                        request[Frame::credentials].size() == key_bytes;
+  const auto key = is_curve ? to_z85(request[Frame::credentials]) : std::string{};
   if (is_curve && allows(key)) {
-    return {{"1.0", request[request_id], "200", "OK", key, property("Identity", make_route())}};
+    return {
+        {"1.0", request[Frame::request_id], "200", "OK", key, property("Identity", make_route())}};
   }
   refused_.fetch_add(1, std::memory_order_relaxed);
-  return {{"1.0", request[request_id], "400", "not enrolled", "", ""},
-          (request.size() > address ? request[address] : "an unknown address") +
+  return {{"1.0", request[Frame::request_id], "400", "not enrolled", "", ""},
+          (request.size() > Frame::address ? request[Frame::address] : "an unknown address") +
               (key.empty() ? " without a key" : " with the key " + key)};
 }
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <future>
 #include <tuple>
+#include <utility>
 
 namespace portoser::test {
 namespace {
@@ -42,20 +43,29 @@ std::string policy_of(int number) {
   }
 }
 
-std::vector<ComposeService> one_container(const std::string& policy) {
+std::vector<ComposeService> one_container(const std::string& policy, bool is_built) {
   // A first process ignores SIGTERM unless it says otherwise.
   return {{.name = "web",
-           .image = busybox_image,
+           .image = is_built ? "" : busybox_image,
+           .build = is_built ? "." : "",
            .command = {"sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait"},
            .restart = policy}};
 }
 
 }  // namespace
 
-ClusterHost::ClusterHost(Network& network, int number, const std::filesystem::path& folder)
+ClusterHost::ClusterHost(Network& network,
+                         int number,
+                         const std::filesystem::path& folder,
+                         const ClusterOptions& options)
     : machine_(network, number, folder),
-      project_(machine_.disk() / service(), one_container(policy_of(number))),
-      agent_(machine_) {}
+      project_(machine_.disk() / service(), one_container(policy_of(number), options.is_built)),
+      agent_(machine_) {
+  if (options.is_built) {
+    project_.write_file("Dockerfile", fmt::format("FROM {}\nLABEL built=yes\n", busybox_image));
+  }
+  if (options.has_small_disks) data_disk_ = &machine_.add_small_disk(name());
+}
 
 void ClusterHost::switch_on() {
   machine_.heal();
@@ -67,14 +77,25 @@ void ClusterHost::switch_on() {
   agent_.thaw();
 }
 
+void ClusterHost::switch_on_without_engine() {
+  machine_.heal();
+  machine_.power_on();
+  agent_.start();
+}
+
 void ClusterHost::power_off() {
   machine_.power_off();
   std::ignore = agent_.wait();
 }
 
 std::string ClusterHost::container() const {
-  return without_newline(machine_.docker(
-      {"ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project=" + service()}));
+  const auto newest = [&](const char* which) {
+    const auto ids = machine_.docker(
+        {"ps", which, "--no-trunc", "--filter", "label=com.docker.compose.project=" + service()});
+    return ids.substr(0, ids.find('\n'));
+  };
+  auto running = newest("-q");
+  return running.empty() ? newest("-aq") : running;
 }
 
 void ClusterHost::await_noted(const std::string& state) const {
@@ -122,11 +143,14 @@ std::vector<std::string> ComposeWitness::calls_of(const std::string& command) co
   return calls;
 }
 
-Cluster::Cluster(int hosts, std::uint64_t seed)
-    : network_(seed), controller_(folder_.path(), Network::address_of(Network::own_port)) {
+Cluster::Cluster(int hosts, ClusterOptions options)
+    : options_(std::move(options)),
+      network_(options_.seed),
+      controller_(folder_.path(), Network::address_of(Network::own_port)) {
   quicken();
+  if (options_.has_small_disks) data_disk_.emplace(controller_.data());
   for (int number = 1; number <= hosts; ++number) {
-    hosts_.push_back(std::make_unique<ClusterHost>(network_, number, folder_.path()));
+    hosts_.push_back(std::make_unique<ClusterHost>(network_, number, folder_.path(), options_));
   }
   controller_.write_registry(registry_text());
   controller_.start();
@@ -188,6 +212,9 @@ std::string Cluster::registry_text() const {
                             host->service(),
                             host->name(),
                             host->project().file().string());
+  }
+  for (const auto& name : options_.strangers) {
+    machines += fmt::format("  {}: {{ip: {}}}\n", name, Network::address_of(Network::own_port));
   }
   return machines + services;
 }

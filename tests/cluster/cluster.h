@@ -11,15 +11,29 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace portoser::test {
 
+struct ClusterOptions {
+  std::uint64_t seed = 1;  ///< of the cables that lose frames
+  /// The data folders of agents and controller lie on disks of their own that can be filled.
+  bool has_small_disks = false;
+  /// Compose builds the services' images, so that a rebuild has something to do and pulls nothing.
+  bool is_built = false;
+  /// Names in the registry of which there is no host here.
+  std::vector<std::string> strangers{};
+};
+
 /// One host with all that is ours on it.
 class ClusterHost {
  public:
-  ClusterHost(Network& network, int number, const std::filesystem::path& folder);
+  ClusterHost(Network& network,
+              int number,
+              const std::filesystem::path& folder,
+              const ClusterOptions& options);
 
   [[nodiscard]] Host& machine() { return machine_; }
   [[nodiscard]] const Host& machine() const { return machine_; }
@@ -28,11 +42,16 @@ class ClusterHost {
   [[nodiscard]] std::string name() const { return machine_.name(); }
   [[nodiscard]] std::string service() const { return "notes-" + name(); }
   [[nodiscard]] const ComposeProject& project() const { return project_; }
+  /// Of the agent's data; there if the cluster has small disks.
+  [[nodiscard]] const SmallDisk& data_disk() const { return *data_disk_; }
 
   /// What of machine, engine and agent does not run, as after a boot.
   void switch_on();
+  /// Power and agent; the engine comes later.
+  void switch_on_without_engine();
   void power_off();
-  /// The service's container, with its whole id; empty: there is none.
+  /// The service's container, with its whole id; empty: there is none. A recreation that was cut
+  /// off leaves two: then the one that runs, else the newest.
   [[nodiscard]] std::string container() const;
   /// Waits until the agent has noted that the container is in this state: a power cut may take what
   /// it told since.
@@ -43,6 +62,7 @@ class ClusterHost {
 
  private:
   Host machine_;
+  const SmallDisk* data_disk_ = nullptr;
   ComposeProject project_;
   AgentProcess agent_;
 };
@@ -62,13 +82,16 @@ class ComposeWitness {
 class Cluster {
  public:
   /// Everything is up, joined, online, and the services run.
-  explicit Cluster(int hosts, std::uint64_t seed = 1);
+  explicit Cluster(int hosts, ClusterOptions options = {});
 
   /// What a test may have left: cables healed, everything on, online and running.
   void make_whole();
 
   [[nodiscard]] ControllerProcess& controller() { return controller_; }
   [[nodiscard]] const ControllerProcess& controller() const { return controller_; }
+  /// Of the controller's data; there if the cluster has small disks.
+  [[nodiscard]] const SmallDisk& data_disk() const { return *data_disk_; }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] const ComposeWitness& compose() const { return compose_; }
   [[nodiscard]] ClusterHost& host(int number) {
     return *hosts_.at(static_cast<std::size_t>(number - 1));
@@ -93,9 +116,11 @@ class Cluster {
   void boot_hosts();
   void start_services();
 
+  ClusterOptions options_;
   TempFolder folder_{"cluster"};
   ComposeWitness compose_{folder_.path()};
   Network network_;
+  std::optional<SmallDisk> data_disk_;
   ControllerProcess controller_;
   std::vector<std::unique_ptr<ClusterHost>> hosts_;
 };

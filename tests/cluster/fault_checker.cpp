@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
+#include <sstream>
 #include <utility>
 
 namespace portoser::test {
@@ -15,11 +17,66 @@ using Number = std::pair<std::string, std::int64_t>;
 
 /// Times are computed from the hosts' uptimes; later in the order may be that much earlier in time.
 constexpr std::int64_t tolerance_us = 5'000'000;
+/// Between what the engine says of the end of a container and what it says of the container.
+constexpr std::int64_t same_end_us = 3'000'000;
+
+/// What an event's mark says.
+struct Origin {
+  std::string type;
+  std::string service;  ///< empty: of a container that belongs to none
+  std::string subject;  ///< a container's id
+  std::int64_t time_us = 0;
+};
+
+Origin origin_from(const std::string& mark) {
+  Origin origin;
+  std::istringstream parts{mark};
+  std::getline(parts, origin.type, ':');
+  std::getline(parts, origin.service, ':');
+  std::getline(parts, origin.subject, ':');
+  parts >> origin.time_us;
+  return origin;
+}
 
 std::set<Number> numbers_of(const std::vector<Stored>& stored) {
   std::set<Number> numbers;
   for (const auto& one : stored) numbers.emplace(one.epoch, one.sequence);
   return numbers;
+}
+
+/// Those that the database has not; of those that may be lost, or of the others.
+std::vector<Made> not_stored(const HostEvidence& host, bool may_be_lost) {
+  const auto numbers = numbers_of(host.stored);
+  std::set<std::string> marks;
+  for (const auto& one : host.stored) marks.insert(one.mark);
+  std::vector<Made> found;
+  for (const auto& one : host.made) {
+    const bool is_there = numbers.contains({one.epoch, one.sequence}) ||
+                          (!one.mark.empty() && marks.contains(one.mark));
+    if (!is_there && one.may_be_lost == may_be_lost) found.push_back(one);
+  }
+  return found;
+}
+
+/// What the host told, in its own order: what is stored and, where they were, the events that may
+/// be lost (their id is 0).
+std::vector<Stored> told_by(const HostEvidence& host) {
+  auto told = host.stored;
+  for (const auto& one : not_stored(host, true)) {
+    if (one.type != "event") continue;
+    const auto origin = origin_from(one.mark);
+    Stored lost{.epoch = one.epoch,
+                .sequence = one.sequence,
+                .scope = origin.service.empty() ? "container" : "service",
+                .mark = one.mark,
+                .type = origin.type,
+                .service = origin.service};
+    const auto next = std::find_if(told.begin(), told.end(), [&](const Stored& other) {
+      return other.epoch == lost.epoch && other.sequence > lost.sequence;
+    });
+    told.insert(next, std::move(lost));
+  }
+  return told;
 }
 
 void check_nothing_is_lost(const HostEvidence& host, Wrong& wrong) {
@@ -30,7 +87,7 @@ void check_nothing_is_lost(const HostEvidence& host, Wrong& wrong) {
   // The same event is made again only by an agent whose forerunner was killed.
   std::map<std::string, int> times;
   for (const auto& one : host.made) {
-    if (one.type == "event" && ++times[one.mark] > host.agent_kills + 1) {
+    if (one.type == "event" && ++times[one.mark] > host.agent_ends + 1) {
       wrong.push_back(
           fmt::format("{}: {} was made {} times", host.name, one.mark, times[one.mark]));
     }
@@ -43,28 +100,41 @@ void check_nothing_is_invented(const HostEvidence& host, Wrong& wrong) {
   // Whoever is killed between keeping a message and writing it to its log cannot be a witness.
   int unknown = 0;
   for (const auto& one : host.stored) {
-    if (made.contains({one.epoch, one.sequence}) || ++unknown <= host.agent_kills) continue;
+    if (made.contains({one.epoch, one.sequence}) || ++unknown <= host.agent_ends) continue;
     wrong.push_back(fmt::format("{}: nobody made {} {}", host.name, one.type, one.sequence));
   }
 }
 
+/// An agent that could not keep its checkpoint ended in between: the next one did not know of the
+/// first, and judged what it found by an older state.
+bool may_repeat(const HostEvidence& host, const Stored& first, const Stored& second) {
+  return std::any_of(
+      host.forgetful_ends.begin(), host.forgetful_ends.end(), [&](std::int64_t end_us) {
+        return first.time_us <= end_us && end_us <= second.time_us + tolerance_us;
+      });
+}
+
 void check_nothing_is_doubled(const HostEvidence& host, Wrong& wrong) {
   std::set<std::string> marks;
-  std::map<std::string, std::string> last_type;
   for (const auto& one : host.stored) {
     if (one.mark.empty()) {
       wrong.push_back(fmt::format("{}: event {} has no mark", host.name, one.id));
     } else if (!marks.insert(one.mark).second) {
       wrong.push_back(fmt::format("{}: {} is stored twice", host.name, one.mark));
     }
+  }
+  std::map<std::string, Stored> last;
+  for (const auto& one : told_by(host)) {
     if (one.scope != "service") continue;
-    auto& type = last_type[one.service];
+    auto& before = last[one.service];
     // A restart may follow a restart; the others say that something changed.
-    if (type == one.type && one.type != "restart") {
-      wrong.push_back(
-          fmt::format("{}: {} has a {} twice in a row ({})", host.name, one.service, type, one.id));
+    if (before.type == one.type && one.type != "restart" && !may_repeat(host, before, one)) {
+      wrong.push_back(fmt::format(
+          "{}: {} has a {} twice in a row ({})", host.name, one.service, one.type, one.id));
     }
-    type = one.type;
+    before = one;
+    // The agent behind a lost one may have gone on from before it or from behind it.
+    if (one.id == 0) before.type.clear();
   }
 }
 
@@ -97,14 +167,58 @@ void check_state(const HostEvidence& host, Wrong& wrong) {
   if (host.status != truth) {
     wrong.push_back(fmt::format("{} is {}, and shown as {}", host.service, truth, host.status));
   }
-  const auto last = std::find_if(host.stored.rbegin(), host.stored.rend(), [&](const auto& one) {
+  const auto told = told_by(host);
+  const auto last = std::find_if(told.rbegin(), told.rend(), [&](const auto& one) {
     return one.scope == "service" && one.service == host.service;
   });
-  if (last == host.stored.rend()) {
+  if (last != told.rend() && last->id == 0) return;  // what would have agreed may be lost
+  if (last == told.rend()) {
     wrong.push_back(host.service + " was started, and has no event");
   } else if (ups.contains(last->type) != host.runs) {
     wrong.push_back(fmt::format(
         "{} is {}, and its newest event is {} ({})", host.service, truth, last->type, last->id));
+  }
+}
+
+/// An action of ours that was at work then may take what the engine is told to end for its own.
+bool is_within_an_action(const CrashByHand& crash,
+                         const std::string& service,
+                         const std::vector<JobEvidence>& jobs) {
+  return std::any_of(jobs.begin(), jobs.end(), [&](const JobEvidence& job) {
+    // Of one that was interrupted nobody knows how long it went on.
+    const bool has_end = job.ended_us > 0 && job.state != "interrupted";
+    return job.service == service && job.taken_us <= crash.died_us &&
+           (!has_end || crash.died_us <= job.ended_us + tolerance_us);
+  });
+}
+
+bool must_be_told(const CrashByHand& crash,
+                  const HostEvidence& host,
+                  const std::vector<JobEvidence>& jobs) {
+  if (crash.was_being_stopped || !has_witness(crash.died_us, host.watch)) return false;
+  return crash.weapon == Weapon::signal || !is_within_an_action(crash, host.service, jobs);
+}
+
+/// One by one: each has a failure of its own.
+void check_crashes(const HostEvidence& host, const std::vector<JobEvidence>& jobs, Wrong& wrong) {
+  std::vector<Origin> failures;
+  for (const auto& one : told_by(host)) {
+    if (one.scope != "command" && one.type == "failure") failures.push_back(origin_from(one.mark));
+  }
+  for (const auto& crash : host.crashes) {
+    const auto found = std::find_if(failures.begin(), failures.end(), [&](const Origin& failure) {
+      return failure.subject == crash.container &&
+             std::abs(failure.time_us - crash.died_us) <= same_end_us;
+    });
+    if (found != failures.end()) {
+      failures.erase(found);
+    } else if (must_be_told(crash, host, jobs)) {
+      wrong.push_back(
+          fmt::format("{}: container {} was killed at {}, and there is no failure of it",
+                      host.name,
+                      crash.container.substr(0, 12),
+                      crash.died_us));
+    }
   }
 }
 
@@ -124,6 +238,10 @@ std::map<std::string, std::string> outcomes_of(const Evidence& evidence) {
 void check_jobs(const Evidence& evidence, Wrong& wrong) {
   static const std::set<std::string> ends{"succeeded", "failed", "cancelled", "interrupted"};
   const auto outcomes = outcomes_of(evidence);
+  std::set<std::string> may_be_lost;
+  for (const auto& host : evidence.hosts) {
+    for (const auto& one : not_stored(host, true)) may_be_lost.insert(one.mark);
+  }
   for (const auto& job : evidence.jobs) {
     if (!ends.contains(job.state)) {
       wrong.push_back(fmt::format("job {} is {}", job.id, job.state.empty() ? "gone" : job.state));
@@ -136,7 +254,9 @@ void check_jobs(const Evidence& evidence, Wrong& wrong) {
     }
     const auto found = outcomes.find(job.id);
     const auto outcome = found == outcomes.end() ? std::string{"nothing"} : found->second;
-    if (outcome == "both" || (job.state == "succeeded") != (outcome == "succeeded")) {
+    const bool is_untold = outcome == "nothing" && may_be_lost.contains(job.id);
+    if (outcome == "both" ||
+        (!is_untold && (job.state == "succeeded") != (outcome == "succeeded"))) {
       wrong.push_back(
           fmt::format("job {} is {}, and its host said {}", job.id, job.state, outcome));
     }
@@ -149,16 +269,7 @@ void check_jobs(const Evidence& evidence, Wrong& wrong) {
 }  // namespace
 
 std::vector<Made> missing(const HostEvidence& host) {
-  const auto numbers = numbers_of(host.stored);
-  std::set<std::string> marks;
-  for (const auto& one : host.stored) marks.insert(one.mark);
-  std::vector<Made> lost;
-  for (const auto& one : host.made) {
-    const bool is_there = numbers.contains({one.epoch, one.sequence}) ||
-                          (!one.mark.empty() && marks.contains(one.mark));
-    if (!is_there) lost.push_back(one);
-  }
-  return lost;
+  return not_stored(host, false);
 }
 
 std::vector<std::string> contradictions(const Evidence& evidence) {
@@ -168,13 +279,36 @@ std::vector<std::string> contradictions(const Evidence& evidence) {
     check_nothing_is_invented(host, wrong);
     check_nothing_is_doubled(host, wrong);
     check_order(host, wrong);
+    check_crashes(host, evidence.jobs, wrong);
     check_state(host, wrong);
   }
   check_jobs(evidence, wrong);
+  wrong.insert(wrong.end(), evidence.deaths.begin(), evidence.deaths.end());
   if (evidence.integrity != "ok") {
     wrong.push_back("the database is damaged: " + evidence.integrity);
   }
   return wrong;
+}
+
+std::string extent_of(const Evidence& evidence) {
+  std::size_t messages = 0;
+  std::size_t lost = 0;
+  std::size_t crashes = 0;
+  std::size_t told = 0;
+  for (const auto& host : evidence.hosts) {
+    messages += host.stored.size();
+    lost += not_stored(host, true).size();
+    crashes += host.crashes.size();
+    for (const auto& crash : host.crashes) told += must_be_told(crash, host, evidence.jobs) ? 1 : 0;
+  }
+  return fmt::format(
+      "{} messages are stored, {} went with an agent whose disk was full; {} jobs; {} crashes by "
+      "hand, {} of them with witnesses",
+      messages,
+      lost,
+      evidence.jobs.size(),
+      crashes,
+      told);
 }
 
 }  // namespace portoser::test

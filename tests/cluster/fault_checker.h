@@ -9,10 +9,13 @@
 namespace portoser::test {
 
 /// Messages that the host made and the database has not, neither by number nor, told again by a
-/// later agent, by what they say.
+/// later agent, by what they say. Without those that may be lost.
 std::vector<Made> missing(const HostEvidence& host);
 
 /// A sentence for each thing that is lost, doubled, out of order, invented or untrue.
 std::vector<std::string> contradictions(const Evidence& evidence);
+
+/// How much there was to find: a run without crashes says nothing about them.
+std::string extent_of(const Evidence& evidence);
 
 }  // namespace portoser::test

@@ -11,6 +11,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+
+constexpr auto failure = "failure:notes-h1:c1:120000000";
 
 /// A service that was started, restarted by job "j1", and failed.
 Evidence sound() {
@@ -20,17 +23,19 @@ Evidence sound() {
   host.made = {{"e", 1, "event", "start 1"},
                {"e", 2, "event", "restart 2"},
                {"e", 3, "result", "j1"},
-               {"e", 4, "event", "failure 3"}};
+               {"e", 4, "event", failure}};
   constexpr std::int64_t second = 1'000'000;
   host.stored = {{11, "e", 1, "service", "start 1", "start", "notes-h1", 100 * second},
                  {12, "e", 2, "service", "restart 2", "restart", "notes-h1", 110 * second},
                  {13, "e", 3, "command", "j1", "succeeded", "", 111 * second},
-                 {14, "e", 4, "service", "failure 3", "failure", "notes-h1", 120 * second}};
+                 {14, "e", 4, "service", failure, "failure", "notes-h1", 120 * second}};
+  host.watch = {{0, true, false}};
+  host.crashes = {{"c1", 120 * second}};
   host.runs = false;
   host.status = "stopped";
   Evidence evidence;
   evidence.hosts = {host};
-  evidence.jobs = {{"j1", "succeeded", {"-f x up -d"}}};
+  evidence.jobs = {{"j1", "succeeded", {"-f x up -d"}, "notes-h1", 109 * second, 111 * second}};
   evidence.integrity = "ok";
   return evidence;
 }
@@ -48,16 +53,99 @@ TEST(FaultChecker, HasNothingAgainstSoundEvidence) {
 
 TEST(FaultChecker, AcceptsWhatALaterAgentToldAgain) {
   auto evidence = sound();
-  evidence.hosts.front().agent_kills = 1;
-  evidence.hosts.front().made.push_back({"e", 70'000, "event", "failure 3"});
+  evidence.hosts.front().agent_ends = 1;
+  evidence.hosts.front().made.push_back({"e", 70'000, "event", failure});
   EXPECT_THAT(contradictions(evidence), IsEmpty());
 }
 
 TEST(FaultChecker, FindsWhatIsLost) {
-  expect_found("event 4 (failure 3) is lost",
+  expect_found("event 4 (failure:notes-h1:c1:120000000) is lost",
                [](Evidence&, HostEvidence& host) { host.stored.pop_back(); });
   expect_found("result 3 (j1) is lost",
                [](Evidence&, HostEvidence& host) { host.stored.erase(host.stored.begin() + 2); });
+}
+
+/// The failure, and then the end of the service's story, went with an agent whose disk was full.
+TEST(FaultChecker, AcceptsWhatMayBeLostAndNothingElse) {
+  auto evidence = sound();
+  auto& host = evidence.hosts.front();
+  host.stored.pop_back();
+  host.made.back().may_be_lost = true;
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+  EXPECT_THAT(extent_of(evidence), HasSubstr("1 went with an agent"));
+  host.stored.erase(host.stored.begin() + 2);
+  host.made[2].may_be_lost = true;
+  EXPECT_THAT(contradictions(evidence), IsEmpty()) << "the job's outcome too";
+  host.made[2].may_be_lost = false;
+  EXPECT_THAT(contradictions(evidence), testing::Contains(HasSubstr("result 3 (j1) is lost")));
+}
+
+TEST(FaultChecker, TakesWhatIsLostForToldBetweenTwoOfAKind) {
+  auto evidence = sound();
+  auto& host = evidence.hosts.front();
+  host.made.push_back({"e", 5, "event", "recovery:notes-h1:c1:121000000", true});
+  host.made.push_back({"e", 6, "event", "failure:notes-h1:c1:122000000"});
+  host.stored.push_back(
+      {15, "e", 6, "service", "failure:notes-h1:c1:122000000", "failure", "notes-h1", 122'000'000});
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+  host.made.erase(host.made.begin() + 4);
+  EXPECT_THAT(contradictions(evidence), testing::Contains(HasSubstr("twice in a row")));
+}
+
+TEST(FaultChecker, AcceptsTheSameAgainFromWhoeverCouldNotKnow) {
+  auto evidence = sound();
+  auto& host = evidence.hosts.front();
+  constexpr auto again = "failure:notes-h1:c1:150000000";
+  host.made.push_back({"e", 5, "event", again});
+  host.stored.push_back({15, "e", 5, "service", again, "failure", "notes-h1", 150'000'000});
+  host.forgetful_ends = {100'000'000};
+  EXPECT_THAT(contradictions(evidence), testing::Contains(HasSubstr("twice in a row")));
+  host.forgetful_ends = {130'000'000};
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+}
+
+TEST(FaultChecker, FindsACrashOfWhichNobodyTells) {
+  constexpr auto sentence = "container c1 was killed at 120000000, and there is no failure of it";
+  const auto forget = [](HostEvidence& host) {
+    host.made.pop_back();
+    host.stored.pop_back();
+    host.stored.push_back({15, "e", 5, "service", "stop 4", "stop", "notes-h1", 120'000'000});
+    host.made.push_back({"e", 5, "event", "stop 4"});
+  };
+  expect_found(sentence, [&](Evidence&, HostEvidence& host) { forget(host); });
+  expect_found(sentence, [&](Evidence&, HostEvidence& host) {
+    forget(host);
+    // Its agent was away and came back to an engine that still knew it.
+    host.watch = {{0, false, false}, {150'000'000, true, false}};
+  });
+  // Each crash has a failure of its own.
+  expect_found("container c1 was killed at 121000000", [](Evidence&, HostEvidence& host) {
+    host.crashes.push_back({"c1", 121'000'000});
+  });
+  expect_found("container c2 was killed",
+               [](Evidence&, HostEvidence& host) { host.crashes.front().container = "c2"; });
+}
+
+TEST(FaultChecker, AsksNobodyForACrashThatHadNoWitness) {
+  auto evidence = sound();
+  auto& host = evidence.hosts.front();
+  host.crashes.push_back({"c2", 130'000'000});
+  host.watch = {{0, true, false}, {131'000'000, false, true}, {140'000'000, true, false}};
+  EXPECT_THAT(contradictions(evidence), IsEmpty()) << "the power went a second later";
+  host.watch = {{0, true, false}, {131'000'000, false, false}, {140'000'000, true, false}};
+  EXPECT_THAT(contradictions(evidence), Not(IsEmpty())) << "the engine still knew it";
+  host.crashes.back().was_being_stopped = true;
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+  host.crashes.back() = {"c2", 110'500'000, Weapon::engine};
+  EXPECT_THAT(contradictions(evidence), IsEmpty()) << "while the job was at work";
+  host.crashes.back().weapon = Weapon::signal;
+  EXPECT_THAT(contradictions(evidence), Not(IsEmpty()));
+}
+
+TEST(FaultChecker, FindsAProgramThatFellOver) {
+  expect_found("the agent of h1 has ended", [](Evidence& evidence, HostEvidence&) {
+    evidence.deaths = {"before fault 3: the agent of h1 has ended: Segmentation fault"};
+  });
 }
 
 TEST(FaultChecker, FindsWhatIsDoubled) {
@@ -70,7 +158,7 @@ TEST(FaultChecker, FindsWhatIsDoubled) {
     host.stored.push_back(again);
   });
   expect_found("was made 2 times", [](Evidence&, HostEvidence& host) {
-    host.made.push_back({"e", 5, "event", "failure 3"});
+    host.made.push_back({"e", 5, "event", failure});
   });
   expect_found("j1 is stored twice", [](Evidence&, HostEvidence& host) {
     auto again = host.stored[2];

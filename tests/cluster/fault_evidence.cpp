@@ -1,26 +1,41 @@
 #include "tests/cluster/fault_evidence.h"
 
+#include "common/clock.h"
 #include "tests/cluster/fault_checker.h"
 #include "tests/support/await.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 #include <fstream>
+#include <string_view>
 
 namespace portoser::test {
 namespace {
 
 using namespace std::chrono_literals;
 
+bool says(const std::string& line, std::string_view message) {
+  return line.find(fmt::format("\"message\":\"{}\"", message)) != std::string::npos;
+}
+
 std::vector<Made> made_by(const ClusterHost& host) {
   std::vector<Made> made;
+  std::size_t on_disk = 0;  ///< so many of them; those behind lie in the agent's memory
   std::ifstream log{host.machine().disk() / (host.name() + ".log")};
   for (std::string line; std::getline(log, line);) {
-    if (line.find("\"durable message\"") == std::string::npos) continue;
-    const auto json = Json::parse(line, nullptr, false);
-    if (!json.is_object()) continue;  // cut by a power cut
-    made.push_back(
-        {json["epoch"], json["sequence"].get<std::int64_t>(), json["type"], json["mark"]});
+    if (says(line, "ready")) {
+      // Another agent: what the one before had in memory is gone with it.
+      for (; on_disk < made.size(); ++on_disk) made[on_disk].may_be_lost = true;
+    } else if (says(line, "what was kept in memory is on the disk")) {
+      on_disk = made.size();
+    } else if (says(line, "durable message")) {
+      const auto json = Json::parse(line, nullptr, false);
+      if (!json.is_object()) continue;  // cut by a power cut
+      made.push_back(
+          {json["epoch"], json["sequence"].get<std::int64_t>(), json["type"], json["mark"]});
+      if (json["in_memory"] == 0) on_disk = made.size();
+    }
   }
   return made;
 }
@@ -66,13 +81,20 @@ void give_time(std::chrono::seconds limit, const std::function<bool()>& conditio
 }
 
 JobEvidence look_at_job(const Cluster& cluster, const TakenJob& taken) {
-  JobEvidence job{.id = taken.id, .state = "", .calls = cluster.compose().calls_of(taken.id)};
+  JobEvidence job{.id = taken.id,
+                  .state = "",
+                  .calls = cluster.compose().calls_of(taken.id),
+                  .service = taken.service,
+                  .taken_us = taken.taken_us};
   // An action may take its own limit (two minutes), and one before it too.
   give_time(400s, [&] {
     const auto answer = cluster.controller().get("/api/jobs/" + taken.id).body;
     if (!answer.is_object()) return false;
     job.state = answer.value("state", "");
-    return answer["finished_at"].is_string();
+    if (!answer["finished_at"].is_string()) return false;
+    const auto ended = time_from_rfc3339(answer["finished_at"].get<std::string>());
+    if (ended) job.ended_us = to_unix_us(*ended);
+    return true;
   });
   return job;
 }
@@ -99,7 +121,10 @@ Evidence gather(const Cluster& cluster, const FaultRun& run) {
     HostEvidence one;
     one.name = host->name();
     one.service = host->service();
-    one.agent_kills = run.agent_kills(*host);
+    one.agent_ends = run.history(*host).agent_ends;
+    one.forgetful_ends = run.history(*host).forgetful_ends;
+    one.crashes = run.history(*host).crashes;
+    one.watch = run.history(*host).watch;
     look_at_service(cluster, *host, one);
     give_time(60s, [&] {
       one.made = made_by(*host);
@@ -109,6 +134,7 @@ Evidence gather(const Cluster& cluster, const FaultRun& run) {
     evidence.hosts.push_back(std::move(one));
   }
   evidence.integrity = database.integrity();
+  evidence.deaths = run.deaths();
   return evidence;
 }
 

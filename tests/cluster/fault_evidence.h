@@ -16,6 +16,9 @@ struct Made {
   std::int64_t sequence = 0;
   std::string type;  ///< "event" or "result"
   std::string mark;  ///< an event's origin, a result's command
+  /// The agent's disk was full, and the agent ended before it could be written: docs/guarantees.md
+  /// promises it only "while the agent lives".
+  bool may_be_lost = false;
 };
 
 /// An event or a result in the database.
@@ -35,7 +38,10 @@ struct HostEvidence {
   std::string service;
   std::vector<Made> made;
   std::vector<Stored> stored;  ///< by id
-  int agent_kills = 0;
+  int agent_ends = 0;          ///< as in `HostHistory`
+  std::vector<std::int64_t> forgetful_ends;
+  std::vector<CrashByHand> crashes;
+  std::vector<Watch> watch;
   bool runs = false;   ///< the service, as the engine says
   std::string status;  ///< as the controller shows it
 };
@@ -44,12 +50,16 @@ struct JobEvidence {
   std::string id;
   std::string state;               ///< as /api/jobs shows it
   std::vector<std::string> calls;  ///< that it had compose carry out
+  std::string service;
+  std::int64_t taken_us = 0;
+  std::int64_t ended_us = 0;  ///< 0: nobody knows
 };
 
 struct Evidence {
   std::vector<HostEvidence> hosts;
   std::vector<JobEvidence> jobs;
-  std::string integrity;  ///< what SQLite says of the database: "ok"
+  std::string integrity;            ///< what SQLite says of the database: "ok"
+  std::vector<std::string> deaths;  ///< as in `FaultRun`
 };
 
 /// Waits until the cluster is at rest (every job has ended, every message has arrived, services are

@@ -1,4 +1,5 @@
 // The test hosts themselves: what other tests of this folder rely on.
+#include "common/error.h"
 #include "common/file.h"
 #include "tests/support/await.h"
 #include "tests/support/host.h"
@@ -73,6 +74,27 @@ class Hosts : public testing::Test {
   Host one_{network_, 1, folder_.path()};
   Host two_{network_, 2, folder_.path()};
 };
+
+TEST_F(Hosts, ADiskThatIsFilledIsFullInTheHostToo) {
+  two_.power_off();
+  const auto& disk = two_.add_small_disk("data", 1);
+  EXPECT_THROW(one_.add_small_disk("data"), Error) << "it would not see it";
+  two_.power_on();
+  const auto write = [&](const std::string& name) {
+    return run_command({"sh", "-c", "echo text > " + (disk.path() / name).string()},
+                       {.within = two_.first_process()})
+        .exit_status;
+  };
+  EXPECT_EQ(write("before"), 0);
+  disk.fill();
+  EXPECT_NE(write("meanwhile"), 0);
+  two_.power_off();
+  two_.power_on();
+  EXPECT_NE(write("meanwhile"), 0) << "as it was before its power went";
+  EXPECT_EQ(read_file(disk.path() / "before"), "text\n");
+  disk.make_room();
+  EXPECT_EQ(write("after"), 0);
+}
 
 TEST_F(Hosts, EachIsAHostOfItsOwn) {
   EXPECT_EQ(one_.run({"hostname"}), "h1\n");

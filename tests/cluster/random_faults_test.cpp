@@ -23,11 +23,14 @@ TEST(RandomFaults, LoseNothingAndDoNothingTwice) {
   // What the checker reads.
   ::setenv("LOG_LEVEL", "debug", 1);
   ::setenv("PORTOSER_LOG_FORMAT", "json", 1);
-  Cluster cluster{3, seed};
+  Cluster cluster{3, FaultRun::needs(seed)};
   FaultRun run{cluster, seed};
   for (std::uint64_t i = 0; i < faults; ++i) run.step();
   run.mend();
-  const auto wrong = contradictions(gather(cluster, run));
+  run.print_counts();
+  const auto evidence = gather(cluster, run);
+  std::cout << extent_of(evidence) << std::endl;
+  const auto wrong = contradictions(evidence);
   EXPECT_THAT(wrong, testing::IsEmpty());
   // The folder with logs, spools and database, for whoever looks for the reason.
   if (!wrong.empty()) ::setenv("PORTOSER_TEST_KEEP", "1", 1);

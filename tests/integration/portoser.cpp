@@ -192,8 +192,12 @@ void AgentProcess::start() {
   process_.emplace(std::move(request));
 }
 
+int AgentProcess::terminate() {
+  return process_->terminate(patience);
+}
+
 void AgentProcess::stop() {
-  const auto status = process_->terminate(patience);
+  const auto status = terminate();
   if (status != 0) {
     throw Error{Code::internal,
                 "the agent ended with " + std::to_string(status) + ": " + log_tail()};

@@ -39,6 +39,8 @@ class ControllerProcess {
   void start();
   void stop();  ///< SIGTERM; throws unless it ends well
   void kill();
+  void freeze() const { process_->freeze(); }
+  void thaw() const { process_->thaw(); }
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] std::string log_tail() const { return process_ ? process_->log_tail() : ""; }
@@ -94,7 +96,8 @@ class AgentProcess {
   /// Of the daemon, from its next start on.
   void set_environment(Environment environment) { environment_ = std::move(environment); }
   void start();
-  void stop();
+  void stop();      ///< SIGTERM; throws unless it ends well
+  int terminate();  ///< SIGTERM; how it ended
   void kill();
   void freeze() const { process_->freeze(); }
   void thaw() const { process_->thaw(); }

@@ -79,6 +79,13 @@ std::string Host::cgroup() const {
   return fmt::format("/{}{}/{}", cgroup_prefix, ::getpid(), name());
 }
 
+// A host that is on has mounts of its own, where a new one of ours is not seen.
+const SmallDisk& Host::add_small_disk(const fs::path& folder, std::size_t mebibytes) {
+  if (is_on()) throw Error{Code::conflict, name() + " is on: it would not see a new disk"};
+  small_disks_.push_back(std::make_unique<SmallDisk>(disk_ / folder, mebibytes));
+  return *small_disks_.back();
+}
+
 void Host::power_on() {
   if (is_on()) return;
   const auto log = disk_ / "boot.log";

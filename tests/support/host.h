@@ -6,8 +6,10 @@
 
 #include "tests/support/network.h"
 #include "tests/support/process.h"
+#include "tests/support/small_disk.h"
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +27,10 @@ class Host {
   [[nodiscard]] std::string name() const;
   [[nodiscard]] std::string address() const;
   [[nodiscard]] const std::filesystem::path& disk() const { return disk_; }
+
+  /// A disk that can be filled, mounted on a folder of `disk()`. It outlives the boots too. The
+  /// host must be off.
+  const SmallDisk& add_small_disk(const std::filesystem::path& folder, std::size_t mebibytes = 8);
 
   void power_on();
   /// As a power cut: every process is gone at once, and what lay in /run. But what was written and
@@ -64,6 +70,7 @@ class Host {
   Network& network_;
   int number_;
   std::filesystem::path disk_;
+  std::vector<std::unique_ptr<SmallDisk>> small_disks_;
   std::optional<Process> boot_;
   pid_t init_ = 0;
   std::optional<Process> engine_;

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <iostream>
@@ -66,8 +67,16 @@ SmallDisk::SmallDisk(std::filesystem::path folder, std::size_t mebibytes)
 }
 
 SmallDisk::~SmallDisk() {
+  auto copy = folder_;
+  copy += "-kept";
+  std::error_code failure;
+  const bool is_kept = std::getenv("PORTOSER_TEST_KEEP") != nullptr;
+  if (is_kept)
+    std::filesystem::copy(folder_, copy, std::filesystem::copy_options::recursive, failure);
   if (::umount2(folder_.c_str(), MNT_DETACH) != 0) {
     std::cerr << system_error_text("cannot unmount", folder_) << "\n";
+  } else if (is_kept) {
+    std::filesystem::rename(copy, folder_, failure);
   }
 }
 

@@ -16,7 +16,8 @@ class SmallDisk {
   /// Mounted on `folder`, which is made. `Error{internal}` when it cannot be. Calls
   /// `clear_abandoned_disks` first.
   explicit SmallDisk(std::filesystem::path folder, std::size_t mebibytes = 8);
-  /// Unmounts it, also when a program has a file open there.
+  /// Unmounts it, also when a program has a file open there. With PORTOSER_TEST_KEEP a copy of what
+  /// lay on it takes its place.
   ~SmallDisk();
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;

@@ -84,6 +84,21 @@ TEST_F(FullDisk, RoomForTheCommandAloneIsNotEnough) {
   EXPECT_THAT(calls(), Not(testing::Contains(HasSubstr("up"))));
 }
 
+TEST_F(FullDisk, ACommandThatCouldNotBePlannedHasOneAnswerAlsoFromTheNextAgent) {
+  disk->fill_but(2);  // for the command and its answer, not for its plan
+  const auto up = command<protocol::ComposeUp>(new_id());
+  actions->handle(up);
+  await_result();
+  EXPECT_EQ(results[0].reason, "DISK_FULL");
+  await("it is kept", [&] { return std::filesystem::exists(journal(up.id) / "result.json"); });
+  restart_agent();
+  actions->handle(up);
+  await_result(2);
+  EXPECT_EQ(results[1].reason, "DISK_FULL") << "and not that it was interrupted";
+  EXPECT_THAT(results[1].message, HasSubstr("was not run"));
+  EXPECT_THAT(calls(), Not(testing::Contains(HasSubstr("up"))));
+}
+
 TEST_F(FullDisk, TheOutcomeHasItsPlaceBeforeTheDiskFills) {
   const Gate gate{folder / "tool/gate"};
   script("up", "echo $$ > \"$dir/child\"; read word < \"$dir/gate\"; exit 3");
@@ -97,9 +112,11 @@ TEST_F(FullDisk, TheOutcomeHasItsPlaceBeforeTheDiskFills) {
   await_result();
   EXPECT_EQ(results[0].reason, "ACTION_FAILED") << results[0].message;
   EXPECT_EQ(results[0].exit_code, 3);
-  EXPECT_FALSE(std::filesystem::exists(journal(up.id) / "result.json"));
-  // The next agent finds no result either: it judges the outcome again and runs nothing.
+  // So has the answer: the next agent finds it and neither judges nor runs anything again.
+  await("it is kept", [&] { return std::filesystem::exists(journal(up.id) / "result.json"); });
+  EXPECT_FALSE(std::filesystem::exists(journal(up.id) / "result.room"));
   restart_agent();
+  actions->handle(up);
   await_result(2);
   EXPECT_EQ(results[1].reason, "ACTION_FAILED") << results[1].message;
   EXPECT_THAT(calls(), ElementsAre("up -d"));
@@ -125,7 +142,8 @@ TEST_F(FullDisk, AStopWhosePoliciesCannotBeNotedSaysThatItsStepsWereDone) {
   const Gate gate{folder / "tool/gate"};
   script("stop", "echo $$ > \"$dir/child\"; read word < \"$dir/gate\"");
   engine.list = {container("a")};
-  actions->handle(command<protocol::ComposeStop>(new_id()));
+  const auto stop = command<protocol::ComposeStop>(new_id());
+  actions->handle(stop);
   await("it runs", [&] { return pid_in("child") > 0; });
   disk->fill();
   gate.open();
@@ -134,11 +152,17 @@ TEST_F(FullDisk, AStopWhosePoliciesCannotBeNotedSaysThatItsStepsWereDone) {
   EXPECT_EQ(results[0].reason, "DISK_FULL");
   EXPECT_THAT(results[0].message, HasSubstr("the steps of the command were done"));
   EXPECT_THAT(engine.updates, IsEmpty()) << "no policy is taken away that nobody remembers";
+  await("it is kept", [&] { return std::filesystem::exists(journal(stop.id) / "result.json"); });
   disk->make_room();
+  restart_agent();
+  actions->handle(stop);
+  await_result(2);
+  EXPECT_EQ(results[1].reason, "DISK_FULL") << "one command has one answer";
+  EXPECT_THAT(engine.updates, IsEmpty());
   gate.open();
   actions->handle(command<protocol::ComposeStop>(new_id()));
-  await_result(2);
-  EXPECT_TRUE(results[1].succeeded) << results[1].message;
+  await_result(3);
+  EXPECT_TRUE(results[2].succeeded) << results[2].message;
   EXPECT_THAT(engine.updates, ElementsAre(testing::Pair("a", "no")));
 }
 

@@ -1,3 +1,4 @@
+#include "common/version.h"
 #include "tests/unit/fleet/fleet_fixture.h"
 
 namespace portoser::fleet {
@@ -8,7 +9,9 @@ TEST_F(FleetTest, JoinedDeviceIsWelcomedAndAssignedItsServices) {
   EXPECT_EQ(answer.controller_key, keys_.public_key);
   auto device = connect();
   device.send(hello());
-  EXPECT_EQ(await<protocol::Welcome>(device).device_id, answer.device_id);
+  const auto welcome = await<protocol::Welcome>(device);
+  EXPECT_EQ(welcome.device_id, answer.device_id);
+  EXPECT_EQ(welcome.controller_version, version);
   const auto assign = await<protocol::Assign>(device);
   ASSERT_EQ(assign.services.size(), 1U);
   EXPECT_EQ(assign.services[0].name, "notes");

@@ -1,6 +1,7 @@
 // What a board makes of the time in which nobody followed the engine: of events that the engine
 // remembers, and of a checkpoint of an agent before.
 #include "common/error.h"
+#include "protocol/commands.h"
 #include "tests/unit/services/board_fixture.h"
 
 namespace portoser::agent::services {
@@ -389,6 +390,27 @@ TEST_F(Gap, TheSameEventMadeAgainHasTheSameOrigin) {
   EXPECT_NE(events[0].origin, events[1].origin);
   EXPECT_EQ(events[0].origin, events[2].origin);
   EXPECT_EQ(events[1].origin, events[3].origin);
+}
+
+/// The engine ended it in the middle of a command of ours, and then the power went.
+TEST_F(Gap, AStopThatOnlyTheLookAfterABootFindsHasItsTimeAndOrigin) {
+  begin({container("a")});
+  command_starts(protocol::ComposeUp::name);
+  kill("a", 15);
+  die("a", 0);
+  const auto dead = ended("a", 0);
+  EXPECT_THAT(types(), IsEmpty()) << "the end of the command would decide";
+  const auto kept = to_text(board->checkpoint());
+  for (int agent = 0; agent < 2; ++agent) {
+    clock.advance(std::chrono::minutes{1});
+    make_board("boot-2");
+    board->restore(checkpoint_from(kept));
+    board->look({dead});
+  }
+  ASSERT_THAT(types(), ElementsAre("stop", "stop"));
+  EXPECT_EQ(events[0].when.wall_us, dead.finished_us);
+  EXPECT_FALSE(events[0].origin.empty());
+  EXPECT_EQ(events[0].origin, events[1].origin);
 }
 
 TEST(TakenEvents, KeepsTwiceWhatAnEngineRemembersAndAsksFromThere) {

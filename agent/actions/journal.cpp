@@ -162,10 +162,11 @@ void Journal::finish(const protocol::CommandResult& result) const {
     make_folder(folder, 0700);
     write_file_atomic(folder / result_file, dump(to_json(result)), private_mode);
   } catch (...) {
-    if (write_into_room(folder, result)) return;
-    std::error_code ignored;
-    fs::remove(folder, ignored);  // it has nothing in it if it was made here
-    throw;
+    if (!write_into_room(folder, result)) {
+      std::error_code ignored;
+      fs::remove(folder, ignored);  // it has nothing in it if it was made here
+      throw;
+    }
   }
   std::error_code ignored;
   fs::remove(folder / result_room_file, ignored);

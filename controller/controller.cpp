@@ -11,8 +11,10 @@
 #include "controller/api/metrics.h"
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
+#include "controller/api/metrics_state.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
+#include "controller/api/uptime.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/audit_log.h"
 #include "controller/controller_key.h"
@@ -184,6 +186,16 @@ struct Rooms {
         jobs_api(jobs, core),
         metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
         metrics_history(registry, live, series, clock),
+        metrics_state(registry,
+                      live,
+                      series,
+                      database,
+                      metrics,
+                      std::chrono::milliseconds{settings.agents_sample_interval_ms},
+                      settings.registry_path.string(),
+                      clock),
+        uptime_history(database, series, clock),
+        uptime(registry, database, uptime_history, fleet, clock, core),
         system(registry, database, clock),
         tasks(core) {
     live.add_listener(series);
@@ -200,6 +212,8 @@ struct Rooms {
     jobs_api.add_to(web);
     metrics.add_to(web);
     metrics_history.add_to(web);
+    metrics_state.add_to(web);
+    uptime.add_to(web);
     system.add_to(web);
     deployment_socket.add_to(web);
     uptime_socket.add_to(web);
@@ -229,6 +243,9 @@ struct Rooms {
   api::JobsApi jobs_api;
   api::MetricsApi metrics;
   api::MetricsHistoryApi metrics_history;
+  api::MetricsStateApi metrics_state;
+  telemetry::UptimeHistory uptime_history;
+  api::UptimeApi uptime;
   api::SystemApi system;
   http::Router web;
   http::Router joining;

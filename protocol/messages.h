@@ -319,10 +319,19 @@ struct Sample {
   std::vector<ServiceUp> services;
   bool operator==(const Sample&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(
-    Sample,
-    (),
-    (when, boot_time_us, cpu, memory, disks, networks, containers, problems, number, temperatures))
+BOOST_DESCRIBE_STRUCT(Sample,
+                      (),
+                      (when,
+                       boot_time_us,
+                       cpu,
+                       memory,
+                       disks,
+                       networks,
+                       containers,
+                       problems,
+                       number,
+                       temperatures,
+                       services))
 
 /// Something that happened to a service or a container. Durable: kept until it is acknowledged.
 struct Event {

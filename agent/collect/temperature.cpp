@@ -72,6 +72,9 @@ void TemperatureCollector::look(ReadBuffer& buffer) {
   std::map<std::string, int> used;
   for (const auto& chip : chips) {
     const auto driver = first_line(chip / "name", buffer);
+    // To read the temperature of a disk may wake it, or keep it from going to sleep
+    // (Documentation/hwmon/drivetemp.rst).
+    if (driver == "drivetemp") continue;
     for (const int number : inputs_of(chip)) {
       if (sensors_.size() == most_sensors) return;
       const auto input = "temp" + std::to_string(number);

@@ -24,7 +24,7 @@ class TemperatureCollector {
   /// `root` stands before /sys.
   explicit TemperatureCollector(const std::string& root) : folder_(root + "/sys/class/hwmon") {}
 
-  /// A sensor that cannot be read now (a disk that sleeps) is left out.
+  /// A sensor that cannot be read now is left out, and so are disks behind `drivetemp`.
   std::vector<protocol::TemperatureSample> collect(double seconds, ReadBuffer& buffer);
 
  private:

@@ -80,12 +80,17 @@ std::shared_ptr<const std::string> MetricsApi::all_text() {
   auto state = registry_.snapshot();
   const auto now = clock_.uptime();
   const auto is_current = [&](const std::shared_ptr<const Made>& made) {
-    return made && made->registry == state && made->version == version &&
-           now - made->at < std::chrono::seconds{1};
+    return made && made->registry == state && made->version == version && now - made->at < kept_for;
   };
-  if (const auto made = made_.load(); is_current(made)) return made->text;
+  const auto find = [&] {
+    auto made = made_.load();
+    if (is_current(made)) hits_.fetch_add(1, std::memory_order_relaxed);
+    return is_current(made) ? made->text : nullptr;
+  };
+  if (auto text = find()) return text;
   const std::lock_guard lock{making_};
-  if (const auto made = made_.load(); is_current(made)) return made->text;
+  if (auto text = find()) return text;
+  misses_.fetch_add(1, std::memory_order_relaxed);
   Json rows = Json::array();
   for (const auto& host : state->registry->hosts()) {
     rows.push_back(to_json(machine_metrics(*state->registry, host.name, live_, clock_.now())));
@@ -93,6 +98,23 @@ std::shared_ptr<const std::string> MetricsApi::all_text() {
   auto text = std::make_shared<const std::string>(dump(rows));
   made_.store(std::make_shared<const Made>(Made{std::move(state), version, now, text}));
   return text;
+}
+
+MetricsApi::Kept MetricsApi::kept() const {
+  Kept kept;
+  kept.hits = hits_.load(std::memory_order_relaxed);
+  kept.misses = misses_.load(std::memory_order_relaxed);
+  if (const auto made = made_.load()) {
+    const auto age = clock_.uptime() - made->at;
+    kept.is_there = true;
+    kept.is_old = age >= kept_for || made->version != live_.version();
+    kept.age_seconds = std::chrono::duration<double>(age).count();
+  }
+  return kept;
+}
+
+bool MetricsApi::forget() {
+  return made_.exchange(nullptr) != nullptr;
 }
 
 http::Response MetricsApi::machine(http::Call<void> call) {

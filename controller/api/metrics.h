@@ -46,6 +46,18 @@ class MetricsApi {
 
   void add_to(http::Router& router);
 
+  /// The answer of /api/metrics/all is kept so long, or until a sample comes.
+  static constexpr std::chrono::seconds kept_for{1};
+  struct Kept {
+    bool is_there = false;
+    bool is_old = false;  ///< made anew when it is asked for
+    std::optional<double> age_seconds;
+    std::uint64_t hits = 0;  ///< since the start
+    std::uint64_t misses = 0;
+  };
+  [[nodiscard]] Kept kept() const;  ///< any thread
+  bool forget();                    ///< any thread; false: there was nothing
+
  private:
   http::Response all(http::Call<void> call);
   http::Response machine(http::Call<void> call);
@@ -74,6 +86,8 @@ class MetricsApi {
   Uptime started_;
   std::mutex making_;
   std::atomic<std::shared_ptr<const Made>> made_;
+  std::atomic<std::uint64_t> hits_{0};
+  std::atomic<std::uint64_t> misses_{0};
 };
 
 }  // namespace portoser::api

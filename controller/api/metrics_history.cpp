@@ -22,6 +22,7 @@ std::vector<http::Parameter> range_parameters(const std::string& usual) {
 
 std::vector<http::Parameter> history_parameters() {
   auto parameters = range_parameters("24h");
+  for (auto& parameter : parameters) parameter.refused_as = Code::invalid;
   parameters.push_back({.name = "interval",
                         .description = "length of a step; 15m unless given",
                         .allowed = {"1m", "5m", "15m", "1h"},

@@ -1,5 +1,7 @@
 #include "controller/api/metrics_history_rows.h"
 
+#include <algorithm>
+
 namespace portoser::api {
 namespace {
 
@@ -24,6 +26,12 @@ std::optional<double> share(const std::optional<SeriesPoint>& part,
                             const std::optional<SeriesPoint>& whole) {
   if (!part || !whole || whole->mean <= 0) return std::nullopt;
   return 100.0 * part->mean / whole->mean;
+}
+
+/// Containers that are measured one after the other may sum up to more than there is.
+std::optional<double> clamped(std::optional<double> percent) {
+  constexpr double all = 100;
+  return percent ? std::optional{std::clamp(*percent, 0.0, all)} : std::nullopt;
 }
 
 UsageRow usage_row(const telemetry::UsagePoint& point) {
@@ -73,13 +81,17 @@ UsageSummaryRow summary_row(const telemetry::UsageSummary& summary) {
 
 Historical chart_points(const std::vector<UsageRow>& rows) {
   Historical historical;
+  bool has_disk = false;
   for (const auto& row : rows) {
     auto& point = historical.dataPoints.emplace_back();
     point.timestamp = row.timestamp;
-    point.cpu = row.cpu_percent;
-    point.memory = row.memory_percent;
-    point.disk = row.disk_percent;
+    point.cpu = clamped(row.cpu_percent);
+    point.memory = clamped(row.memory_percent);
+    point.disk = clamped(row.disk_percent);
+    has_disk = has_disk || point.disk.has_value();
   }
+  historical.metrics = {"cpu", "memory"};
+  if (has_disk) historical.metrics.emplace_back("disk");
   return historical;
 }
 

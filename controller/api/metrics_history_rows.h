@@ -65,7 +65,7 @@ BOOST_DESCRIBE_STRUCT(HistoryPoint, (), (timestamp, cpu, memory, disk))
 
 /// `dataPoints` is spelled as the UI reads it; none or at least two.
 struct Historical {
-  std::vector<std::string> metrics{"cpu", "memory", "disk"};
+  std::vector<std::string> metrics;      ///< those of cpu, memory and disk that any point has
   std::vector<HistoryPoint> dataPoints;  // NOLINT(readability-identifier-naming)
 };
 BOOST_DESCRIBE_STRUCT(Historical, (), (metrics, dataPoints))

@@ -338,6 +338,15 @@ void Fleet::assign(Member& member) {
   }
 }
 
+asio::awaitable<std::int64_t> Fleet::add_note(storage::EventRecord note) {
+  note.id = recorder_.give_id();
+  note.device_id.clear();
+  std::vector<storage::EventRecord> notes{note};
+  co_await event_store_.append(std::move(notes));
+  listener_.on_event(note);
+  co_return note.id;
+}
+
 void Fleet::assign_all() {
   for (auto& [key, member] : members_) {
     if (member.welcomed) assign(member);

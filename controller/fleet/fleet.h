@@ -68,6 +68,10 @@ class Fleet {
   /// Throws what `run` would throw at once.
   void require_online(const std::string& host) const;
 
+  /// Stores what a person notes beside the events, without a device, and tells the listener. Its id
+  /// comes back.
+  asio::awaitable<std::int64_t> add_note(storage::EventRecord note);
+
   /// The registry changed: agents are assigned their services anew.
   void assign_all();
 

@@ -23,6 +23,8 @@ class Recorder {
 
   /// The id that the next event gets. Called once, before anything is taken.
   void start_at(std::int64_t next_id) { next_id_ = next_id; }
+  /// An id for an event that no device told, in the order of all others.
+  [[nodiscard]] std::int64_t give_id() { return next_id_++; }
   /// How far a device's messages are stored, from the database.
   void resume(const std::string& device_id, const std::string& epoch, std::int64_t acked);
   /// An event of this origin was told by an earlier controller. Oldest first.

@@ -69,11 +69,8 @@ void bind_if_wanted(Query& query, const std::optional<Value>& value) {
   }
 }
 
-std::string text_of(const EventFilter& filter) {
-  std::string sql =
-      "SELECT id, device_id, spool_epoch, sequence, time, time_estimated, scope, event_type, "
-      "service, "
-      "machine, details, metadata FROM events WHERE 1";
+std::string conditions_of(const EventFilter& filter) {
+  std::string sql = " FROM events WHERE 1";
   add_condition(sql, filter.service, " AND service = ?");
   if (!filter.services.empty()) sql += " AND service IN (SELECT value FROM json_each(?))";
   add_condition(sql, filter.machine, " AND machine = ?");
@@ -83,11 +80,10 @@ std::string text_of(const EventFilter& filter) {
   add_condition(sql, filter.before_id, " AND id < ?");
   add_condition(sql, filter.since, " AND time >= ?");
   add_condition(sql, filter.before, " AND time < ?");
-  return sql + (filter.newest_first ? " ORDER BY id DESC LIMIT ?" : " ORDER BY id LIMIT ?");
+  return sql;
 }
 
-std::vector<EventRecord> list_events(Connection& connection, const EventFilter& filter) {
-  auto rows = connection.query(text_of(filter));
+void bind_conditions(Query& rows, const EventFilter& filter) {
   bind_if_wanted(rows, filter.service);
   if (!filter.services.empty()) rows.bind(dump(Json(filter.services)));
   bind_if_wanted(rows, filter.machine);
@@ -97,7 +93,22 @@ std::vector<EventRecord> list_events(Connection& connection, const EventFilter& 
   bind_if_wanted(rows, filter.before_id);
   bind_if_wanted(rows, filter.since);
   bind_if_wanted(rows, filter.before);
-  rows.bind(std::clamp(filter.limit, std::int64_t{0}, most_events));
+}
+
+std::string order_of(const EventFilter& filter) {
+  const std::string direction = filter.newest_first ? " DESC" : "";
+  return " ORDER BY " + (filter.by_time ? "time" + direction + ", " : std::string{}) + "id" +
+         direction + " LIMIT ? OFFSET ?";
+}
+
+std::vector<EventRecord> list_events(Connection& connection, const EventFilter& filter) {
+  auto rows = connection.query(
+      "SELECT id, device_id, spool_epoch, sequence, time, time_estimated, scope, event_type, "
+      "service, machine, details, metadata" +
+      conditions_of(filter) + order_of(filter));
+  bind_conditions(rows, filter);
+  rows.bind(std::clamp(filter.limit, std::int64_t{0}, most_events),
+            std::max(filter.offset, std::int64_t{0}));
   std::vector<EventRecord> events;
   while (rows.next()) {
     auto& event = events.emplace_back();
@@ -140,6 +151,7 @@ Swept delete_some(Connection& connection, Time moment, std::int64_t after_id) {
                           "DELETE FROM events AS event WHERE id > ? AND id <= ? AND time < ? AND "
                           "(service = '' OR EXISTS (SELECT 1 FROM events AS newer WHERE "
                           "newer.service = event.service AND newer.id > event.id "
+                          "AND newer.device_id <> '' "
                           "AND newer.machine = event.machine))")
                       .bind(after_id, swept.last_id, moment)
                       .run();
@@ -166,6 +178,35 @@ asio::awaitable<std::vector<EventRecord>> EventStore::list(EventFilter filter) {
   return database_.read([filter = std::move(filter)](Connection& connection) {
     return list_events(connection, filter);
   });
+}
+
+asio::awaitable<std::int64_t> EventStore::count(EventFilter filter) {
+  return database_.read([filter = std::move(filter)](Connection& connection) {
+    auto row = connection.query("SELECT count(*)" + conditions_of(filter));
+    bind_conditions(row, filter);
+    std::int64_t count = 0;
+    row.next();
+    row.read(count);
+    return count;
+  });
+}
+
+asio::awaitable<std::vector<ServiceChange>> EventStore::changes_after(std::string service,
+                                                                      std::string machine,
+                                                                      std::int64_t id) {
+  return database_.read(
+      [service = std::move(service), machine = std::move(machine), id](Connection& connection) {
+        auto rows = connection.query(
+            "SELECT id, time, event_type FROM events WHERE service = ? AND machine = ? AND id > ? "
+            "AND scope = 'service' AND device_id <> '' ORDER BY id");
+        rows.bind(service, machine, id);
+        std::vector<ServiceChange> changes;
+        while (rows.next()) {
+          auto& change = changes.emplace_back();
+          rows.read(change.id, change.time, change.event_type);
+        }
+        return changes;
+      });
 }
 
 asio::awaitable<std::int64_t> EventStore::delete_before(Time moment) {

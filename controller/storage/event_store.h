@@ -43,7 +43,16 @@ struct EventFilter {
   std::optional<Time> since;              ///< at or after this moment
   std::optional<Time> before;             ///< before this moment
   bool newest_first = true;               ///< by id
-  std::int64_t limit = 100;               ///< at most 100,000 are given
+  bool by_time = false;  ///< ordered by time instead: what came late stands where it happened
+  std::int64_t offset = 0;
+  std::int64_t limit = 100;  ///< at most 100,000 are given
+};
+
+/// One that says how a service stood afterwards, as its host told it.
+struct ServiceChange {
+  std::int64_t id = 0;
+  Time time;
+  std::string event_type;
 };
 
 class EventStore {
@@ -56,6 +65,12 @@ class EventStore {
   /// agent may send one twice.
   asio::awaitable<std::vector<std::int64_t>> append(std::vector<EventRecord> events);
   asio::awaitable<std::vector<EventRecord>> list(EventFilter filter);
+  /// How many `list` would give without a limit.
+  asio::awaitable<std::int64_t> count(EventFilter filter);
+  /// Those of a service on a machine with a higher id, by id. Notes of people are none.
+  asio::awaitable<std::vector<ServiceChange>> changes_after(std::string service,
+                                                            std::string machine,
+                                                            std::int64_t id);
   /// Deletes events from before that moment in small transactions, so that others write meanwhile.
   /// The newest event of a service on a machine stays: it says in which state that service is.
   /// Returns how many it deleted.

@@ -57,14 +57,16 @@ void read_range(Connection& connection, const BlockRange& range, std::vector<Blo
 void join_watch(Connection& connection, ServiceWatch watch, std::int64_t join_ms) {
   auto near = connection.query(
       "SELECT start, \"end\", first_up FROM service_watches WHERE host = ? AND service = ? AND "
-      "start <= ? AND \"end\" >= ? ORDER BY start");
-  near.bind(watch.host, watch.service, watch.end_ms + join_ms, watch.start_ms - join_ms);
+      "start <= ? ORDER BY start DESC");
+  near.bind(watch.host, watch.service, watch.end_ms + join_ms);
+  const auto earliest_end = watch.start_ms - join_ms;
   std::vector<std::int64_t> joined;
   while (near.next()) {
     std::int64_t start = 0;
     std::int64_t end = 0;
     bool first_up = false;
     near.read(start, end, first_up);
+    if (end < earliest_end) break;  // they lie apart, so all others ended before
     joined.push_back(start);
     if (start < watch.start_ms) {
       watch.start_ms = start;
@@ -197,23 +199,26 @@ asio::awaitable<ReadBlocks> SeriesStore::read(std::vector<BlockRange> ranges) {
 asio::awaitable<ReadWatches> SeriesStore::watches(std::string host,
                                                   std::string service,
                                                   std::int64_t from_ms) {
-  return database_.read(
-      [host = std::move(host), service = std::move(service), from_ms](Connection& connection) {
-        ReadWatches result;
-        in_snapshot(connection, [&] {
-          result.last_seal = last_seal(connection);
-          auto rows = connection.query(
-              "SELECT host, service, start, \"end\", first_up FROM service_watches WHERE "
-              "(?1 = '' OR host = ?1) AND (?2 = '' OR service = ?2) AND \"end\" > ?3 "
-              "ORDER BY host, service, start");
-          rows.bind(host, service, from_ms);
-          while (rows.next()) {
-            auto& watch = result.watches.emplace_back();
-            rows.read(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up);
-          }
-        });
-        return result;
-      });
+  return database_.read([host = std::move(host), service = std::move(service), from_ms](
+                            Connection& connection) {
+    std::string sql = "SELECT host, service, start, \"end\", first_up FROM service_watches WHERE 1";
+    if (!host.empty()) sql += " AND host = ?";
+    if (!service.empty()) sql += " AND service = ?";
+    sql += " AND \"end\" > ? ORDER BY host, service, start";
+    ReadWatches result;
+    in_snapshot(connection, [&] {
+      result.last_seal = last_seal(connection);
+      auto rows = connection.query(sql);
+      if (!host.empty()) rows.bind(host);
+      if (!service.empty()) rows.bind(service);
+      rows.bind(from_ms);
+      while (rows.next()) {
+        auto& watch = result.watches.emplace_back();
+        rows.read(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up);
+      }
+    });
+    return result;
+  });
 }
 
 asio::awaitable<std::int64_t> SeriesStore::delete_old(SeriesKeep keep) {

@@ -46,8 +46,10 @@ void write_series_families(Exposition& out, const SeriesStats& stats) {
   out.family("portoser_series_values_total", "counter", "Values in these samples");
   out.sample({{"result", "kept"}}, static_cast<double>(stats.values));
   out.sample({{"result", "dropped"}}, static_cast<double>(stats.dropped_values));
-  out.family("portoser_series_open_values", "gauge", "Values in memory that are in no block yet");
-  out.sample({}, static_cast<double>(stats.open_values));
+  out.family("portoser_series_open_bytes", "gauge", "Memory of samples that are in no block yet");
+  out.sample({}, static_cast<double>(stats.open_bytes));
+  out.family("portoser_series_damaged_total", "counter", "Blocks that could not be read");
+  out.sample({}, static_cast<double>(stats.damaged_blocks));
   out.family(
       "portoser_series_sealed_spans_total", "counter", "Quarters of an hour put into blocks");
   out.sample({}, static_cast<double>(stats.sealed_spans));

@@ -20,32 +20,46 @@ bool comes_before(const SeriesKey& key, const SampleValue& value) {
 
 }  // namespace
 
+std::size_t Span::bytes() const {
+  constexpr std::size_t of_a_series = 200;
+  return samples.columns.size() * (of_a_series + sizeof(std::int64_t) * samples.times_ms.size());
+}
+
 bool HostSeries::take(const std::string& boot_id, std::int64_t number) {
+  constexpr std::size_t longest_boot_id = 64;
+  constexpr auto highest = std::int64_t{1} << 62U;
+  if (boot_id.size() > longest_boot_id || number < 0 || number > highest) return false;
   return number == 0 || seen_.add(boot_id, number);
 }
 
-Span& HostSeries::open_span(std::int64_t start_ms, std::int64_t log_id) {
+/// Null: the host has too many.
+Span* HostSeries::open_span(std::int64_t start_ms, std::int64_t log_id, Uptime now) {
   for (auto span = spans_.rbegin(); span != spans_.rend(); ++span) {
-    if ((*span)->start_ms == start_ms && (*span)->seal == 0) return **span;
+    if ((*span)->start_ms == start_ms && (*span)->seal == 0) return span->get();
   }
+  if (spans_.size() >= most_spans) return nullptr;
   auto& span = *spans_.emplace_back(std::make_shared<Span>());
   span.start_ms = start_ms;
   span.first_log_id = log_id;
-  return span;
+  span.opened = now;
+  return &span;
 }
 
 std::size_t HostSeries::add(const SampleRecord& record, std::int64_t log_id, Uptime now) {
-  auto& span = open_span(floor_to(record.time_ms, span_ms), log_id);
-  span.touched = now;
-  if (record.number != 0) span.numbers.add(record.boot_id, record.number);
-  const auto added = append(span, record);
-  span.values += added;
+  auto* span = open_span(floor_to(record.time_ms, span_ms), log_id, now);
+  if (span == nullptr) return 0;
+  const auto before = span->bytes();
+  const auto added = append(*span, record);
+  if (added == 0) return 0;
+  bytes_ += span->bytes() - before;
+  span->touched = now;
+  if (record.number != 0) span->numbers.add(record.boot_id, record.number);
   return added;
 }
 
 std::size_t HostSeries::append(Span& span, const SampleRecord& record) {
   auto& block = span.samples;
-  if (block.times_ms.size() >= most_samples) return 0;
+  if (block.times_ms.size() >= most_samples || bytes_ > most_bytes_of_a_host) return 0;
   const auto place = std::upper_bound(block.times_ms.begin(), block.times_ms.end(), record.time_ms);
   const auto row = place - block.times_ms.begin();
   block.times_ms.insert(place, record.time_ms);
@@ -81,6 +95,7 @@ std::size_t HostSeries::append(Span& span, const SampleRecord& record) {
 }
 
 void HostSeries::drop(const Span& span) {
+  bytes_ -= std::min(bytes_, span.bytes());
   std::erase_if(spans_, [&](const std::shared_ptr<Span>& one) { return one.get() == &span; });
 }
 

@@ -23,24 +23,33 @@ struct Span {
   RawBlock samples;
   SampleNumbers numbers;
   std::int64_t first_log_id = 0;  ///< of the log of the newest samples
-  Uptime touched{};               ///< when a sample came
+  Uptime opened{};                ///< when the first sample came
+  Uptime touched{};               ///< when the newest came
   std::int64_t seal = 0;          ///< which one puts it into the database; 0: none yet
-  std::size_t values = 0;
+
+  /// What it takes in memory: 8 bytes a sample and series, and the series themselves.
+  [[nodiscard]] std::size_t bytes() const;
 };
 
 /// Of a host; more are not kept: a host that invents names must not fill the memory.
 inline constexpr std::size_t most_series = 4096;
 /// In a span; one each 45 ms.
 inline constexpr std::size_t most_samples = 20'000;
+/// Of a host at a time: a day, with some to spare.
+inline constexpr std::size_t most_spans = 128;
+/// Of all spans of a host.
+inline constexpr std::size_t most_bytes_of_a_host = std::size_t{32} << 20U;
 
 class HostSeries {
  public:
-  /// Not yet taken? Then it is from now on. Samples without a number are always new.
+  /// False: it was taken before, or names itself as no agent does. Samples without a number are
+  /// always new.
   bool take(const std::string& boot_id, std::int64_t number);
-  /// Returns how many values were kept.
+  /// Returns how many values were kept: fewer than it has where the host is at a limit.
   std::size_t add(const SampleRecord& record, std::int64_t log_id, Uptime now);
 
   [[nodiscard]] const std::vector<std::shared_ptr<Span>>& spans() const { return spans_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< of all spans
   /// Those spans are in the database, or given up.
   void drop(const Span& span);
 
@@ -53,11 +62,12 @@ class HostSeries {
   void know(const SampleNumbers& numbers) { seen_.add(numbers); }
 
  private:
-  Span& open_span(std::int64_t start_ms, std::int64_t log_id);
+  Span* open_span(std::int64_t start_ms, std::int64_t log_id, Uptime now);
   std::size_t append(Span& span, const SampleRecord& record);
 
   SampleNumbers seen_;
   std::vector<std::shared_ptr<Span>> spans_;  ///< in the order in which they began
+  std::size_t bytes_ = 0;
   // The live stream and the one of late samples, each in order.
   std::shared_ptr<const protocol::Sample> newest_;
   std::shared_ptr<const protocol::Sample> newest_late_;

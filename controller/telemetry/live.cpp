@@ -66,7 +66,7 @@ void Live::on_state(const std::string& host, Time when, protocol::State state) {
 void Live::on_event(const storage::EventRecord& event) {
   {
     const std::lock_guard lock{mutex_};
-    if (event.scope == "service") {
+    if (event.scope == "service" && !event.device_id.empty()) {
       ++event_counts_[{event.service, event.machine, event.event_type}];
     }
   }

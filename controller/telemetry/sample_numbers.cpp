@@ -15,7 +15,11 @@ constexpr std::size_t most_stretches = 256;
 SampleNumbers::Boot& SampleNumbers::boot(const std::string& id) {
   const auto found =
       std::find_if(boots_.begin(), boots_.end(), [&](const Boot& one) { return one.id == id; });
-  if (found != boots_.end()) return *found;
+  if (found != boots_.end()) {
+    // The boot that was met last is forgotten last.
+    std::rotate(found, found + 1, boots_.end());
+    return boots_.back();
+  }
   if (boots_.size() == most_boots) boots_.erase(boots_.begin());
   return boots_.emplace_back(Boot{id, {}});
 }

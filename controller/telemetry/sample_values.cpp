@@ -22,11 +22,12 @@ class ValueList {
            Metric metric,
            std::string_view subject,
            std::optional<double> value) {
-    // Sums of a year of it must still fit.
-    constexpr double beyond_all_measure = 1e15;
-    if (!value || !std::isfinite(*value) || std::abs(*value) > beyond_all_measure) return;
-    const auto scaled = std::llround(*value * static_cast<double>(scale_of(metric)));
-    values_.push_back({service, metric, subject, scaled});
+    // A sum of all samples of a span must fit: 20,000 times 4e14 (364 TiB) does.
+    constexpr double beyond_all_measure = 4e14;
+    if (!value || !std::isfinite(*value)) return;
+    const auto scaled = *value * static_cast<double>(scale_of(metric));
+    if (std::abs(scaled) > beyond_all_measure) return;
+    values_.push_back({service, metric, subject, std::llround(scaled)});
   }
   void add(std::string_view service,
            Metric metric,
@@ -40,10 +41,17 @@ class ValueList {
   std::vector<SampleValue> values_;
 };
 
-std::optional<double> seconds_between(const Sample* before, const Sample& after) {
-  constexpr double neighbours = 60;
+std::optional<double> number(const std::optional<std::int64_t>& value) {
+  return value ? std::optional{static_cast<double>(*value)} : std::nullopt;
+}
+
+std::optional<double> seconds_between(const Sample* before,
+                                      const Sample& after,
+                                      double neighbours) {
   if (before == nullptr || before->when.boot_id != after.when.boot_id) return std::nullopt;
-  const auto seconds = static_cast<double>(after.when.uptime_ns - before->when.uptime_ns) / 1e9;
+  const auto seconds =
+      (static_cast<double>(after.when.uptime_ns) - static_cast<double>(before->when.uptime_ns)) /
+      1e9;
   if (seconds <= 0 || seconds > neighbours) return std::nullopt;
   return seconds;
 }
@@ -57,7 +65,8 @@ void add_host(ValueList& out, const Sample& sample) {
     out.add({},
             Metric::memory_used_bytes,
             {},
-            std::optional{memory->total_bytes - memory->available_bytes});
+            std::optional{static_cast<double>(memory->total_bytes) -
+                          static_cast<double>(memory->available_bytes)});
     out.add({}, Metric::memory_total_bytes, {}, std::optional{memory->total_bytes});
     out.add({}, Metric::swap_used_bytes, {}, std::optional{memory->swap_used_bytes});
     out.add({}, Metric::swap_total_bytes, {}, std::optional{memory->swap_total_bytes});
@@ -79,8 +88,8 @@ void add_host(ValueList& out, const Sample& sample) {
 /// All containers of a service together.
 struct Together {
   std::optional<double> cpu_percent;
-  std::optional<std::int64_t> memory_bytes;
-  std::optional<std::int64_t> limit{0};  ///< nothing: one container has none
+  std::optional<double> memory_bytes;
+  std::optional<double> limit{0};  ///< nothing: one container has none
   std::optional<double> receive;
   std::optional<double> transmit;
   std::optional<double> block_read;
@@ -94,7 +103,7 @@ std::optional<double> counter_rate(const std::optional<std::int64_t>& before,
                                    const std::optional<std::int64_t>& after,
                                    double seconds) {
   if (!before || !after || *after < *before) return std::nullopt;
-  return static_cast<double>(*after - *before) / seconds;
+  return (static_cast<double>(*after) - static_cast<double>(*before)) / seconds;
 }
 
 void add_container(Together& sum,
@@ -102,9 +111,9 @@ void add_container(Together& sum,
                    const Previous& previous,
                    std::optional<double> seconds) {
   add(sum.cpu_percent, now.cpu_percent);
-  add(sum.memory_bytes, now.memory_bytes);
+  add(sum.memory_bytes, number(now.memory_bytes));
   if (sum.limit && now.memory_limit_bytes) {
-    *sum.limit += *now.memory_limit_bytes;
+    *sum.limit += static_cast<double>(*now.memory_limit_bytes);
   } else {
     sum.limit.reset();
   }
@@ -117,8 +126,11 @@ void add_container(Together& sum,
   add(sum.block_write, counter_rate(before.block_write_bytes, now.block_write_bytes, *seconds));
 }
 
-void add_services(ValueList& out, const Sample& sample, const Sample* before) {
-  const auto seconds = seconds_between(before, sample);
+void add_services(ValueList& out,
+                  const Sample& sample,
+                  const Sample* before,
+                  double neighbours_seconds) {
+  const auto seconds = seconds_between(before, sample, neighbours_seconds);
   Previous previous;
   if (seconds) {
     for (const auto& container : before->containers) previous.emplace(container.id, &container);
@@ -134,7 +146,7 @@ void add_services(ValueList& out, const Sample& sample, const Sample* before) {
   }
   for (const auto& [service, sum] : services) {
     auto total = sum.limit;
-    if (!total && sample.memory) total = sample.memory->total_bytes;
+    if (!total && sample.memory) total = static_cast<double>(sample.memory->total_bytes);
     out.add(service, Metric::cpu_percent, {}, sum.cpu_percent);
     out.add(service, Metric::memory_used_bytes, {}, sum.memory_bytes);
     out.add(service, Metric::memory_total_bytes, {}, total);
@@ -147,10 +159,12 @@ void add_services(ValueList& out, const Sample& sample, const Sample* before) {
 
 }  // namespace
 
-std::vector<SampleValue> values_of(const Sample& sample, const Sample* before) {
+std::vector<SampleValue> values_of(const Sample& sample,
+                                   const Sample* before,
+                                   double neighbours_seconds) {
   ValueList out;
   add_host(out, sample);
-  add_services(out, sample, before);
+  add_services(out, sample, before, neighbours_seconds);
   return out.take();
 }
 

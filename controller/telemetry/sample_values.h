@@ -19,7 +19,10 @@ struct SampleValue {
 };
 
 /// `before`: the sample before it, for rates; null or one that is no neighbour (another boot, more
-/// than a minute away): none. What is unknown, not finite or beyond all measure is left out.
-std::vector<SampleValue> values_of(const protocol::Sample& sample, const protocol::Sample* before);
+/// than `neighbours_seconds` away): none. What is unknown, not finite or beyond all measure is left
+/// out.
+std::vector<SampleValue> values_of(const protocol::Sample& sample,
+                                   const protocol::Sample* before,
+                                   double neighbours_seconds = 60);
 
 }  // namespace portoser::telemetry

@@ -3,18 +3,22 @@
 #include "common/error.h"
 #include "common/log.h"
 
+#include <boost/system/system_error.hpp>
+
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <utility>
 
 namespace portoser::telemetry {
 namespace {
 
-/// In one transaction.
+/// In one transaction: events that wait for their commit meanwhile must not wait long.
 constexpr std::size_t spans_at_once = 64;
+constexpr std::size_t columns_at_once = 1000;
 constexpr std::size_t most_logged_at_once = 5000;
 /// Samples that wait to be logged while the database takes nothing; they are in memory besides.
-constexpr std::size_t most_unlogged = 100'000;
+constexpr std::size_t most_unlogged_bytes = std::size_t{64} << 20U;
 
 BucketBlock fresh_block(const SeriesTier& tier, std::int64_t start_ms) {
   BucketBlock block;
@@ -22,6 +26,15 @@ BucketBlock fresh_block(const SeriesTier& tier, std::int64_t start_ms) {
   block.step_ms = tier.step_ms;
   block.buckets = static_cast<std::size_t>(tier.block_ms / tier.step_ms);
   return block;
+}
+
+void check_frame(const BucketBlock& stored, const BucketBlock& expected) {
+  if (stored.start_ms == expected.start_ms && stored.step_ms == expected.step_ms &&
+      stored.buckets == expected.buckets) {
+    return;
+  }
+  throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
+      "SERIES_DAMAGED");
 }
 
 using Spans = std::vector<std::shared_ptr<const Span>>;
@@ -36,7 +49,12 @@ std::string merged_buckets(const SeriesTier& tier,
                            std::int64_t start_ms,
                            const std::optional<std::string>& old,
                            const Spans& spans) {
-  auto block = old ? decode_buckets(*old) : fresh_block(tier, start_ms);
+  auto block = fresh_block(tier, start_ms);
+  if (old) {
+    auto stored = decode_buckets(*old);
+    check_frame(stored, block);
+    block = std::move(stored);
+  }
   for (const auto& span : spans) block.add(span->samples);
   return encode(block);
 }
@@ -76,28 +94,46 @@ asio::awaitable<void> Series::start() {
     next_log_id_ = known.last_log_id + 1;
     for (const auto& host : known.hosts) {
       auto& series = hosts_[host.host];
-      series.sealed = SampleNumbers::decode(host.sealed);
-      series.know(series.sealed);
+      try {
+        series.sealed = SampleNumbers::decode(host.sealed);
+        series.know(series.sealed);
+      } catch (const Error& error) {
+        damaged(host.host, error);  // what comes again may count twice
+      }
     }
   }
   std::int64_t last = 0;
-  std::int64_t restored = 0;
   for (;;) {
     const auto rows = co_await store_.logged_after(last);
     if (rows.empty()) break;
     last = rows.back().id;
     const std::lock_guard lock{mutex_};
-    for (const auto& row : rows) {
-      const auto record = decode_sample(row.data);
-      auto& host = hosts_[row.host];
-      // What is sealed stays in the log until all of its time is.
-      if (record.number != 0 && host.sealed.contains(record.boot_id, record.number)) continue;
-      if (!host.take(record.boot_id, record.number)) continue;
-      stats_.open_values += host.add(record, row.id, clock_.uptime());
-      ++restored;
-    }
+    for (const auto& row : rows) restore(row);
   }
-  if (restored > 0) log::info("telemetry", "samples restored", {{"samples", restored}});
+  if (bytes_ > 0) log::info("telemetry", "samples restored", {{"bytes", bytes_}});
+}
+
+void Series::restore(const storage::LoggedSample& row) {
+  try {
+    const auto record = decode_sample(row.data);
+    auto& host = hosts_[row.host];
+    // What is sealed stays in the log until all of its time is.
+    if (record.number != 0 && host.sealed.contains(record.boot_id, record.number)) return;
+    if (!host.take(record.boot_id, record.number)) return;
+    const auto before = host.bytes();
+    host.add(record, row.id, clock_.uptime());
+    bytes_ += host.bytes() - before;
+  } catch (const Error& error) {
+    damaged(row.host, error);
+  }
+}
+
+void Series::damaged(const std::string& host, const Error& error) {
+  ++stats_.damaged_blocks;
+  if (!damage_pace_.is_due()) return;
+  log::error("telemetry",
+             "series in the database are damaged: that stretch is lost",
+             {{"host", host}, {"reason", error.what()}});
 }
 
 asio::awaitable<void> Series::run() {
@@ -108,20 +144,34 @@ asio::awaitable<void> Series::run() {
     co_await pause(tick);
     try {
       co_await write_log();
-      while (co_await seal_some()) {
-      }
+      while (co_await seal_some()) co_await write_log();
       if (clock_.uptime() - swept >= sweep) {
         swept = clock_.uptime();
-        co_await delete_old();
+        if (is_wall_clock_sure()) co_await delete_old();
       }
-    } catch (const Error& error) {
-      // The database says so itself. Everything is still in memory.
+    } catch (const boost::system::system_error&) {
+      throw;  // the stop
+    } catch (const std::exception& error) {
+      // The database says what is wrong with it. Everything is still in memory.
       log::debug("telemetry", "series wait for the database", {{"reason", error.what()}});
       const std::lock_guard lock{mutex_};
       ++stats_.failures;
     }
-    keep_within_memory();
   }
+}
+
+/// A clock that is set ahead by mistake would make everything look old.
+bool Series::is_wall_clock_sure() {
+  constexpr std::chrono::hours jump{1};
+  constexpr std::chrono::hours rest{24};
+  const auto before = std::exchange(swept_, std::pair{clock_.now(), clock_.uptime()});
+  if (before) {
+    const auto by_wall = swept_->first - before->first;
+    const auto by_uptime =
+        std::chrono::duration_cast<std::chrono::microseconds>(swept_->second - before->second);
+    if (by_wall - by_uptime > jump) no_sweep_before_ = clock_.uptime() + rest;
+  }
+  return clock_.uptime() >= no_sweep_before_;
 }
 
 asio::awaitable<void> Series::stop() {
@@ -135,6 +185,9 @@ asio::awaitable<void> Series::stop() {
 void Series::measured(const std::string& host,
                       Time when,
                       const std::shared_ptr<const protocol::Sample>& sample) {
+  constexpr double at_least_a_minute = 60;
+  const auto neighbours =
+      std::max(at_least_a_minute, static_cast<double>(settings_.join_ms) / 1000.0);
   const std::lock_guard lock{mutex_};
   auto& series = hosts_[host];
   if (!series.take(sample->when.boot_id, sample->number)) {
@@ -146,29 +199,39 @@ void Series::measured(const std::string& host,
   record.boot_id = sample->when.boot_id;
   record.number = sample->number;
   record.time_ms = to_ms(when);
-  record.values = values_of(*sample, before.get());
-  const auto added = series.add(record, next_log_id_, clock_.uptime());
+  record.values = values_of(*sample, before.get(), neighbours);
   series.remember(sample);
+  const auto bytes_before = series.bytes();
+  const auto added = series.add(record, next_log_id_, clock_.uptime());
+  bytes_ += series.bytes() - bytes_before;
   ++stats_.samples;
   stats_.values += added;
-  stats_.open_values += added;
   stats_.dropped_values += record.values.size() - added;
+  if (added == 0) return;
   auto& row = to_log_.emplace_back();
   row.id = next_log_id_++;
   row.host = host;
   row.data = encode(record);
-  if (to_log_.size() > most_unlogged) to_log_.pop_front();
+  to_log_bytes_ += row.data.size();
+  while (to_log_bytes_ > most_unlogged_bytes) {
+    to_log_bytes_ -= to_log_.front().data.size();
+    to_log_.pop_front();
+  }
+  if (bytes_ > settings_.most_bytes) keep_within_memory();
 }
 
 asio::awaitable<void> Series::write_log() {
   for (;;) {
     std::vector<storage::LoggedSample> rows;
+    std::size_t bytes = 0;
     {
       const std::lock_guard lock{mutex_};
-      const auto count = std::min(to_log_.size(), most_logged_at_once);
-      const auto end = to_log_.begin() + static_cast<std::ptrdiff_t>(count);
-      rows.assign(std::make_move_iterator(to_log_.begin()), std::make_move_iterator(end));
-      to_log_.erase(to_log_.begin(), end);
+      while (!to_log_.empty() && rows.size() < most_logged_at_once) {
+        bytes += to_log_.front().data.size();
+        rows.push_back(std::move(to_log_.front()));
+        to_log_.pop_front();
+      }
+      to_log_bytes_ -= bytes;
     }
     if (rows.empty()) co_return;
     std::exception_ptr failure;
@@ -181,7 +244,7 @@ asio::awaitable<void> Series::write_log() {
     {
       const std::lock_guard lock{mutex_};
       to_log_.insert(to_log_.begin(), rows.begin(), rows.end());
-      while (to_log_.size() > most_unlogged) to_log_.pop_front();
+      to_log_bytes_ += bytes;
     }
     std::rethrow_exception(failure);
   }
@@ -197,9 +260,12 @@ bool Series::is_due(const std::string& host, const Span& span) const {
   const auto over_ms = span.start_ms + span_ms + grace_ms;
   const auto now_ms = to_ms(clock_.now());
   if (now_ms >= over_ms + turn) {
-    // Late ones come in a row: a span is sealed once, not a sample at a time.
+    // Late ones come in a row: a span is sealed once, not a sample at a time. But one that is
+    // never quiet would keep the log of all hosts from being cut.
     constexpr std::chrono::seconds quiet{10};
-    return clock_.uptime() - span.touched >= quiet;
+    constexpr std::chrono::minutes longest{10};
+    const auto now = clock_.uptime();
+    return now - span.touched >= quiet || now - span.opened >= longest + std::chrono::minutes{15};
   }
   // A clock that was set back leaves spans of a time to come.
   return span.start_ms > now_ms + span_ms;
@@ -207,11 +273,12 @@ bool Series::is_due(const std::string& host, const Span& span) const {
 
 std::vector<Series::Due> Series::take_due(bool all) {
   std::vector<Due> due;
+  std::size_t columns = 0;
   for (const auto& [host, series] : hosts_) {
     for (const auto& span : series.spans()) {
-      if (due.size() == spans_at_once) return due;
+      if (due.size() == spans_at_once || columns > columns_at_once) return due;
       if (span->seal == 0 && (all || is_due(host, *span))) {
-        span->seal = next_seal_;
+        columns += span->samples.columns.size();
         due.push_back({host, span});
       }
     }
@@ -223,15 +290,17 @@ storage::Seal Series::make_seal(const std::vector<Due>& due,
                                 std::map<std::string, SampleNumbers>& sealed) const {
   const auto now_ms = to_ms(clock_.now());
   std::map<storage::BlockKey, Spans> blocks;
-  const auto put = [&](const Due& one, const SeriesTier& tier, std::chrono::hours keep) {
-    if (one.span->start_ms + span_ms <= now_ms - to_ms(keep)) return;
-    blocks[{one.host, tier.number, floor_to(one.span->start_ms, tier.block_ms)}].push_back(
-        one.span);
-  };
+  const auto put =
+      [&](const Due& one, const SeriesTier& tier, std::optional<std::chrono::hours> keep) {
+        if (keep && one.span->start_ms + span_ms <= now_ms - to_ms(*keep)) return;
+        blocks[{one.host, tier.number, floor_to(one.span->start_ms, tier.block_ms)}].push_back(
+            one.span);
+      };
   for (const auto& one : due) {
     put(one, raw_tier, settings_.raw);
     put(one, minute_tier, settings_.minute);
-    put(one, quarter_tier, settings_.quarter);
+    // Always: a clock that was wrong for a while must not lose a day.
+    put(one, quarter_tier, std::nullopt);
     const auto [entry, is_new] = sealed.try_emplace(one.host);
     if (is_new) entry->second = hosts_.at(one.host).sealed;
     entry->second.add(one.span->numbers);
@@ -261,6 +330,7 @@ asio::awaitable<bool> Series::seal_some(bool all) {
     due = take_due(all);
     if (due.empty()) co_return false;
     seal = make_seal(due, sealed);
+    for (const auto& one : due) one.span->seal = seal.number;
     ++next_seal_;  // a number that failed is not used again: readers may have seen it
   }
   std::exception_ptr failure;
@@ -289,7 +359,7 @@ asio::awaitable<bool> Series::seal_some(bool all) {
 void Series::settle(const std::vector<Due>& due, std::map<std::string, SampleNumbers> sealed) {
   const std::lock_guard lock{mutex_};
   for (const auto& one : due) {
-    stats_.open_values -= one.span->values;
+    bytes_ -= std::min(bytes_, one.span->bytes());
     ++stats_.sealed_spans;
     hosts_.at(one.host).drop(*one.span);
   }
@@ -305,34 +375,49 @@ std::int64_t Series::first_needed_log_id() const {
 }
 
 void Series::keep_within_memory() {
-  const std::lock_guard lock{mutex_};
-  while (stats_.open_values > settings_.most_values) {
-    HostSeries* owner = nullptr;
-    std::shared_ptr<Span> oldest;
+  while (bytes_ > settings_.most_bytes) {
+    HostSeries* largest = nullptr;
     for (auto& [host, series] : hosts_) {
-      for (const auto& span : series.spans()) {
-        if (!oldest || span->start_ms < oldest->start_ms) {
-          oldest = span;
-          owner = &series;
-        }
-      }
+      if (largest == nullptr || series.bytes() > largest->bytes()) largest = &series;
     }
-    if (!oldest) return;
-    stats_.open_values -= oldest->values;
-    stats_.dropped_values += oldest->values;
-    owner->drop(*oldest);
-    log::error("telemetry",
-               "samples are given up: the database takes none",
-               {{"values", static_cast<std::int64_t>(oldest->values)}});
+    std::shared_ptr<Span> oldest;
+    for (const auto& span : largest->spans()) {
+      if (span->seal == 0 && (!oldest || span->start_ms < oldest->start_ms)) oldest = span;
+    }
+    if (!oldest) return;  // all of it is on its way into the database
+    for (const auto& column : oldest->samples.columns) {
+      stats_.dropped_values += static_cast<std::uint64_t>(
+          std::count_if(column.values.begin(), column.values.end(), [](std::int64_t value) {
+            return value != no_value;
+          }));
+    }
+    bytes_ -= std::min(bytes_, oldest->bytes());
+    largest->drop(*oldest);
+    if (memory_pace_.is_due()) {
+      log::error("telemetry",
+                 "samples are given up: too many wait for the database",
+                 {{"bytes", settings_.most_bytes}});
+    }
   }
 }
 
 asio::awaitable<void> Series::delete_old() {
-  const auto now_ms = to_ms(clock_.now());
+  const auto now = clock_.now();
+  co_await delete_before(now - settings_.raw, now - settings_.minute, now - settings_.quarter);
+}
+
+asio::awaitable<void> Series::delete_before(Time moment) {
+  const auto now = clock_.now();
+  co_await delete_before(std::max(moment, now - settings_.raw),
+                         std::max(moment, now - settings_.minute),
+                         std::max(moment, now - settings_.quarter));
+}
+
+asio::awaitable<void> Series::delete_before(Time raw, Time minute, Time quarter) {
   storage::SeriesKeep keep;
-  keep.from_ms = {now_ms - to_ms(settings_.raw) - raw_tier.block_ms,
-                  now_ms - to_ms(settings_.minute) - minute_tier.block_ms,
-                  now_ms - to_ms(settings_.quarter) - quarter_tier.block_ms};
+  keep.from_ms = {to_ms(raw) - raw_tier.block_ms,
+                  to_ms(minute) - minute_tier.block_ms,
+                  to_ms(quarter) - quarter_tier.block_ms};
   keep.watches_from_ms = keep.from_ms.back();
   const auto blocks = co_await store_.delete_old(std::move(keep));
   if (blocks > 0) log::debug("telemetry", "old blocks of series deleted", {{"blocks", blocks}});
@@ -341,6 +426,7 @@ asio::awaitable<void> Series::delete_old() {
 SeriesStats Series::stats() const {
   const std::lock_guard lock{mutex_};
   auto stats = stats_;
+  stats.open_bytes = bytes_;
   for (const auto& [host, series] : hosts_) stats.open_spans += series.spans().size();
   return stats;
 }

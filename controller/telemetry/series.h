@@ -11,6 +11,8 @@
 #pragma once
 
 #include "common/clock.h"
+#include "common/error.h"
+#include "common/pace.h"
 #include "common/tasks.h"
 #include "controller/storage/series_store.h"
 #include "controller/telemetry/host_series.h"
@@ -32,9 +34,9 @@ struct SeriesSettings {
   std::chrono::hours raw{2};         ///< samples as they came
   std::chrono::hours minute{48};     ///< a bucket a minute
   std::chrono::hours quarter{9600};  ///< a bucket a quarter of an hour: 400 days
-  /// Values that wait for the database, 8 bytes each; over it, where the disk is full, the oldest
-  /// are given up.
-  std::size_t most_values = std::size_t{32} << 20U;
+  /// Samples that wait to be sealed; over it, where the disk takes nothing, those of the largest
+  /// host are given up, the oldest first.
+  std::size_t most_bytes = std::size_t{256} << 20U;
   /// A service is watched through a silence of its host that is no longer than this.
   std::int64_t join_ms = default_join_ms;
 };
@@ -68,8 +70,9 @@ struct SeriesStats {
   std::uint64_t repeated = 0;  ///< samples that were there already
   std::uint64_t dropped_values = 0;
   std::uint64_t sealed_spans = 0;
-  std::uint64_t failures = 0;   ///< writes that the database refused; they are tried again
-  std::size_t open_values = 0;  ///< in memory
+  std::uint64_t failures = 0;        ///< writes that the database refused; they are tried again
+  std::uint64_t damaged_blocks = 0;  ///< that were read or replaced
+  std::size_t open_bytes = 0;        ///< of samples in memory
   std::size_t open_spans = 0;
 };
 
@@ -88,8 +91,8 @@ class Series : public LiveListener {
                 Time when,
                 const std::shared_ptr<const protocol::Sample>& sample) override;
 
-  /// What is stored and what is in memory, each sample once. `Error{unavailable}` as of
-  /// `Database`.
+  /// What is stored and what is in memory, each sample once; a damaged block is a gap.
+  /// `Error{unavailable}` as of `Database`.
   asio::awaitable<SeriesWindow> read(SeriesQuery query);
   /// The series that a host has in memory: those of its last quarter of an hour.
   [[nodiscard]] std::vector<SeriesKey> keys(const std::string& host) const;
@@ -101,14 +104,18 @@ class Series : public LiveListener {
   [[nodiscard]] std::int64_t join_ms() const { return settings_.join_ms; }
   [[nodiscard]] SeriesStats stats() const;
 
-  // What `run` does, for tests.
+  /// Logs what waits. Any thread.
   asio::awaitable<void> write_log();
+  /// Deletes blocks that lie wholly before it. Any thread.
+  asio::awaitable<void> delete_before(Time moment);
+
+  // What `run` does beside that, for tests.
   /// Seals spans that are over; with `all` every one. False: nothing was due.
   asio::awaitable<bool> seal_some(bool all = false);
   asio::awaitable<void> delete_old();
-  void keep_within_memory();
 
  private:
+  asio::awaitable<void> delete_before(Time raw, Time minute, Time quarter);
   struct Due {
     std::string host;
     std::shared_ptr<Span> span;
@@ -118,6 +125,10 @@ class Series : public LiveListener {
   storage::Seal make_seal(const std::vector<Due>& due,
                           std::map<std::string, SampleNumbers>& sealed) const;
   void settle(const std::vector<Due>& due, std::map<std::string, SampleNumbers> sealed);
+  void restore(const storage::LoggedSample& row);
+  void keep_within_memory();
+  [[nodiscard]] bool is_wall_clock_sure();
+  void damaged(const std::string& host, const Error& error);
   std::int64_t first_needed_log_id() const;
 
   storage::SeriesStore store_;
@@ -125,10 +136,17 @@ class Series : public LiveListener {
   const SeriesSettings settings_;
   mutable std::mutex mutex_;  // guards what follows; never held while waiting
   std::map<std::string, HostSeries, std::less<>> hosts_;
+  std::size_t bytes_ = 0;  ///< of all hosts
   std::deque<storage::LoggedSample> to_log_;
+  std::size_t to_log_bytes_ = 0;
   std::int64_t next_log_id_ = 1;
   std::int64_t next_seal_ = 1;
   SeriesStats stats_;
+  Pace damage_pace_;
+  Pace memory_pace_;
+  // Of the sweep before, on the core's executor.
+  std::optional<std::pair<Time, Uptime>> swept_;
+  Uptime no_sweep_before_{};
 };
 
 }  // namespace portoser::telemetry

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 namespace portoser::telemetry {
@@ -14,6 +15,18 @@ constexpr std::uint8_t format_version = 1;
 /// More is no block of ours.
 constexpr std::size_t most_columns = 1U << 20U;
 constexpr std::size_t most_times = 1U << 20U;
+
+std::int64_t sum_of(std::int64_t left, std::int64_t right) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(left, right, &sum)) return sum;
+  return left < 0 ? std::numeric_limits<std::int64_t>::min()
+                  : std::numeric_limits<std::int64_t>::max();
+}
+
+[[noreturn]] void damaged() {
+  throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
+      "SERIES_DAMAGED");
+}
 
 template <class Columns>
 auto* find_column(Columns& columns, const SeriesKey& key) {
@@ -134,6 +147,9 @@ Bucket bucket_of(std::int64_t count,
 std::vector<Bucket> read_buckets(ByteReader& in, std::size_t count) {
   std::vector<Bucket> buckets(count);
   const auto counts = in.integers(count);
+  if (std::any_of(counts.begin(), counts.end(), [](std::int64_t one) { return one < 0; })) {
+    damaged();
+  }
   const auto filled = static_cast<std::size_t>(
       std::count_if(counts.begin(), counts.end(), [](std::int64_t one) { return one != 0; }));
   const auto means = in.integers(filled);
@@ -180,16 +196,16 @@ std::vector<SeriesColumn<Value>> read_columns(ByteReader& in,
 void Bucket::add(std::int64_t value) {
   min = count == 0 ? value : std::min(min, value);
   max = count == 0 ? value : std::max(max, value);
-  sum += value;
-  ++count;
+  sum = sum_of(sum, value);
+  count = sum_of(count, 1);
 }
 
 void Bucket::add(const Bucket& other) {
   if (other.count == 0) return;
   min = count == 0 ? other.min : std::min(min, other.min);
   max = count == 0 ? other.max : std::max(max, other.max);
-  sum += other.sum;
-  count += other.count;
+  sum = sum_of(sum, other.sum);
+  count = sum_of(count, other.count);
 }
 
 const std::vector<std::int64_t>* RawBlock::find(const SeriesKey& key) const {
@@ -210,7 +226,10 @@ void RawBlock::add(const RawBlock& other) {
   std::vector<SeriesKey> keys;
   for (const auto* block : both) {
     for (std::size_t i = 0; i < block->times_ms.size(); ++i) places.push_back({block, i});
-    for (const auto& column : block->columns) keys.push_back(column.key);
+    for (const auto& column : block->columns) {
+      const bool has_room = keys.size() < most_block_columns || block == this || find(column.key);
+      if (has_room) keys.push_back(column.key);
+    }
   }
   std::stable_sort(places.begin(), places.end(), [](const Place& left, const Place& right) {
     return left.block->times_ms[left.index] < right.block->times_ms[right.index];
@@ -233,13 +252,14 @@ void RawBlock::add(const RawBlock& other) {
   *this = std::move(merged);
 }
 
-std::vector<Bucket>& BucketBlock::column(const SeriesKey& key) {
-  if (auto* found = find_column(columns, key)) return *found;
+std::vector<Bucket>* BucketBlock::column(const SeriesKey& key) {
+  if (auto* found = find_column(columns, key)) return found;
+  if (columns.size() >= most_block_columns) return nullptr;
   const auto place = std::lower_bound(
       columns.begin(), columns.end(), key, [](const auto& column, const SeriesKey& wanted) {
         return column.key < wanted;
       });
-  return columns.insert(place, {key, std::vector<Bucket>(buckets)})->values;
+  return &columns.insert(place, {key, std::vector<Bucket>(buckets)})->values;
 }
 
 void BucketBlock::add(const RawBlock& raw) {
@@ -253,7 +273,8 @@ void BucketBlock::add(const RawBlock& raw) {
     std::vector<Bucket>* into = nullptr;
     for (auto i = first; i < last; ++i) {
       if (from.values[i] == no_value) continue;
-      if (into == nullptr) into = &column(from.key);
+      if (into == nullptr) into = column(from.key);
+      if (into == nullptr) break;
       (*into)[static_cast<std::size_t>((raw.times_ms[i] - start_ms) / step_ms)].add(from.values[i]);
     }
   }
@@ -261,9 +282,10 @@ void BucketBlock::add(const RawBlock& raw) {
 
 void BucketBlock::add(const BucketBlock& other) {
   for (const auto& from : other.columns) {
-    auto& into = column(from.key);
-    for (std::size_t i = 0; i < std::min(into.size(), from.values.size()); ++i) {
-      into[i].add(from.values[i]);
+    auto* into = column(from.key);
+    if (into == nullptr) continue;
+    for (std::size_t i = 0; i < std::min(into->size(), from.values.size()); ++i) {
+      (*into)[i].add(from.values[i]);
     }
   }
 }

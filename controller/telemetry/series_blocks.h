@@ -14,6 +14,9 @@
 
 namespace portoser::telemetry {
 
+/// Of a block; more are not taken: a host that invents names must not fill the disk.
+inline constexpr std::size_t most_block_columns = 8192;
+
 struct SeriesKey {
   std::string service;  ///< empty: of the host
   Metric metric{};
@@ -31,7 +34,8 @@ struct SeriesColumn {
   bool operator==(const SeriesColumn&) const = default;
 };
 
-/// What fell into a stretch of time. Adding samples or buckets in any order gives the same.
+/// What fell into a stretch of time. Adding samples or buckets in any order gives the same. What is
+/// beyond all measure stays at the end of the scale.
 struct Bucket {
   std::int64_t count = 0;  ///< 0: nothing did
   std::int64_t sum = 0;
@@ -68,7 +72,8 @@ struct BucketBlock {
   bool operator==(const BucketBlock&) const = default;
 
  private:
-  std::vector<Bucket>& column(const SeriesKey& key);
+  /// Null: there are too many.
+  std::vector<Bucket>* column(const SeriesKey& key);
 };
 
 std::string encode(const RawBlock& block);

@@ -12,7 +12,10 @@ const SeriesTier& tier_for(const SeriesSettings& settings,
                            std::int64_t from_ms,
                            std::int64_t step_ms,
                            std::int64_t now_ms) {
-  const auto reaches = [&](std::chrono::hours keep) { return from_ms >= now_ms - to_ms(keep); };
+  // Blocks are deleted no sooner than a span after their time.
+  const auto reaches = [&](std::chrono::hours keep) {
+    return from_ms >= now_ms - to_ms(keep) - span_ms;
+  };
   if (step_ms < minute_tier.step_ms && reaches(settings.raw)) return raw_tier;
   if (step_ms < quarter_tier.step_ms && reaches(settings.minute)) return minute_tier;
   return quarter_tier;
@@ -42,7 +45,13 @@ class Collector {
       }
     }
   }
-  void add(const BucketBlock& block) {
+  /// A block that says another start or step than it is stored under is damaged.
+  void add(const BucketBlock& block, std::int64_t start_ms, const SeriesTier& tier) {
+    if (block.start_ms != start_ms || block.step_ms != tier.step_ms ||
+        static_cast<std::int64_t>(block.buckets) > tier.block_ms / tier.step_ms) {
+      throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
+          "SERIES_DAMAGED");
+    }
     for (std::size_t k = 0; k < keys_.size(); ++k) {
       const auto* values = block.find(keys_[k]);
       if (values == nullptr) continue;
@@ -141,10 +150,15 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
 
   const auto service = common_service(query.keys);
   for (const auto& block : stored.blocks) {
-    if (tier.number == raw_tier.number) {
-      collector.add(decode_raw(block.data, service));
-    } else {
-      collector.add(decode_buckets(block.data, service));
+    try {
+      if (tier.number == raw_tier.number) {
+        collector.add(decode_raw(block.data, service));
+      } else {
+        collector.add(decode_buckets(block.data, service), block.start_ms, tier);
+      }
+    } catch (const Error& error) {
+      const std::lock_guard lock{mutex_};
+      damaged(query.host, error);
     }
   }
   {

@@ -106,12 +106,24 @@ asio::awaitable<UsageHistory> chart_of(
   constexpr std::size_t enough = 2;
   auto history = co_await usage_history(series, host, service, now - range.length, now, range.step);
   if (history.points.size() >= enough) co_return history;
-  for (const auto& finer : {TimeRange{{}, 1h, 1min}, TimeRange{{}, 1h, 5s}}) {
-    auto finest =
-        co_await usage_history(series, host, service, now - finer.length, now, finer.step);
-    if (finest.points.size() >= enough) co_return finest;
+  // A service that has just started, in finer steps; one whose host is away, further back: the UI
+  // offers no other range without a chart.
+  std::vector<TimeRange> others{{{}, 1h, 1min}, {{}, 1h, 5s}};
+  for (const auto& wider : ranges) {
+    if (wider.length > range.length) others.push_back(wider);
   }
-  history.points.clear();
+  for (const auto& other : others) {
+    auto found = co_await usage_history(series, host, service, now - other.length, now, other.step);
+    if (found.points.size() < enough) continue;
+    history.points = std::move(found.points);
+    history.step = found.step;
+    co_return history;
+  }
+  // Only one step has anything in it: a chart needs a second, where nothing was measured.
+  if (history.points.size() == 1) {
+    history.points.emplace_back();
+    history.points.back().at = history.points.front().at + history.step;
+  }
   co_return history;
 }
 

@@ -63,7 +63,7 @@ asio::awaitable<UsageHistory> usage_history(Series& series,
                                             std::chrono::milliseconds step);
 
 /// As above for a chart, which needs two points: where there is less than that in the steps of the
-/// range, as for a service that has just started, in finer ones.
+/// range, in finer ones or of a longer range. The summary is of the range that was asked.
 asio::awaitable<UsageHistory> chart_of(
     Series& series, std::string host, std::string service, TimeRange range, Time now);
 

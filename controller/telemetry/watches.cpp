@@ -4,6 +4,12 @@
 #include <tuple>
 
 namespace portoser::telemetry {
+namespace {
+
+/// In a quarter of an hour; a host that tells now and then whether a service runs tells nothing.
+constexpr std::size_t most_stretches = 100;
+
+}  // namespace
 
 std::vector<storage::ServiceWatch> watches_in(const std::string& host,
                                               const RawBlock& samples,
@@ -12,6 +18,7 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
   for (const auto& column : samples.columns) {
     if (column.key.metric != Metric::up) continue;
     bool is_open = false;
+    std::size_t stretches = 0;
     for (std::size_t i = 0; i < column.values.size(); ++i) {
       if (column.values[i] == no_value) {
         is_open = false;  // the host was heard and could not tell
@@ -22,6 +29,7 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
         watches.back().end_ms = time;
         continue;
       }
+      if (++stretches > most_stretches) break;
       watches.push_back({host, column.key.service, time, time, column.values[i] != 0});
       is_open = true;
     }

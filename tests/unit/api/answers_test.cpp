@@ -124,7 +124,19 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/metrics/machine/brick",
                              "/api/metrics/notes/brick",
                              "/api/metrics/notes/brick/history",
-                             "/api/metrics/machine/brick/history"}) {
+                             "/api/metrics/machine/brick/history",
+                             "/api/metrics/services",
+                             "/api/metrics/workers/status",
+                             "/api/metrics/collector/status",
+                             "/api/metrics/cache/stats",
+                             "/api/metrics/health",
+                             "/api/uptime/all",
+                             "/api/uptime/summary",
+                             "/api/uptime/timeline",
+                             "/api/uptime/metrics/notes/brick",
+                             "/api/uptime/notes/brick",
+                             "/api/uptime/notes/brick/history",
+                             "/api/uptime/notes/brick/events"}) {
     http::Request request;
     request.set_target(target);
     http::Match match;

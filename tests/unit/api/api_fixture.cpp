@@ -23,6 +23,16 @@ ApiTest::ApiTest() {
   metrics_ = std::make_unique<MetricsApi>(
       *registry_, live_, series_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
   metrics_history_ = std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, clock_);
+  metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
+                                                     live_,
+                                                     series_,
+                                                     *database_,
+                                                     *metrics_,
+                                                     std::chrono::milliseconds{5000},
+                                                     "registry.yml",
+                                                     clock_);
+  uptime_ =
+      std::make_unique<UptimeApi>(*registry_, *database_, uptime_history_, *fleet_, clock_, core);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);
   uptime_socket_->add_to(router_);
@@ -33,6 +43,8 @@ ApiTest::ApiTest() {
   jobs_api_->add_to(router_);
   metrics_->add_to(router_);
   metrics_history_->add_to(router_);
+  metrics_state_->add_to(router_);
+  uptime_->add_to(router_);
   system_->add_to(router_);
   run(jobs_->start());
   run(series_.start());
@@ -75,6 +87,7 @@ void ApiTest::tell_of_notes(int samples) {
     sample.number = ++sample_number_;
     sample.containers = {telemetry::container("a", 4096)};
     sample.containers[0].services = {"notes"};
+    sample.services = {{"notes", true}};
     live_.on_sample("brick", clock_.now(), std::move(sample));
   }
 }

@@ -9,8 +9,10 @@
 #include "controller/api/metrics.h"
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
+#include "controller/api/metrics_state.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
+#include "controller/api/uptime.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
 #include "controller/storage/retention.h"
@@ -50,6 +52,9 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
+  std::unique_ptr<MetricsStateApi> metrics_state_;
+  telemetry::UptimeHistory uptime_history_{*database_, series_, clock_};
+  std::unique_ptr<UptimeApi> uptime_;
   std::unique_ptr<SystemApi> system_;
   http::Router router_;
 

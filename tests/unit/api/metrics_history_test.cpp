@@ -24,7 +24,10 @@ class MetricsHistoryTest : public ApiTest {
 TEST_F(MetricsHistoryTest, AChartHasNoPointOrAtLeastTwo) {
   EXPECT_EQ(get("/api/metrics/notes/brick")["historical"]["dataPoints"].size(), 0U);
   tell_of_notes(1);
-  EXPECT_EQ(get("/api/metrics/notes/brick")["historical"]["dataPoints"].size(), 0U);
+  const auto first = get("/api/metrics/notes/brick")["historical"]["dataPoints"];
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_DOUBLE_EQ(first[0]["cpu"], 3.0);
+  EXPECT_TRUE(first[1]["cpu"].is_null()) << "nothing was measured there yet";
   tell_of_notes(1);
   // Both in one minute: in finer steps.
   const auto points = get("/api/metrics/notes/brick?timeRange=7d")["historical"]["dataPoints"];
@@ -46,6 +49,15 @@ TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
   EXPECT_DOUBLE_EQ(answer["avg_cpu"], 3.0);
   EXPECT_DOUBLE_EQ(answer["peak_cpu"], 3.0);
   EXPECT_EQ(answer["history"].size(), points.size());
+}
+
+/// Else the UI shows no chart, and with it no choice of a longer range.
+TEST_F(MetricsHistoryTest, AServiceWhoseHostIsAwayHasAChartOfALongerRange) {
+  tell_of_notes(120);
+  clock_.set_by(3h);
+  const auto answer = get("/api/metrics/notes/brick?timeRange=1h");
+  EXPECT_GE(answer["historical"]["dataPoints"].size(), 2U);
+  EXPECT_EQ(answer["time_range"], "1h");
 }
 
 TEST_F(MetricsHistoryTest, AGapIsNullAndNotZero) {

@@ -45,14 +45,20 @@ TEST_F(TemperatureTest, SensorsAreNamedByDriverAndLabel) {
                           TemperatureSample{"coretemp temp2", -3.0}));
 }
 
+TEST_F(TemperatureTest, DisksAreLeftToSleep) {
+  add("hwmon1", "name", "drivetemp\n");
+  add("hwmon1", "temp1_input", "31000\n");
+  EXPECT_THAT(next(), IsEmpty());
+}
+
 TEST_F(TemperatureTest, TwoDisksOfOneDriverHaveTwoNames) {
   for (const auto* chip : {"hwmon1", "hwmon2"}) {
-    add(chip, "name", "drivetemp\n");
+    add(chip, "name", "nvme\n");
     add(chip, "temp1_input", "31000\n");
   }
-  EXPECT_THAT(next(),
-              ElementsAre(TemperatureSample{"drivetemp temp1", 31.0},
-                          TemperatureSample{"drivetemp temp1 #2", 31.0}));
+  EXPECT_THAT(
+      next(),
+      ElementsAre(TemperatureSample{"nvme temp1", 31.0}, TemperatureSample{"nvme temp1 #2", 31.0}));
 }
 
 TEST_F(TemperatureTest, WhatIsNoTemperatureIsLeftOut) {

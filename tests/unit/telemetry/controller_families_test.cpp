@@ -86,14 +86,14 @@ TEST(ControllerFamilies, SamplesOfSeriesAreCountedByWhatBecameOfThem) {
   stats.repeated = 2;
   stats.values = 70;
   stats.dropped_values = 1;
-  stats.open_values = 60;
+  stats.open_bytes = 60;
   Exposition out;
   write_series_families(out, stats);
   const auto text = out.take();
   EXPECT_THAT(text, HasSubstr("portoser_series_samples_total{result=\"new\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("portoser_series_samples_total{result=\"repeated\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("portoser_series_values_total{result=\"dropped\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("\nportoser_series_open_values 60\n"));
+  EXPECT_THAT(text, HasSubstr("\nportoser_series_open_bytes 60\n"));
 }
 
 TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {

@@ -75,7 +75,10 @@ TEST(Live, CountsEventsOfServicesByType) {
   event.service = "notes";
   event.machine = "brick";
   event.event_type = "failure";
+  event.device_id = "device";
   live.on_event(event);
+  live.on_event(event);
+  event.device_id.clear();  // what a person noted
   live.on_event(event);
   EXPECT_EQ(live.event_counts().at({"notes", "brick", "failure"}), 2U);
 }

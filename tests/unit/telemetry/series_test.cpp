@@ -127,7 +127,7 @@ TEST_F(SeriesTest, SealingChangesNoAnswer) {
   EXPECT_EQ(series_->stats().open_spans, 4U);
   seal_all();
   EXPECT_EQ(series_->stats().open_spans, 0U);
-  EXPECT_EQ(series_->stats().open_values, 0U);
+  EXPECT_EQ(series_->stats().open_bytes, 0U);
   EXPECT_EQ(ask(5s), raw);
   EXPECT_EQ(ask(1min), minutes);
   EXPECT_EQ(ask(15min), quarters);
@@ -278,11 +278,10 @@ TEST_F(SeriesTest, ADatabaseThatTakesNothingIsTriedAgain) {
 TEST_F(SeriesTest, WhatWaitsForAFullDiskIsBoundedAndTheOldestGoes) {
   series_.reset();
   SeriesSettings settings;
-  settings.most_values = 300;
+  settings.most_bytes = 8000;
   series_.emplace(*database_, clock_, settings);
   tell_live(0, 499);
-  series_->keep_within_memory();
-  EXPECT_LE(series_->stats().open_values, 300U);
+  EXPECT_LE(series_->stats().open_bytes, 8000U);
   EXPECT_GT(series_->stats().dropped_values, 0U);
   EXPECT_EQ(count(time_of(360), time_of(500), 5s), 140) << "the newest stay";
 }
@@ -327,6 +326,62 @@ TEST_F(SeriesTest, TheLogIsTrimmed) {
   EXPECT_EQ(run(storage::SeriesStore{*database_}.logged_after(0)).size(), 101U);
   seal_all();
   EXPECT_EQ(run(storage::SeriesStore{*database_}.logged_after(0)).size(), 0U);
+}
+
+TEST_F(SeriesTest, ADamagedBlockIsAGapAndIsReplaced) {
+  tell_live(0, 11);
+  seal_all();
+  run(database_->write([](storage::Connection& connection) {
+    connection.run("UPDATE series_blocks SET data = x'0102030405'");
+    connection.run("UPDATE series_hosts SET sealed = x'ff'");
+    connection.run("INSERT INTO series_log (id, host, data) VALUES (999, 'brick', x'ff')");
+  }));
+  restart();
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 0);
+  EXPECT_GE(series_->stats().damaged_blocks, 3U);
+  tell_live(12, 23);
+  seal_all();
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 12);
+}
+
+/// A host that tells of an old time again and again must not keep the log of all from being cut.
+TEST_F(SeriesTest, ASpanThatIsNeverQuietIsSealedAllTheSame) {
+  clock_.set_wall(noon + 3h);
+  bool sealed = false;
+  for (int number = 0; number < 170 && !sealed; ++number) {
+    tell(number);
+    clock_.advance(9s);
+    sealed = run(series_->seal_some());
+  }
+  EXPECT_TRUE(sealed);
+}
+
+/// One host cannot fill the memory: invented names, and more samples than a host has.
+TEST_F(SeriesTest, AHostThatInventsNamesIsBounded) {
+  for (int round = 0; round < 40; ++round) {
+    auto sample = std::make_shared<protocol::Sample>();
+    sample->when.boot_id = "boot";
+    sample->number = round + 1;
+    for (int i = 0; i < 500; ++i) {
+      protocol::DiskSample disk;
+      disk.mount = "/mnt/" + std::to_string(round) + "/" + std::to_string(i);
+      disk.used_bytes = i;
+      sample->disks.push_back(disk);
+    }
+    series_->measured("brick", noon + 1s * round, sample);
+  }
+  EXPECT_LE(series_->stats().open_bytes, std::size_t{40} << 20U);
+  EXPECT_GT(series_->stats().dropped_values, 0U);
+  seal_all();
+}
+
+/// Somebody sets the clock two days ahead, and back.
+TEST_F(SeriesTest, AClockThatWasWrongForAWhileLosesNothing) {
+  tell_live(0, 11);
+  clock_.set_wall(noon + 48h);
+  seal_all();
+  clock_.set_wall(noon + 1h);
+  EXPECT_EQ(count(noon, noon + 15min, 15min), 12);
 }
 
 /// Names come from compose files and disks of others.

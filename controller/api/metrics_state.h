@@ -1,0 +1,234 @@
+/// /api/metrics: how measuring itself stands. The old backend collected, cached and queued; here
+/// agents send and answers come from memory, so each word is filled from what plays its part.
+#pragma once
+
+#include "common/clock.h"
+#include "common/describe.h"
+#include "controller/api/metrics.h"
+#include "controller/fleet/fleet.h"
+#include "controller/http/call.h"
+#include "controller/http/response.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/database.h"
+#include "controller/telemetry/live.h"
+#include "controller/telemetry/series.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+struct WorkerView {
+  bool enabled = true;
+  std::string status;  ///< running, failing
+  std::string description;
+};
+BOOST_DESCRIBE_STRUCT(WorkerView, (), (enabled, status, description))
+
+struct WorkersView {
+  bool enabled = true;
+  std::map<std::string, WorkerView> workers;
+};
+BOOST_DESCRIBE_STRUCT(WorkersView, (), (enabled, workers))
+
+struct CollectionStatistics {
+  std::int64_t total_collections = 0;  ///< samples since the start
+  std::int64_t successful_collections = 0;
+  std::int64_t failed_collections = 0;             ///< samples whose agent could not read something
+  std::optional<double> last_collection_duration;  ///< not measured
+  std::optional<Time> last_collection_time;
+};
+BOOST_DESCRIBE_STRUCT(CollectionStatistics,
+                      (),
+                      (total_collections,
+                       successful_collections,
+                       failed_collections,
+                       last_collection_duration,
+                       last_collection_time))
+
+struct CollectorView {
+  bool available = true;
+  bool running = true;
+  double interval = 0;              ///< seconds between two samples of a host
+  std::int64_t max_concurrent = 0;  ///< hosts that are online: each measures itself
+  double task_timeout = 0;          ///< seconds after which a host counts as silent
+  bool metrics_service_available = true;
+  bool websocket_manager_available = true;
+  std::string registry_path;
+  CollectionStatistics statistics;
+};
+BOOST_DESCRIBE_STRUCT(CollectorView,
+                      (),
+                      (available,
+                       running,
+                       interval,
+                       max_concurrent,
+                       task_timeout,
+                       metrics_service_available,
+                       websocket_manager_available,
+                       registry_path,
+                       statistics))
+
+struct CacheStats {
+  std::int64_t cache_size = 0;
+  std::int64_t expired_entries = 0;
+  std::int64_t active_entries = 0;
+  double cache_ttl = 0;  ///< seconds
+  std::int64_t inflight_requests = 0;
+};
+BOOST_DESCRIBE_STRUCT(CacheStats,
+                      (),
+                      (cache_size, expired_entries, active_entries, cache_ttl, inflight_requests))
+
+struct CacheCleared {
+  bool success = true;
+  std::int64_t entries_cleared = 0;
+  std::string message;
+};
+BOOST_DESCRIBE_STRUCT(CacheCleared, (), (success, entries_cleared, message))
+
+struct Done {
+  bool success = true;
+  std::string message;
+};
+BOOST_DESCRIBE_STRUCT(Done, (), (success, message))
+
+/// Body and answer of POST /api/metrics/snapshot.
+struct MetricsSnapshot {
+  std::string service;
+  std::string machine;
+  bool all = false;
+  std::string status = "pending";
+  std::string message;
+};
+BOOST_DESCRIBE_STRUCT(MetricsSnapshot, (), (service, machine, all, status, message))
+
+struct QueueHealth {
+  std::int64_t depth = 0;
+  std::int64_t max_depth = 0;
+  double utilization = 0;
+  std::optional<double> processing_rate;   ///< pieces of work a second, since the start
+  std::optional<double> avg_wait_time_ms;  ///< not measured
+};
+BOOST_DESCRIBE_STRUCT(QueueHealth,
+                      (),
+                      (depth, max_depth, utilization, processing_rate, avg_wait_time_ms))
+
+struct CacheHealth {
+  double hit_rate = 0;
+  std::int64_t total_entries = 0;
+  std::int64_t total_hits = 0;
+  std::int64_t total_misses = 0;
+  std::int64_t total_requests = 0;
+  double ttl_seconds = 0;
+  std::optional<double> oldest_entry_age_seconds;
+};
+BOOST_DESCRIBE_STRUCT(CacheHealth,
+                      (),
+                      (hit_rate,
+                       total_entries,
+                       total_hits,
+                       total_misses,
+                       total_requests,
+                       ttl_seconds,
+                       oldest_entry_age_seconds))
+
+struct MachineHealth {
+  std::string machine;
+  std::string status;  ///< healthy, degraded, unhealthy, unknown
+  std::optional<Time> last_success;
+  std::optional<Time> last_failure;
+  std::int64_t consecutive_failures = 0;
+  std::optional<double> response_time_ms;  ///< agents send by themselves
+  std::optional<double> sample_age_seconds;
+  std::optional<std::string> error_message;
+};
+BOOST_DESCRIBE_STRUCT(MachineHealth,
+                      (),
+                      (machine,
+                       status,
+                       last_success,
+                       last_failure,
+                       consecutive_failures,
+                       response_time_ms,
+                       sample_age_seconds,
+                       error_message))
+
+struct MetricsHealth {
+  std::string status;  ///< healthy, degraded, unhealthy
+  Time timestamp;
+  CacheHealth cache;
+  QueueHealth queue;
+  std::vector<Json> circuit_breakers;  ///< none: no request goes to a host
+  std::map<std::string, std::string> machines;
+  std::vector<MachineHealth> machine_details;
+  bool collector_running = true;
+  double collection_interval_seconds = 0;
+  double response_time_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(MetricsHealth,
+                      (),
+                      (status,
+                       timestamp,
+                       cache,
+                       queue,
+                       circuit_breakers,
+                       machines,
+                       machine_details,
+                       collector_running,
+                       collection_interval_seconds,
+                       response_time_ms))
+
+class MetricsStateApi {
+ public:
+  MetricsStateApi(const registry::RegistryWatch& registry,
+                  const telemetry::Live& live,
+                  telemetry::Series& series,
+                  const storage::Database& database,
+                  MetricsApi& metrics,
+                  std::chrono::milliseconds interval,
+                  std::string registry_path,
+                  const Clock& clock)
+      : registry_(registry),
+        live_(live),
+        series_(series),
+        database_(database),
+        metrics_(metrics),
+        interval_(interval),
+        registry_path_(std::move(registry_path)),
+        clock_(clock),
+        started_(clock.uptime()) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  std::map<std::string, std::vector<std::string>> services(http::Call<void> call);
+  http::Response stream(http::Call<void> call);
+  WorkersView workers(http::Call<void> call);
+  CollectorView collector(http::Call<void> call);
+  CacheStats cache(http::Call<void> call);
+  CacheCleared clear_cache(http::Call<void> call);
+  MetricsHealth health(http::Call<void> call);
+  asio::awaitable<Done> clean_up(http::Call<void> call);
+  asio::awaitable<MetricsSnapshot> snapshot(http::Call<MetricsSnapshot> call);
+
+  [[nodiscard]] MachineHealth health_of(const std::string& host, Time now) const;
+
+  const registry::RegistryWatch& registry_;
+  const telemetry::Live& live_;
+  telemetry::Series& series_;
+  const storage::Database& database_;
+  MetricsApi& metrics_;
+  std::chrono::milliseconds interval_;
+  std::string registry_path_;
+  const Clock& clock_;
+  Uptime started_;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,373 @@
+#include "controller/api/uptime.h"
+
+#include "common/describe_json.h"
+#include "controller/http/router.h"
+#include "controller/telemetry/usage_history.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace portoser::api {
+namespace {
+
+constexpr std::int64_t most_days = 365;
+constexpr std::int64_t most_events = 1000;
+constexpr std::chrono::hours day{24};
+
+const std::vector<std::string>& event_types() {
+  static const std::vector<std::string> types{
+      "start", "stop", "failure", "recovery", "restart", "deployment"};
+  return types;
+}
+
+std::vector<http::Parameter> window_parameters() {
+  return {{"days", "1 to 365; 30 unless given", "integer"},
+          {.name = "timeRange",
+           .description = "instead of days; mtbf is in hours then and mttr in minutes",
+           .allowed = {"1h", "6h", "24h", "7d", "30d"}}};
+}
+
+std::vector<std::string> words_of(const std::string& list) {
+  std::vector<std::string> words;
+  std::istringstream in{list};
+  for (std::string word; std::getline(in, word, ',');) {
+    const auto first = word.find_first_not_of(' ');
+    if (first == std::string::npos) continue;
+    words.push_back(word.substr(first, word.find_last_not_of(' ') - first + 1));
+  }
+  return words;
+}
+
+bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+}
+
+/// How long the state had lasted that each event ended.
+void add_durations(std::vector<UptimeEventRow>& rows) {
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const auto lasted = rows[i].timestamp - rows[i - 1].timestamp;
+    rows[i].duration = std::chrono::duration_cast<std::chrono::seconds>(lasted).count();
+  }
+}
+
+/// What the UI's timeline begins with when nothing ever happened: how the service was found.
+UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched) {
+  UptimeEventRow row;
+  row.timestamp = watched.from;
+  row.event_type = watched.first_up ? "start" : "stop";
+  row.service = placed.service;
+  row.machine = placed.machine;
+  row.details = watched.first_up ? "it ran when its agent looked first"
+                                 : "it did not run when its agent looked first";
+  row.metadata = {{"found", "true"}};
+  return row;
+}
+
+void require_days(std::int64_t days, std::int64_t most) {
+  if (days >= 1 && days <= most) return;
+  throw Error{
+      Code::invalid, fmt::format("days is {}: it must be 1 to {}", days, most), "body.days"};
+}
+
+}  // namespace
+
+void UptimeApi::add_to(http::Router& router) {
+  router.add({.path = "/api/uptime/all",
+              .summary = "Availability of every service on its host",
+              .errors = {Code::invalid, Code::unavailable},
+              .query = window_parameters()},
+             *this,
+             &UptimeApi::all);
+  router.add({.path = "/api/uptime/summary",
+              .summary = "The same for 30 days",
+              .errors = {Code::unavailable}},
+             *this,
+             &UptimeApi::summary);
+  router.add({.path = "/api/uptime/timeline",
+              .summary = "When services were up, down and unknown",
+              .errors = {Code::invalid, Code::unavailable},
+              .query = {{"days", "1 to 90; 7 unless given", "integer"},
+                        {"services", "names with commas; all unless given"},
+                        {"machines", "names with commas; all unless given"}}},
+             *this,
+             &UptimeApi::timeline);
+  router.add({.method = http::Method::post,
+              .path = "/api/uptime/timeline",
+              .summary = "When services were up, down and unknown",
+              .errors = {Code::invalid, Code::unavailable}},
+             *this,
+             &UptimeApi::posted_timeline);
+  router.add({.method = http::Method::post,
+              .path = "/api/uptime/event",
+              .summary = "Store a note beside the events; it counts for nothing",
+              .role = http::Role::admin,
+              .errors = {Code::not_found, Code::invalid, Code::unavailable}},
+             *this,
+             &UptimeApi::note);
+  router.add({.path = "/api/uptime/metrics/{service}/{machine}",
+              .summary = "Time between failures and time to repair",
+              .errors = {Code::not_found, Code::invalid, Code::unavailable},
+              .query = window_parameters()},
+             *this,
+             &UptimeApi::service_metrics);
+  router.add({.path = "/api/uptime/{service}/{machine}",
+              .summary = "Availability of a service on a host, with its events",
+              .errors = {Code::not_found, Code::invalid, Code::unavailable},
+              .query = window_parameters()},
+             *this,
+             &UptimeApi::service);
+  auto history = window_parameters();
+  history.push_back({.name = "event_type",
+                     .description = "only such events",
+                     .allowed = event_types(),
+                     .refused_as = Code::invalid});
+  router.add({.path = "/api/uptime/{service}/{machine}/history",
+              .summary = "Events of a service on a host, oldest first, with its availability",
+              .errors = {Code::not_found, Code::invalid, Code::unavailable},
+              .query = std::move(history)},
+             *this,
+             &UptimeApi::service_history);
+  router.add({.path = "/api/uptime/{service}/{machine}/events",
+              .summary = "Events of a service on a host of the last year, newest first",
+              .errors = {Code::not_found, Code::invalid, Code::unavailable},
+              .query = {{"limit", "1 to 1000; 50 unless given", "integer"},
+                        {"offset", "how many to leave out", "integer"},
+                        {"eventType", "only such events; an unknown word counts for nothing"},
+                        {"event_type", "the same"}}},
+             *this,
+             &UptimeApi::service_events);
+}
+
+UptimeApi::Window UptimeApi::window_of(const http::CallContext& call) const {
+  Window window;
+  window.now = clock_.now();
+  const auto days = call.query_int("days", 30, 1, most_days);
+  window.from = window.now - days * day;
+  window.name = fmt::format("{}d", days);
+  if (const auto range = telemetry::time_range(call.query("timeRange").value_or(""))) {
+    window.from = window.now - range->length;
+    window.name = range->name;
+    window.is_range = true;
+  }
+  return window;
+}
+
+telemetry::Placed UptimeApi::placed_of(const http::CallContext& call) const {
+  const auto registry = registry_.snapshot()->registry;
+  telemetry::Placed placed;
+  placed.service = registry->require_service(call.param("service"), "path.service").name;
+  placed.machine = registry->require_host(call.param("machine"), "path.machine").name;
+  return placed;
+}
+
+std::vector<telemetry::Placed> UptimeApi::all_placed() const {
+  std::vector<telemetry::Placed> placed;
+  const auto registry = registry_.snapshot()->registry;
+  for (const auto& service : registry->services()) {
+    if (service.current_host) placed.push_back({service.name, *service.current_host});
+  }
+  return placed;
+}
+
+asio::awaitable<std::vector<UptimeEventRow>> UptimeApi::events_since(telemetry::Placed placed,
+                                                                     Time from) {
+  storage::EventFilter filter;
+  filter.scope = "service";
+  filter.service = placed.service;
+  filter.machine = placed.machine;
+  filter.by_time = true;
+  filter.since = from;
+  filter.limit = most_events;
+  auto records = co_await events_.list(filter);
+  filter.since.reset();
+  filter.before = from;
+  filter.limit = 1;
+  auto before = co_await events_.list(std::move(filter));
+  std::move(before.begin(), before.end(), std::back_inserter(records));
+  std::vector<UptimeEventRow> rows;
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    if (!record->device_id.empty()) rows.push_back(event_row(*record));
+  }
+  add_durations(rows);
+  co_return rows;
+}
+
+asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
+  const auto window = window_of(call);
+  const auto placed = placed_of(call);
+  const auto log = co_await history_.log(placed, window.from);
+  UptimeOfService answer;
+  static_cast<UptimeStatsRow&>(answer) = stats_row(placed, log, window.from, window.now);
+  if (is_unknown(answer)) {
+    throw Error{Code::not_found,
+                fmt::format("nothing is known of \"{}\" on \"{}\" in the last {}",
+                            placed.service,
+                            placed.machine,
+                            window.name),
+                "path.service"}
+        .reason("NO_HISTORY")
+        .hint("ask for a longer time range, or see whether the agent of that host is online");
+  }
+  if (window.is_range) {
+    answer.mtbf = answer.mtbf_hours;
+    answer.mttr = answer.mttr_minutes;
+  }
+  answer.time_range = window.name;
+  answer.events = co_await events_since(placed, window.from);
+  if (answer.events.empty() && !log.watched.empty()) {
+    answer.events.push_back(found_row(placed, log.watched.front()));
+  }
+  co_return answer;
+}
+
+asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> call) {
+  const auto window = window_of(call);
+  const auto placed = placed_of(call);
+  const auto wanted = call.query("event_type");
+  const auto log = co_await history_.log(placed, window.from);
+  UptimeHistoryView answer;
+  answer.service = placed.service;
+  answer.machine = placed.machine;
+  answer.stats = stats_row(placed, log, window.from, window.now);
+  answer.time_range_days =
+      std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
+  for (auto& row : co_await events_since(placed, window.from)) {
+    const bool fits = row.timestamp >= window.from && (!wanted || row.event_type == *wanted);
+    if (fits) answer.events.push_back(std::move(row));
+  }
+  co_return answer;
+}
+
+asio::awaitable<UptimeEventPage> UptimeApi::service_events(http::Call<void> call) {
+  const auto placed = placed_of(call);
+  storage::EventFilter filter;
+  filter.scope = "service";
+  filter.service = placed.service;
+  filter.machine = placed.machine;
+  filter.since = clock_.now() - most_days * day;
+  filter.by_time = true;
+  filter.limit = call.query_int("limit", 50, 1, most_events);
+  filter.offset = call.query_int("offset", 0, 0, INT64_MAX);
+  auto type = call.query("eventType");
+  if (!type) type = call.query("event_type");
+  const auto& known = event_types();
+  if (type && std::find(known.begin(), known.end(), *type) != known.end()) filter.event_type = type;
+  UptimeEventPage page;
+  page.limit = filter.limit;
+  page.offset = filter.offset;
+  page.total = co_await events_.count(filter);
+  const auto records = co_await events_.list(std::move(filter));
+  for (const auto& record : records) page.events.push_back(event_row(record));
+  page.hasMore = page.offset + static_cast<std::int64_t>(records.size()) < page.total;
+  co_return page;
+}
+
+asio::awaitable<UptimeMetricsView> UptimeApi::service_metrics(http::Call<void> call) {
+  const auto window = window_of(call);
+  const auto placed = placed_of(call);
+  const auto log = co_await history_.log(placed, window.from);
+  UptimeMetricsView answer;
+  answer.service = placed.service;
+  answer.machine = placed.machine;
+  answer.days = std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
+  answer.stats = stats_row(placed, log, window.from, window.now);
+  answer.mtbf_seconds = answer.stats.mtbf_seconds;
+  answer.mtbf_hours = answer.stats.mtbf_hours;
+  answer.mttr_seconds = answer.stats.mttr_seconds;
+  answer.mttr_minutes = answer.stats.mttr_minutes;
+  answer.total_events =
+      std::count_if(log.events.begin(), log.events.end(), [&](const telemetry::UptimeEvent& event) {
+        return event.at >= window.from && event.at < window.now;
+      });
+  co_return answer;
+}
+
+asio::awaitable<UptimeSummaryView> UptimeApi::summary_since(std::vector<telemetry::Placed> placed,
+                                                            Time from,
+                                                            Time now) {
+  const auto logs = co_await history_.logs(placed, from);
+  std::vector<UptimeStatsRow> rows;
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    rows.push_back(stats_row(placed[i], logs[i], from, now));
+  }
+  co_return summary_of(std::move(rows), now);
+}
+
+asio::awaitable<UptimeSummaryView> UptimeApi::all(http::Call<void> call) {
+  const auto window = window_of(call);
+  co_return co_await summary_since(all_placed(), window.from, window.now);
+}
+
+asio::awaitable<UptimeSummaryView> UptimeApi::summary(http::Call<void>) {
+  const auto now = clock_.now();
+  co_return co_await summary_since(all_placed(), now - 30 * day, now);
+}
+
+asio::awaitable<TimelineView> UptimeApi::timeline(http::Call<void> call) {
+  co_return co_await timeline_since(call.query_int("days", 7, 1, 90),
+                                    words_of(call.query("services").value_or("")),
+                                    words_of(call.query("machines").value_or("")));
+}
+
+asio::awaitable<TimelineView> UptimeApi::posted_timeline(http::Call<TimelineRequest> call) {
+  require_days(call.body.days, 90);
+  co_return co_await timeline_since(call.body.days,
+                                    call.body.services.value_or(std::vector<std::string>{}),
+                                    call.body.machines.value_or(std::vector<std::string>{}));
+}
+
+asio::awaitable<TimelineView> UptimeApi::timeline_since(std::int64_t days,
+                                                        std::vector<std::string> services,
+                                                        std::vector<std::string> machines) {
+  TimelineView view;
+  view.end_time = clock_.now();
+  view.start_time = view.end_time - days * day;
+  auto placed = all_placed();
+  std::erase_if(placed, [&](const telemetry::Placed& one) {
+    return !is_wanted(services, one.service) || !is_wanted(machines, one.machine);
+  });
+  const auto logs = co_await history_.logs(placed, view.start_time);
+  std::vector<UptimeStatsRow> rows;
+  std::set<std::string> hosts;
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    rows.push_back(stats_row(placed[i], logs[i], view.start_time, view.end_time));
+    auto entries = timeline_of(placed[i], logs[i], view.start_time, view.end_time);
+    std::move(entries.begin(), entries.end(), std::back_inserter(view.entries));
+    view.services.push_back(placed[i].service);
+    hosts.insert(placed[i].machine);
+  }
+  std::sort(view.services.begin(), view.services.end());
+  view.machines.assign(hosts.begin(), hosts.end());
+  view.summary = summary_of(std::move(rows), view.end_time);
+  co_return view;
+}
+
+asio::awaitable<UptimeEventRow> UptimeApi::note(http::Call<UptimeNote> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& known = event_types();
+  if (std::find(known.begin(), known.end(), call.body.event_type) == known.end()) {
+    throw Error{Code::invalid,
+                fmt::format("event_type is \"{}\": it must be one of {}",
+                            call.body.event_type,
+                            fmt::join(known, ", ")),
+                "body.event_type"};
+  }
+  storage::EventRecord record;
+  record.scope = "service";
+  record.event_type = call.body.event_type;
+  record.service = registry->require_service(call.body.service, "body.service").name;
+  record.machine = registry->require_host(call.body.machine, "body.machine").name;
+  record.time = clock_.now();
+  record.details = call.body.details.value_or("");
+  auto metadata = call.body.metadata.value_or(std::map<std::string, std::string>{});
+  metadata["note"] = "true";
+  metadata["by"] = call.user().name;
+  record.metadata = dump(to_json(metadata));
+  record.id = co_await on_executor(core_, fleet_.add_note(record));
+  co_return event_row(record);
+}
+
+}  // namespace portoser::api

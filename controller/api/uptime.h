@@ -1,0 +1,92 @@
+/// /api/uptime: availability, outages and events of services.
+#pragma once
+
+#include "controller/api/uptime_rows.h"
+#include "controller/fleet/fleet.h"
+#include "controller/http/call.h"
+#include "controller/registry/watch.h"
+#include "controller/storage/event_store.h"
+#include "controller/telemetry/uptime_history.h"
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+/// Body of POST /api/uptime/timeline. Nothing named: all.
+struct TimelineRequest {
+  std::int64_t days = 7;
+  std::optional<std::vector<std::string>> services;
+  std::optional<std::vector<std::string>> machines;
+};
+BOOST_DESCRIBE_STRUCT(TimelineRequest, (), (days, services, machines))
+
+/// Body of POST /api/uptime/event.
+struct UptimeNote {
+  std::string event_type;
+  std::string service;
+  std::string machine;
+  std::optional<std::string> details;
+  std::optional<std::map<std::string, std::string>> metadata;
+};
+BOOST_DESCRIBE_STRUCT(UptimeNote, (), (event_type, service, machine, details, metadata))
+
+class UptimeApi {
+ public:
+  /// `core`: the fleet's executor.
+  UptimeApi(const registry::RegistryWatch& registry,
+            storage::Database& database,
+            telemetry::UptimeHistory& history,
+            fleet::Fleet& fleet,
+            const Clock& clock,
+            asio::any_io_executor core)
+      : registry_(registry),
+        events_(database),
+        history_(history),
+        fleet_(fleet),
+        clock_(clock),
+        core_(std::move(core)) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  /// What is asked about: the end is now.
+  struct Window {
+    Time from;
+    Time now;
+    std::string name;
+    bool is_range = false;  ///< asked by `timeRange`
+  };
+  [[nodiscard]] Window window_of(const http::CallContext& call) const;
+  [[nodiscard]] telemetry::Placed placed_of(const http::CallContext& call) const;
+  [[nodiscard]] std::vector<telemetry::Placed> all_placed() const;
+
+  asio::awaitable<UptimeOfService> service(http::Call<void> call);
+  asio::awaitable<UptimeHistoryView> service_history(http::Call<void> call);
+  asio::awaitable<UptimeEventPage> service_events(http::Call<void> call);
+  asio::awaitable<UptimeMetricsView> service_metrics(http::Call<void> call);
+  asio::awaitable<UptimeSummaryView> all(http::Call<void> call);
+  asio::awaitable<UptimeSummaryView> summary(http::Call<void> call);
+  asio::awaitable<TimelineView> timeline(http::Call<void> call);
+  asio::awaitable<TimelineView> posted_timeline(http::Call<TimelineRequest> call);
+  asio::awaitable<UptimeEventRow> note(http::Call<UptimeNote> call);
+
+  asio::awaitable<UptimeSummaryView> summary_since(std::vector<telemetry::Placed> placed,
+                                                   Time from,
+                                                   Time now);
+  asio::awaitable<TimelineView> timeline_since(std::int64_t days,
+                                               std::vector<std::string> services,
+                                               std::vector<std::string> machines);
+  /// Those since `from` and the newest before, by time.
+  asio::awaitable<std::vector<UptimeEventRow>> events_since(telemetry::Placed placed, Time from);
+
+  const registry::RegistryWatch& registry_;
+  storage::EventStore events_;
+  telemetry::UptimeHistory& history_;
+  fleet::Fleet& fleet_;
+  const Clock& clock_;
+  asio::any_io_executor core_;
+};
+
+}  // namespace portoser::api

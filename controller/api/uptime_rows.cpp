@@ -1,0 +1,161 @@
+#include "controller/api/uptime_rows.h"
+
+#include "common/describe_json.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace portoser::api {
+namespace {
+
+using telemetry::UpState;
+
+std::int64_t whole_seconds(std::chrono::microseconds duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+std::optional<double> rounded(std::optional<double> value, double unit = 1) {
+  constexpr double hundredths = 100;
+  return value ? std::optional{std::round(*value / unit * hundredths) / hundredths} : std::nullopt;
+}
+
+std::string status_word(UpState state) {
+  switch (state) {
+    case UpState::up:
+      return "up";
+    case UpState::down:
+    case UpState::stopped:
+      return "down";
+    case UpState::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string change_word(telemetry::UptimeChange change) {
+  switch (change) {
+    case telemetry::UptimeChange::start:
+      return "start";
+    case telemetry::UptimeChange::stop:
+      return "stop";
+    case telemetry::UptimeChange::failure:
+      return "failure";
+    case telemetry::UptimeChange::recovery:
+      return "recovery";
+    case telemetry::UptimeChange::restart:
+      return "restart";
+  }
+  return "unknown";
+}
+
+/// The UI shows values as they are: what is nested becomes text, nothing vanishes.
+std::map<std::string, std::string> flat(const std::string& metadata) {
+  std::map<std::string, std::string> values;
+  const auto json = Json::parse(metadata, nullptr, false);
+  if (!json.is_object()) return values;
+  for (const auto& [key, value] : json.items()) {
+    values[key] = value.is_string() ? value.get<std::string>() : dump(value);
+  }
+  return values;
+}
+
+/// Goes into a table of the UI's that knows no lines.
+std::string in_one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+}  // namespace
+
+UptimeEventRow event_row(const storage::EventRecord& event) {
+  UptimeEventRow row;
+  row.id = event.id;
+  row.timestamp = event.time;
+  row.event_type = event.event_type;
+  row.service = event.service;
+  row.machine = event.machine;
+  row.details = in_one_line(event.details);
+  row.metadata = flat(event.metadata);
+  row.time_estimated = event.time_estimated;
+  return row;
+}
+
+UptimeStatsRow stats_row(const telemetry::Placed& placed,
+                         const telemetry::UptimeLog& log,
+                         Time from,
+                         Time now) {
+  constexpr double hour = 3600;
+  constexpr double minute = 60;
+  const auto stats = telemetry::uptime_stats(log, from, now);
+  UptimeStatsRow row;
+  row.service = placed.service;
+  row.machine = placed.machine;
+  row.uptime_seconds = whole_seconds(stats.up);
+  row.downtime_seconds = whole_seconds(stats.down);
+  row.planned_downtime_seconds = whole_seconds(stats.stopped);
+  row.total_seconds = whole_seconds(now - from);
+  row.observed_seconds = whole_seconds(stats.observed());
+  row.unknown_seconds = whole_seconds(stats.unknown);
+  row.availability_percent = rounded(stats.availability_percent);
+  row.mtbf = row.mtbf_seconds = rounded(stats.mtbf_seconds);
+  row.mttr = row.mttr_seconds = rounded(stats.mttr_seconds);
+  row.mtbf_hours = rounded(stats.mtbf_seconds, hour);
+  row.mttr_minutes = rounded(stats.mttr_seconds, minute);
+  row.failure_count = stats.failures;
+  row.recovery_count = stats.recoveries;
+  row.current_status = status_word(stats.current);
+  row.last_status_change = stats.last_change;
+  if (stats.last_change && stats.current != UpState::unknown) {
+    const auto since = whole_seconds(now - *stats.last_change);
+    (stats.current == UpState::up ? row.current_uptime_seconds : row.current_downtime_seconds) =
+        since;
+  }
+  row.uptime_duration = row.uptime_seconds;
+  row.downtime_duration = row.downtime_seconds;
+  return row;
+}
+
+bool is_unknown(const UptimeStatsRow& row) {
+  return row.observed_seconds == 0 && !row.last_status_change;
+}
+
+UptimeSummaryView summary_of(std::vector<UptimeStatsRow> rows, Time now) {
+  UptimeSummaryView summary;
+  summary.timestamp = now;
+  summary.total_services = static_cast<std::int64_t>(rows.size());
+  double sum = 0;
+  int known = 0;
+  for (const auto& row : rows) {
+    ++(row.current_status == "up"     ? summary.services_up
+       : row.current_status == "down" ? summary.services_down
+                                      : summary.services_unknown);
+    if (!row.availability_percent) continue;
+    sum += *row.availability_percent;
+    ++known;
+  }
+  if (known > 0) summary.overall_availability = rounded(sum / known);
+  summary.services = std::move(rows);
+  return summary;
+}
+
+std::vector<TimelineEntry> timeline_of(const telemetry::Placed& placed,
+                                       const telemetry::UptimeLog& log,
+                                       Time from,
+                                       Time now) {
+  std::vector<TimelineEntry> entries;
+  for (const auto& segment : telemetry::uptime_segments(log, from, now)) {
+    auto& entry = entries.emplace_back();
+    entry.service = placed.service;
+    entry.machine = placed.machine;
+    entry.start_time = segment.from;
+    entry.end_time = segment.to;
+    entry.status = status_word(segment.state);
+    entry.planned = segment.state == UpState::stopped;
+    entry.duration_seconds = whole_seconds(segment.to - segment.from);
+    if (segment.cause) entry.event_type = change_word(*segment.cause);
+  }
+  return entries;
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,94 @@
+#include "controller/telemetry/uptime_history.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace portoser::telemetry {
+namespace {
+
+/// In all services together; beyond it, all are forgotten and read again.
+constexpr std::size_t most_kept = 2'000'000;
+
+std::optional<UptimeChange> change_named(const std::string& name) {
+  if (name == "start") return UptimeChange::start;
+  if (name == "stop") return UptimeChange::stop;
+  if (name == "failure") return UptimeChange::failure;
+  if (name == "recovery") return UptimeChange::recovery;
+  if (name == "restart") return UptimeChange::restart;
+  return std::nullopt;  // says nothing of how it stands
+}
+
+bool is_earlier(const UptimeEvent& left, const UptimeEvent& right) {
+  return std::pair{left.at, left.id} < std::pair{right.at, right.id};
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<UptimeEvent>> UptimeHistory::events_of(Placed placed) {
+  std::int64_t last_id = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    last_id = known_[placed].last_id;
+  }
+  const auto changes = co_await events_.changes_after(placed.service, placed.machine, last_id);
+  const std::lock_guard lock{mutex_};
+  if (kept_ > most_kept) {
+    known_.clear();
+    kept_ = 0;
+  }
+  auto& known = known_[placed];
+  const auto before = known.events.size();
+  for (const auto& change : changes) {
+    if (change.id <= known.last_id) continue;  // another question was quicker
+    known.last_id = change.id;
+    if (const auto found = change_named(change.event_type)) {
+      known.events.push_back({change.id, change.time, *found});
+    }
+  }
+  if (known.events.size() > before) {
+    kept_ += known.events.size() - before;
+    const auto middle = known.events.begin() + static_cast<std::ptrdiff_t>(before);
+    std::sort(middle, known.events.end(), is_earlier);
+    std::inplace_merge(known.events.begin(), middle, known.events.end(), is_earlier);
+  }
+  co_return known.events;
+}
+
+std::vector<Watched> UptimeHistory::watched_of(const std::vector<storage::ServiceWatch>& watches,
+                                               const Placed& placed) const {
+  const auto now = clock_.now();
+  const auto grace = std::chrono::milliseconds{series_.join_ms()};
+  std::vector<Watched> watched;
+  for (const auto& watch : watches) {
+    if (watch.host != placed.machine || watch.service != placed.service) continue;
+    Watched one;
+    one.from = Time{std::chrono::milliseconds{watch.start_ms}};
+    one.to = Time{std::chrono::milliseconds{watch.end_ms}};
+    one.first_up = watch.first_up;
+    // The next sample is on its way.
+    if (now - one.to <= grace) one.to = std::max(one.to, now);
+    watched.push_back(one);
+  }
+  return watched;
+}
+
+asio::awaitable<UptimeLog> UptimeHistory::log(Placed placed, Time from) {
+  UptimeLog log;
+  const auto watches = co_await series_.watches(placed.machine, placed.service, from);
+  log.watched = watched_of(watches, placed);
+  log.events = co_await events_of(std::move(placed));
+  co_return log;
+}
+
+asio::awaitable<std::vector<UptimeLog>> UptimeHistory::logs(std::vector<Placed> placed, Time from) {
+  const auto watches = co_await series_.watches({}, {}, from);
+  std::vector<UptimeLog> logs;
+  for (const auto& one : placed) {
+    auto& log = logs.emplace_back();
+    log.watched = watched_of(watches, one);
+    log.events = co_await events_of(one);
+  }
+  co_return logs;
+}
+
+}  // namespace portoser::telemetry

@@ -1,0 +1,153 @@
+#include "controller/storage/event_store.h"
+#include "tests/unit/api/api_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace portoser::api {
+namespace {
+
+using namespace std::chrono_literals;
+
+class UptimeTest : public ApiTest {
+ protected:
+  void happens(const std::string& type, std::chrono::seconds ago) {
+    storage::EventRecord record;
+    record.device_id = "device";
+    record.spool_epoch = "epoch";
+    record.sequence = ++sequence_;
+    record.scope = "service";
+    record.event_type = type;
+    record.service = "notes";
+    record.machine = "brick";
+    record.details = "exit 137\nkilled";
+    record.metadata = R"({"exit_code":137,"container":"notes_web_1","nested":{"a":true}})";
+    record.time = clock_.now() - ago;
+    run(storage::EventStore{*database_}.append({record}));
+  }
+  Json post(std::string_view path, const Json& body) {
+    http::Request request;
+    request.method = http::Method::post;
+    request.set_target(path);
+    request.body = dump(body);
+    request.user = std::make_shared<const http::User>();
+    http::Match match;
+    router_.find(request, match);
+    const http::CallContext call{request, match.endpoint->parameters, match.values};
+    return Json::parse(run(match.endpoint->later(call)).text());
+  }
+
+ private:
+  std::int64_t sequence_ = 0;
+};
+
+TEST_F(UptimeTest, NothingKnownIsNotFound) {
+  try {
+    ask("/api/uptime/notes/brick");
+    FAIL() << "answered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "NO_HISTORY");
+  }
+  EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 0);
+}
+
+TEST_F(UptimeTest, AServiceThatRanAllTheTimeHasOneEventThatSaysSo) {
+  tell_of_notes(13);
+  const auto answer = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_EQ(answer["availability_percent"], 100.0);
+  EXPECT_EQ(answer["current_status"], "up");
+  EXPECT_NEAR(answer["observed_seconds"].get<double>(), 60, 2);
+  EXPECT_EQ(answer["time_range"], "24h");
+  ASSERT_EQ(answer["events"].size(), 1U);
+  EXPECT_EQ(answer["events"][0]["event_type"], "start");
+  EXPECT_EQ(answer["events"][0]["metadata"]["found"], "true");
+}
+
+TEST_F(UptimeTest, AnOutageIsCountedWithItsLength) {
+  tell_of_notes(121);
+  happens("failure", 300s);
+  happens("recovery", 240s);
+  const auto answer = get("/api/uptime/notes/brick?days=1");
+  EXPECT_EQ(answer["failure_count"], 1);
+  EXPECT_EQ(answer["recovery_count"], 1);
+  // The clock runs on while the test stores its events.
+  constexpr double some = 1.5;
+  EXPECT_NEAR(answer["downtime_seconds"].get<double>(), 60, some);
+  EXPECT_EQ(answer["downtime_duration"], answer["downtime_seconds"]);
+  EXPECT_NEAR(answer["mttr"].get<double>(), 60, some) << "in seconds";
+  const auto of_ui = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_NEAR(of_ui["mttr"].get<double>(), 1, 0.05) << "in minutes";
+  EXPECT_NEAR(answer["availability_percent"].get<double>(), 90, 0.5);
+  EXPECT_EQ(answer["total_seconds"], 86'400);
+  ASSERT_EQ(answer["events"].size(), 2U);
+  const auto& recovery = answer["events"][1];
+  EXPECT_NEAR(recovery["duration"].get<double>(), 60, some);
+  EXPECT_EQ(recovery["details"], "exit 137 killed");
+  EXPECT_EQ(recovery["metadata"]["exit_code"], "137");
+  EXPECT_EQ(recovery["metadata"]["nested"], R"({"a":true})");
+}
+
+/// The stats follow an event at once, and one that comes late stands where it happened.
+TEST_F(UptimeTest, WhatComesLateStandsWhereItHappened) {
+  tell_of_notes(121);
+  happens("recovery", 100s);
+  get("/api/uptime/notes/brick?days=1");
+  happens("failure", 200s);
+  const auto answer = get("/api/uptime/notes/brick?days=1");
+  EXPECT_NEAR(answer["downtime_seconds"].get<double>(), 100, 1.5);
+  const auto page = get("/api/uptime/notes/brick/events?limit=1");
+  EXPECT_EQ(page["events"][0]["event_type"], "recovery");
+  EXPECT_EQ(page["hasMore"], true);
+  EXPECT_EQ(page["total"], 2);
+  EXPECT_EQ(get("/api/uptime/notes/brick/events?offset=1")["events"][0]["event_type"], "failure");
+  EXPECT_EQ(get("/api/uptime/notes/brick/events?eventType=failure")["total"], 1);
+  EXPECT_EQ(get("/api/uptime/notes/brick/events?eventType=nonsense")["total"], 2);
+}
+
+TEST_F(UptimeTest, ANoteIsListedAndCountsForNothing) {
+  tell_of_notes(13);
+  const auto note = post("/api/uptime/event",
+                         {{"event_type", "failure"},
+                          {"service", "notes"},
+                          {"machine", "brick"},
+                          {"details", "as I remember"},
+                          {"metadata", {{"ticket", "12"}}}});
+  EXPECT_EQ(note["metadata"]["note"], "true");
+  EXPECT_GT(note["id"], 0);
+  const auto page = get("/api/uptime/notes/brick/events");
+  ASSERT_EQ(page["total"], 1);
+  EXPECT_EQ(page["events"][0]["metadata"]["ticket"], "12");
+  const auto answer = get("/api/uptime/notes/brick");
+  EXPECT_EQ(answer["failure_count"], 0);
+  EXPECT_EQ(answer["current_status"], "up");
+  EXPECT_THROW(post("/api/uptime/event",
+                    {{"event_type", "explosion"}, {"service", "notes"}, {"machine", "brick"}}),
+               Error);
+  EXPECT_THROW(post("/api/uptime/event",
+                    {{"event_type", "stop"}, {"service", "../../x"}, {"machine", "brick"}}),
+               Error);
+  EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 1);
+}
+
+TEST_F(UptimeTest, TheSummaryAndTheTimelineSpeakOfTheSameServices) {
+  tell_of_notes(121);
+  happens("stop", 120s);
+  happens("start", 60s);
+  const auto summary = get("/api/uptime/all?days=1");
+  EXPECT_EQ(summary["services_up"], 1);
+  EXPECT_EQ(summary["overall_availability"], 100.0) << "a planned stop is no outage";
+  const auto timeline = get("/api/uptime/timeline?days=1&services=notes");
+  ASSERT_EQ(timeline["entries"].size(), 4U) << dump(timeline["entries"]);
+  EXPECT_EQ(timeline["entries"][0]["status"], "unknown");
+  EXPECT_EQ(timeline["entries"][1]["status"], "up");
+  EXPECT_EQ(timeline["entries"][2]["planned"], true);
+  EXPECT_NEAR(timeline["entries"][2]["duration_seconds"].get<double>(), 60, 1.5);
+  EXPECT_EQ(timeline["entries"][2]["event_type"], "stop");
+  EXPECT_EQ(timeline["entries"][3]["event_type"], "start");
+  EXPECT_EQ(timeline["summary"]["total_services"], 1);
+  EXPECT_EQ(get("/api/uptime/timeline?machines=elsewhere")["entries"].size(), 0U);
+  EXPECT_EQ(post("/api/uptime/timeline", {{"days", 1}})["entries"].size(), 4U);
+  EXPECT_THROW(post("/api/uptime/timeline", {{"days", 91}}), Error);
+}
+
+}  // namespace
+}  // namespace portoser::api

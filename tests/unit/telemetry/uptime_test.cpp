@@ -1,0 +1,172 @@
+#include "controller/telemetry/uptime.h"
+
+#include "tests/unit/telemetry/noon.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <random>
+
+namespace portoser::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::DoubleEq;
+using testing::Optional;
+
+UptimeEvent event(Time at, UptimeChange change) {
+  static std::int64_t id = 0;
+  return {++id, at, change};
+}
+
+/// Watched from `from` to `to`, running at the beginning.
+UptimeLog watched(Time from, Time to, std::vector<UptimeEvent> events) {
+  return {std::move(events), {{from, to, true}}};
+}
+
+TEST(Uptime, AnOutageThatBeganBeforeTheWindowCountsFromItsBeginning) {
+  const auto log = watched(noon - 72h, noon, {event(noon - 71h, UptimeChange::failure)});
+  const auto stats = uptime_stats(log, noon - 24h, noon);
+  EXPECT_EQ(stats.down, 24h);
+  EXPECT_EQ(stats.up, 0h);
+  EXPECT_EQ(stats.failures, 0) << "it did not fail in the window";
+  EXPECT_THAT(stats.availability_percent, Optional(DoubleEq(0)));
+  EXPECT_EQ(stats.current, UpState::down);
+  EXPECT_EQ(stats.last_change, noon - 71h);
+}
+
+TEST(Uptime, AServiceSeenFirstAnHourAgoIsMeasuredOverThatHour) {
+  const auto stats = uptime_stats(watched(noon - 1h, noon, {}), noon - 24h * 30, noon);
+  EXPECT_EQ(stats.observed(), 1h);
+  EXPECT_EQ(stats.up, 1h);
+  EXPECT_THAT(stats.availability_percent, Optional(DoubleEq(100)));
+}
+
+TEST(Uptime, WhatNobodyWatchedIsUnknownAndNotDown) {
+  UptimeLog log = watched(noon - 10h, noon - 6h, {});
+  log.watched.push_back({noon - 2h, noon, true});
+  const auto stats = uptime_stats(log, noon - 10h, noon);
+  EXPECT_EQ(stats.unknown, 4h);
+  EXPECT_EQ(stats.up, 6h);
+  EXPECT_THAT(stats.availability_percent, Optional(DoubleEq(100)));
+}
+
+TEST(Uptime, ACrashLoopIsFiveFailuresWithTheirOwnOutages) {
+  std::vector<UptimeEvent> events;
+  for (int i = 0; i < 5; ++i) {
+    events.push_back(event(noon - 50s + 10s * i, UptimeChange::failure));
+    events.push_back(event(noon - 46s + 10s * i, UptimeChange::recovery));
+  }
+  const auto stats = uptime_stats(watched(noon - 1h, noon, events), noon - 1h, noon);
+  EXPECT_EQ(stats.failures, 5);
+  EXPECT_EQ(stats.recoveries, 5);
+  EXPECT_EQ(stats.down, 20s);
+  EXPECT_THAT(stats.mttr_seconds, Optional(DoubleEq(4)));
+  EXPECT_THAT(stats.mtbf_seconds, Optional(DoubleEq((3600 - 20) / 5.0)));
+}
+
+TEST(Uptime, ASecondFailureInARowIsNoFailureMore) {
+  const auto stats = uptime_stats(watched(noon - 2h,
+                                          noon,
+                                          {event(noon - 60min, UptimeChange::failure),
+                                           event(noon - 30min, UptimeChange::failure),
+                                           event(noon - 0min - 1s, UptimeChange::recovery)}),
+                                  noon - 2h,
+                                  noon);
+  EXPECT_EQ(stats.failures, 1);
+  EXPECT_THAT(stats.mttr_seconds, Optional(DoubleEq(3599)));
+}
+
+TEST(Uptime, AStopIsPlannedAndCountsNeitherUpNorDown) {
+  const auto stats = uptime_stats(
+      watched(noon - 4h,
+              noon,
+              {event(noon - 3h, UptimeChange::stop), event(noon - 1h, UptimeChange::start)}),
+      noon - 4h,
+      noon);
+  EXPECT_EQ(stats.stopped, 2h);
+  EXPECT_EQ(stats.down, 0h);
+  EXPECT_THAT(stats.availability_percent, Optional(DoubleEq(100)));
+  EXPECT_EQ(stats.failures, 0);
+}
+
+TEST(Uptime, AServiceThatNeverRanHasNoAvailability) {
+  UptimeLog log;
+  log.watched = {{noon - 1h, noon, false}};
+  const auto stats = uptime_stats(log, noon - 1h, noon);
+  EXPECT_EQ(stats.stopped, 1h);
+  EXPECT_FALSE(stats.availability_percent);
+}
+
+TEST(Uptime, NothingKnownIsAllUnknown) {
+  const auto stats = uptime_stats({}, noon - 1h, noon);
+  EXPECT_EQ(stats.unknown, 1h);
+  EXPECT_EQ(stats.current, UpState::unknown);
+  EXPECT_FALSE(stats.availability_percent);
+}
+
+TEST(Uptime, WhatHappenedWhileNobodyWatchedStillSaysHowItStandsAfterwards) {
+  UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 4h, UptimeChange::failure)});
+  log.watched.push_back({noon - 2h, noon, false});
+  const auto stats = uptime_stats(log, noon - 10h, noon);
+  EXPECT_EQ(stats.down, 2h);
+  EXPECT_EQ(stats.up, 4h);
+  EXPECT_EQ(stats.unknown, 4h);
+  EXPECT_EQ(stats.failures, 1);
+}
+
+TEST(Uptime, TheFirstEventSaysHowItStoodBefore) {
+  UptimeLog log;
+  log.events = {event(noon - 3h, UptimeChange::failure)};
+  log.watched = {{noon - 2h, noon, false}};
+  EXPECT_EQ(uptime_stats(log, noon - 4h, noon).down, 2h);
+}
+
+/// For any log: no hole, no overlap, and all states together are the window.
+TEST(Uptime, SegmentsOfAnyLogCoverTheWindow) {
+  std::mt19937 random{11};
+  const auto number = [&](int below) {
+    return std::uniform_int_distribution<int>{0, below - 1}(random);
+  };
+  for (int round = 0; round < 2000; ++round) {
+    UptimeLog log;
+    auto at = noon - 20h;
+    for (int i = number(6); i > 0; --i) {
+      at += std::chrono::seconds{1 + number(20'000)};
+      const auto from = at;
+      at += std::chrono::seconds{number(20'000)};
+      log.watched.push_back({from, at, number(2) == 0});
+    }
+    for (int i = number(20); i > 0; --i) {
+      const auto when = noon - 24h + std::chrono::seconds{number(24 * 3600 + 1800)};
+      log.events.push_back(event(when, static_cast<UptimeChange>(number(5))));
+    }
+    std::sort(log.events.begin(), log.events.end(), [](const auto& left, const auto& right) {
+      return left.at < right.at;
+    });
+    const auto from = noon - std::chrono::seconds{number(24 * 3600)};
+    const auto segments = uptime_segments(log, from, noon);
+    auto reached = from;
+    for (const auto& segment : segments) {
+      ASSERT_EQ(segment.from, reached) << "round " << round;
+      ASSERT_LT(segment.from, segment.to);
+      reached = segment.to;
+    }
+    ASSERT_EQ(reached, noon) << "round " << round;
+    const auto stats = uptime_stats(log, from, noon);
+    ASSERT_EQ(stats.up + stats.down + stats.stopped + stats.unknown, noon - from);
+    std::chrono::microseconds seen{};
+    for (const auto& one : log.watched) {
+      seen += std::max<std::chrono::microseconds>(std::min(one.to, noon) - std::max(one.from, from),
+                                                  0us);
+    }
+    ASSERT_LE(stats.observed(), seen) << "round " << round;
+    if (stats.availability_percent) {
+      ASSERT_GE(*stats.availability_percent, 0);
+      ASSERT_LE(*stats.availability_percent, 100);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace portoser::telemetry

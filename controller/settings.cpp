@@ -102,7 +102,7 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
            {.key = "http.socket_silence_seconds",
             .env = "PORTOSER_HTTP_SOCKET_SILENCE_SECONDS",
             .help = "a WebSocket whose client gives no sign for so long is ended; it is asked "
-                    "three times meanwhile",
+                    "at least twice meanwhile",
             .check = between(3, 3600)})
       .add(settings.agents_sample_interval_ms,
            {.key = "agents.sample_interval_ms",

@@ -74,6 +74,12 @@ void write_new(const fs::path& path, std::string_view text) {
   throw Error{Code::internal, system_error_text("cannot write", path), path.string()};
 }
 
+/// A name that was made there survives a power cut.
+void flush_entries(const fs::path& folder) {
+  const Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (directory.is_open()) ::fsync(directory.get());
+}
+
 /// Over the room that was made for it. False: there is none, or it is too long.
 bool write_into_room(const fs::path& folder, protocol::CommandResult result) {
   result.last_lines.clear();
@@ -88,7 +94,9 @@ bool write_into_room(const fs::path& folder, protocol::CommandResult result) {
   }
   std::error_code failure;
   fs::rename(room, folder / result_file, failure);
-  return !failure;
+  if (failure) return false;
+  flush_entries(folder);
+  return true;
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {
@@ -144,8 +152,7 @@ void Journal::begin(const protocol::Command& command) {
     throw;
   }
   // The folder's own name must survive too, or a repeat after a power cut would run again.
-  const Descriptor directory{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (directory.is_open()) ::fsync(directory.get());
+  flush_entries(folder_);
 }
 
 void Journal::plan(const std::string& id, const runner::Spec& spec) {

@@ -280,7 +280,9 @@ void Fleet::take(Member& member, Inbound& inbound) {
     if (!state->engine_version.empty()) facts.engine_version = state->engine_version;
     if (!state->compose_version.empty()) facts.compose_version = state->compose_version;
     if (facts != member.device->facts) learn(member, std::move(facts));
-    listener_.on_state(member.device->name, inbound.received.wall, std::move(*state));
+    // It may have lain in a queue, and the age of a silent engine in it is of when it was sent.
+    const auto when = member.clock.time_of(state->when, inbound.received);
+    listener_.on_state(member.device->name, when.time, std::move(*state));
   } else if (const auto* event = std::get_if<protocol::Event>(&body)) {
     auto record = to_record(*event);
     if (on_durable(member, record, event->when, inbound.received)) listener_.on_event(record);

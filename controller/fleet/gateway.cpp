@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "controller/fleet/io_turn.h"
 #include "controller/fleet/socket_monitor.h"
+#include "controller/fleet/uninterrupted.h"
 #include "protocol/curve.h"
 
 #include <boost/asio/post.hpp>
@@ -29,16 +30,21 @@ constexpr std::size_t batch_bytes = 4U << 20U;
 constexpr int receive_queue = 256;
 /// Handshakes that wait for their answer at most; the others wait in libzmq.
 constexpr std::size_t admission_limit = 64;
+/// A turn of libzmq's I/O thread takes microseconds; one that has not come by now was lost.
+constexpr std::chrono::seconds turn_limit{1};
 /// How often a door that is shut is looked at.
 constexpr std::chrono::milliseconds door_period{100};
+
+/// False: there is none.
+bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
+  return uninterrupted([&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
+}
 
 std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
   std::vector<std::string> frames;
   zmq::message_t frame;
   do {
-    if (!socket.recv(frame, zmq::recv_flags::dontwait)) {
-      return {};
-    }
+    if (!receive_frame(socket, frame)) return {};
     frames.push_back(frame.to_string());
   } while (frame.more());
   return frames;
@@ -169,11 +175,13 @@ void Gateway::serve() {
       items[1].events = asked_.size() < admission_limit ? ZMQ_POLLIN : short{0};
       auto quiet = complaints_.wait(clock_.uptime());
       if (door_->is_shut()) quiet = std::min<Uptime>(quiet.value_or(door_period), door_period);
+      if (answerable_ > 0) quiet = std::min<Uptime>(quiet.value_or(turn_limit), turn_limit);
       zmq::poll(items.data(),
                 items.size(),
                 quiet ? std::chrono::ceil<std::chrono::milliseconds>(*quiet)
                       : std::chrono::milliseconds{-1});
       if ((items[4].revents & ZMQ_POLLIN) != 0) answer_admission();
+      mind_turn();
       if ((items[1].revents & ZMQ_POLLIN) != 0) hear_admission();
       if ((items[0].revents & ZMQ_POLLIN) != 0) receive_all();
       if ((items[2].revents & ZMQ_POLLIN) != 0) read_monitor();
@@ -267,7 +275,15 @@ void Gateway::hear_admission() {
 void Gateway::ask_for_turn() {
   if (answerable_ > 0 || asked_.empty()) return;
   answerable_ = asked_.size();
+  turn_asked_at_ = clock_.uptime();
   io_turn_->ask();
+}
+
+/// Without it one turn that is lost would leave everybody outside for ever.
+void Gateway::mind_turn() {
+  if (answerable_ == 0 || clock_.uptime() - turn_asked_at_ < turn_limit) return;
+  turn_asked_at_ = clock_.uptime();
+  io_turn_->ask_again();
 }
 
 void Gateway::answer_admission() {
@@ -279,13 +295,12 @@ void Gateway::answer_admission() {
   ask_for_turn();
 }
 
-void Gateway::answer_one(std::vector<std::string>& frames) {
+void Gateway::answer_one(const std::vector<std::string>& frames) {
   // The connection to libzmq's handshake and an empty frame stand before question and answer.
   constexpr std::size_t envelope = 2;
   if (frames.size() < envelope) return;
   std::vector<std::string> reply(frames.begin(), frames.begin() + envelope);
-  frames.erase(frames.begin(), frames.begin() + envelope);
-  auto answer = admission_.answer(frames);
+  auto answer = admission_.answer({frames.begin() + envelope, frames.end()});
   if (answer.frames.empty()) return;
   std::move(answer.frames.begin(), answer.frames.end(), std::back_inserter(reply));
   if (answer.refused) {
@@ -295,9 +310,8 @@ void Gateway::answer_one(std::vector<std::string>& frames) {
     }
   }
   for (std::size_t i = 0; i < reply.size(); ++i) {
-    admission_socket_->send(
-        zmq::buffer(reply[i]),
-        i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    const auto more = i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+    uninterrupted([&] { return admission_socket_->send(zmq::buffer(reply[i]), more); });
   }
 }
 
@@ -306,18 +320,14 @@ void Gateway::receive_all() {
   std::size_t bytes = 0;
   zmq::message_t route;
   zmq::message_t frame;
-  for (int i = 0;
-       i < batch_limit && bytes < batch_bytes && router_->recv(route, zmq::recv_flags::dontwait);
-       ++i) {
-    if (!route.more() || !router_->recv(frame, zmq::recv_flags::dontwait)) {
-      continue;
-    }
+  for (int i = 0; i < batch_limit && bytes < batch_bytes && receive_frame(*router_, route); ++i) {
+    if (!route.more() || !receive_frame(*router_, frame)) continue;
     bytes += frame.size();
     bool has_more = frame.more();
     if (has_more) {
       // A message is one frame; what follows it is read away.
       zmq::message_t rest;
-      while (has_more && router_->recv(rest, zmq::recv_flags::dontwait)) has_more = rest.more();
+      while (has_more && receive_frame(*router_, rest)) has_more = rest.more();
       count(counters_.malformed, Trouble::malformed, "a message of several frames");
       continue;
     }
@@ -378,9 +388,13 @@ void Gateway::send_all() {
   }
   for (const auto& message : batch) {
     try {
-      const auto routed = router_->send(zmq::buffer(message.route),
-                                        zmq::send_flags::sndmore | zmq::send_flags::dontwait);
-      if (routed && router_->send(zmq::buffer(message.frame), zmq::send_flags::dontwait)) {
+      const auto send = [&](const std::string& frame, zmq::send_flags flags) {
+        return uninterrupted([&] {
+          return router_->send(zmq::buffer(frame), flags | zmq::send_flags::dontwait).has_value();
+        });
+      };
+      if (send(message.route, zmq::send_flags::sndmore) &&
+          send(message.frame, zmq::send_flags::none)) {
         counters_.sent.fetch_add(1, std::memory_order_relaxed);
         continue;
       }

@@ -122,8 +122,9 @@ class Gateway {
   [[nodiscard]] bool may_receive();
   void hear_admission();
   void ask_for_turn();
+  void mind_turn();
   void answer_admission();
-  void answer_one(std::vector<std::string>& frames);
+  void answer_one(const std::vector<std::string>& frames);
   void receive_all();
   void send_all();
   void read_monitor();
@@ -142,6 +143,7 @@ class Gateway {
   std::unique_ptr<IoTurn> io_turn_;             // the thread's
   std::deque<std::vector<std::string>> asked_;  // the thread's: handshakes that wait
   std::size_t answerable_ = 0;                  // the thread's: the first of them, behind the turn
+  Uptime turn_asked_at_{};                      // the thread's
   std::unique_ptr<zmq::socket_t> router_;
   std::unique_ptr<SocketMonitor> monitor_;
   Crowd crowd_;                 // the thread's

@@ -1,6 +1,7 @@
 #include "controller/fleet/io_turn.h"
 
 #include "common/ids.h"
+#include "controller/fleet/uninterrupted.h"
 
 #include <zmq.hpp>
 
@@ -20,12 +21,25 @@ IoTurn::IoTurn(zmq::context_t& context)
 IoTurn::~IoTurn() = default;
 
 void IoTurn::ask() {
-  out_->send(zmq::message_t{}, zmq::send_flags::dontwait);
+  ++asked_;
+  ask_again();
+}
+
+void IoTurn::ask_again() {
+  // That it finds no room is as if it were lost.
+  uninterrupted(
+      [&] { return out_->send(zmq::buffer(&asked_, sizeof asked_), zmq::send_flags::dontwait); });
 }
 
 bool IoTurn::has_come() {
-  zmq::message_t message;
-  return in_->recv(message, zmq::recv_flags::dontwait).has_value();
+  const auto before = come_;
+  std::uint64_t number = 0;
+  while (uninterrupted([&] {
+    return in_->recv(zmq::buffer(&number, sizeof number), zmq::recv_flags::dontwait).has_value();
+  })) {
+    if (number == asked_) come_ = number;
+  }
+  return come_ != before;
 }
 
 void* IoTurn::handle() const {

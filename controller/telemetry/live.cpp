@@ -50,10 +50,14 @@ void Live::on_state(const std::string& host, Time when, protocol::State state) {
       entry.engine_sign_at.reset();
       entry.last_known.reset();
     } else {
-      if (entry.state && entry.state->engine_available) entry.last_known = entry.state;
-      const auto silent_ms = newest->engine_silent_ms;
-      entry.engine_sign_at =
-          silent_ms ? std::optional{when - std::chrono::milliseconds{*silent_ms}} : std::nullopt;
+      if (entry.state && entry.state->engine_available) {
+        entry.last_known = entry.state;
+        entry.engine_sign_at = entry.state_at;  // at the earliest
+      }
+      // An agent that has just started does not know; what the one before it knew still holds.
+      if (const auto silent_ms = newest->engine_silent_ms) {
+        entry.engine_sign_at = when - std::chrono::milliseconds{*silent_ms};
+      }
     }
     entry.state = std::move(newest);
     entry.state_at = when;

@@ -28,8 +28,8 @@ struct HostLive {
   Time previous_at;
   std::shared_ptr<const protocol::State> state;
   Time state_at;
-  /// While the engine is not available: when it gave its last sign; none: never, as far as its
-  /// agent knows. And how it all stood then.
+  /// While the engine is not available: when it gave its last sign, as its agent or one before it
+  /// knew; none: nobody ever did. And how it all stood then.
   std::optional<Time> engine_sign_at;
   std::shared_ptr<const protocol::State> last_known;
   fleet::Liveness liveness = fleet::Liveness::unknown;

@@ -32,6 +32,9 @@ void quicken() {
   ::setenv("PORTOSER_GRACE_MS", "6000", 1);
 }
 
+/// In MiB. The controller keeps what many hosts measure: it must not be full by itself.
+constexpr std::size_t controller_disk = 64;
+
 std::string policy_of(int number) {
   switch (number % 3) {
     case 2:
@@ -134,13 +137,22 @@ ComposeWitness::ComposeWitness(const std::filesystem::path& folder) : log_(folde
   ::setenv("PATH", fmt::format("{}:{}", (folder / "bin").string(), path).c_str(), 1);
 }
 
-std::vector<std::string> ComposeWitness::calls_of(const std::string& command) const {
-  std::vector<std::string> calls;
+std::vector<ComposeCall> ComposeWitness::calls() const {
+  std::vector<ComposeCall> calls;
   std::ifstream log{log_};
   for (std::string line; std::getline(log, line);) {
-    if (line.starts_with(command + " ")) calls.push_back(line.substr(command.size() + 1));
+    const auto blank = std::min(line.find(' '), line.size());
+    calls.push_back({line.substr(0, blank), line.substr(std::min(blank + 1, line.size()))});
   }
   return calls;
+}
+
+std::vector<std::string> ComposeWitness::calls_of(const std::string& command) const {
+  std::vector<std::string> arguments;
+  for (const auto& call : calls()) {
+    if (call.command == command) arguments.push_back(call.arguments);
+  }
+  return arguments;
 }
 
 Cluster::Cluster(int hosts, ClusterOptions options)
@@ -148,7 +160,7 @@ Cluster::Cluster(int hosts, ClusterOptions options)
       network_(options_.seed),
       controller_(folder_.path(), Network::address_of(Network::own_port)) {
   quicken();
-  if (options_.has_small_disks) data_disk_.emplace(controller_.data());
+  if (options_.has_small_disks) data_disk_.emplace(controller_.data(), controller_disk);
   for (int number = 1; number <= hosts; ++number) {
     hosts_.push_back(std::make_unique<ClusterHost>(network_, number, folder_.path(), options_));
   }
@@ -180,6 +192,7 @@ void Cluster::start_services() {
     if (service()["status"] == "running") continue;
     jobs.push_back(begin(host->service(), "start"));
   }
+  own_jobs_.insert(own_jobs_.end(), jobs.begin(), jobs.end());
   for (const auto& job : jobs) {
     const auto ended = await_job(job);
     if (ended["state"] != "succeeded") throw Error{Code::internal, dump(ended)};

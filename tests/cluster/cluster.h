@@ -67,12 +67,21 @@ class ClusterHost {
   AgentProcess agent_;
 };
 
+/// One call of docker-compose.
+struct ComposeCall {
+  std::string
+      command;  ///< whose (a job's id is its command's); what an agent calls for itself: any
+  std::string arguments;
+};
+
 /// Stands in the way of docker-compose on all hosts and writes down which command called it.
 class ComposeWitness {
  public:
   explicit ComposeWitness(const std::filesystem::path& folder);
 
-  /// What a command (a job's id is its command's) had compose do: its arguments, one call a line.
+  /// Of all hosts, in their order.
+  [[nodiscard]] std::vector<ComposeCall> calls() const;
+  /// The arguments of those of one command.
   [[nodiscard]] std::vector<std::string> calls_of(const std::string& command) const;
 
  private:
@@ -108,6 +117,8 @@ class Cluster {
   void await_event(const std::string& service, const std::string& type, std::int64_t since) const;
   /// Starts the action and returns the job's id; throws unless it was accepted.
   [[nodiscard]] std::string begin(const std::string& service, const std::string& action) const;
+  /// The jobs that `Cluster` itself began: what it started to be whole.
+  [[nodiscard]] const std::vector<std::string>& own_jobs() const { return own_jobs_; }
   /// Waits for the end of a job; its whole answer.
   Json await_job(const std::string& id) const;
 
@@ -123,6 +134,7 @@ class Cluster {
   std::optional<SmallDisk> data_disk_;
   ControllerProcess controller_;
   std::vector<std::unique_ptr<ClusterHost>> hosts_;
+  std::vector<std::string> own_jobs_;
 };
 
 }  // namespace portoser::test

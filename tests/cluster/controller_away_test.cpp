@@ -139,15 +139,30 @@ TEST_F(ControllerAway, SixHoursOfSamplesFindTheirPlacesAndWhatIsShownIsOfNow) {
   h1_.agent().start();
   controller_.start();
   controller_.await_machine(h1_.name(), "online");
+  const auto row = [&] { return controller_.get("/api/metrics/machine/" + h1_.name()).body; };
+  const auto age_ms = [](const Json& of) {
+    const auto measured = time_from_rfc3339(of.value("timestamp", ""));
+    return now_ms() - (measured ? to_unix_us(*measured) / 1000 : 0);
+  };
+  await_until(
+      "there is one of now",
+      60s,
+      [&] { return row()["timestamp"].is_string() && age_ms(row()) < 10'000; },
+      [&] { return dump(row()); });
+  int looks = 0;
   await_until(
       "they arrive",
       180s,
       [&] {
-        const auto row = controller_.get("/api/metrics/machine/" + h1_.name()).body;
-        EXPECT_NE(row["status"], "error") << dump(row);
-        return metric(late).value_or(0) >= kept;
+        const auto is_over = metric(late).value_or(0) >= kept;
+        const auto shown = row();
+        if (!is_over) ++looks;
+        EXPECT_LT(age_ms(shown), 10'000) << "what is shown is how it is now: " << dump(shown);
+        EXPECT_NE(shown["status"], "error") << dump(shown);
+        return is_over;
       },
       [&] { return std::to_string(metric(late).value_or(0)) + h1_.agent().log_tail(); });
+  EXPECT_GT(looks, 0) << "all were there before anybody looked";
   await_until("none waits any more", 60s, [&] { return waiting(h1_) <= before; });
   // A whole minute of that time has its twelve, each once.
   const auto minutes =

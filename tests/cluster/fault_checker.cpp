@@ -222,17 +222,38 @@ void check_crashes(const HostEvidence& host, const std::vector<JobEvidence>& job
   }
 }
 
-/// What hosts said of each command; "both" when they said both.
-std::map<std::string, std::string> outcomes_of(const Evidence& evidence) {
-  std::map<std::string, std::string> outcomes;
+struct Outcome {
+  std::string type = "nothing";  ///< what hosts said of a command; "both" when they said both
+  std::string reason;            ///< of a failure
+};
+
+std::map<std::string, Outcome> outcomes_of(const Evidence& evidence) {
+  std::map<std::string, Outcome> outcomes;
   for (const auto& host : evidence.hosts) {
     for (const auto& one : host.stored) {
       if (one.scope != "command") continue;
       auto& outcome = outcomes[one.mark];
-      outcome = outcome.empty() || outcome == one.type ? one.type : "both";
+      outcome.type = outcome.type == "nothing" || outcome.type == one.type ? one.type : "both";
+      outcome.reason = one.reason;
     }
   }
   return outcomes;
+}
+
+/// How a job may end of which its host said that.
+std::set<std::string> ends_after(const Outcome& outcome) {
+  if (outcome.type == "succeeded") return {"succeeded"};
+  if (outcome.type == "failed") {
+    // It did not know itself what became of it, or was never given it.
+    if (outcome.reason == "ACTION_INTERRUPTED" || outcome.reason == "COMMAND_UNKNOWN") {
+      return {"interrupted"};
+    }
+    if (outcome.reason == "ACTION_CANCELLED") return {"cancelled"};
+    return {"failed"};
+  }
+  // It was refused before the host heard of it (failed), or the host never knew of it.
+  if (outcome.type == "nothing") return {"failed", "cancelled", "interrupted"};
+  return {};
 }
 
 void check_jobs(const Evidence& evidence, Wrong& wrong) {
@@ -253,16 +274,47 @@ void check_jobs(const Evidence& evidence, Wrong& wrong) {
       }
     }
     const auto found = outcomes.find(job.id);
-    const auto outcome = found == outcomes.end() ? std::string{"nothing"} : found->second;
-    const bool is_untold = outcome == "nothing" && may_be_lost.contains(job.id);
-    if (outcome == "both" ||
-        (!is_untold && (job.state == "succeeded") != (outcome == "succeeded"))) {
-      wrong.push_back(
-          fmt::format("job {} is {}, and its host said {}", job.id, job.state, outcome));
+    const auto outcome = found == outcomes.end() ? Outcome{} : found->second;
+    const bool is_untold = outcome.type == "nothing" && may_be_lost.contains(job.id);
+    if (!is_untold && !ends_after(outcome).contains(job.state)) {
+      wrong.push_back(fmt::format("job {} is {}, and its host said {} {}",
+                                  job.id,
+                                  job.state,
+                                  outcome.type,
+                                  outcome.reason));
     }
-    if (outcome == "succeeded" && job.calls.empty()) {
+    if (job.must_succeed && job.state != "succeeded") {
+      wrong.push_back(fmt::format(
+          "job {} is {}, and nothing stood in its way: {}", job.id, job.state, outcome.reason));
+    }
+    if (outcome.type == "succeeded" && job.calls.empty()) {
       wrong.push_back(fmt::format("job {} succeeded, and compose was never called", job.id));
     }
+  }
+}
+
+/// A command that was refused, or that nobody gave, was carried out by no host.
+void check_calls(const Evidence& evidence, Wrong& wrong) {
+  std::set<std::string> taken{evidence.own_jobs.begin(), evidence.own_jobs.end()};
+  for (const auto& job : evidence.jobs) taken.insert(job.id);
+  for (const auto& call : evidence.calls) {
+    // The one thing that agents ask compose for themselves.
+    if (taken.contains(call.command) || call.arguments == "version --short") continue;
+    wrong.push_back(fmt::format(
+        "compose was called for {}, which nobody took on: {}", call.command, call.arguments));
+  }
+}
+
+void check_nothing_waits(const HostEvidence& host, Wrong& wrong) {
+  if (host.spool_bytes == 0) return;
+  wrong.push_back(
+      fmt::format("{}: {} bytes of events still wait in its spool", host.name, host.spool_bytes));
+}
+
+void check_samples(const HostEvidence& host, Wrong& wrong) {
+  if (host.samples == 0) wrong.push_back(host.name + ": no sample is stored");
+  for (const auto number : host.samples_twice) {
+    wrong.push_back(fmt::format("{}: sample {} is stored twice", host.name, number));
   }
 }
 
@@ -281,8 +333,11 @@ std::vector<std::string> contradictions(const Evidence& evidence) {
     check_order(host, wrong);
     check_crashes(host, evidence.jobs, wrong);
     check_state(host, wrong);
+    check_nothing_waits(host, wrong);
+    check_samples(host, wrong);
   }
   check_jobs(evidence, wrong);
+  check_calls(evidence, wrong);
   wrong.insert(wrong.end(), evidence.deaths.begin(), evidence.deaths.end());
   if (evidence.integrity != "ok") {
     wrong.push_back("the database is damaged: " + evidence.integrity);

@@ -33,9 +33,12 @@ Evidence sound() {
   host.crashes = {{"c1", 120 * second}};
   host.runs = false;
   host.status = "stopped";
+  host.samples = 20;
   Evidence evidence;
   evidence.hosts = {host};
   evidence.jobs = {{"j1", "succeeded", {"-f x up -d"}, "notes-h1", 109 * second, 111 * second}};
+  evidence.own_jobs = {"j0"};
+  evidence.calls = {{"j0", "-f x up -d"}, {"--data", "version --short"}, {"j1", "-f x up -d"}};
   evidence.integrity = "ok";
   return evidence;
 }
@@ -198,6 +201,63 @@ TEST(FaultChecker, FindsAJobThatWasDoneTwiceOrSaysWhatIsNotTrue) {
                [](Evidence& evidence, HostEvidence&) { evidence.jobs.front().state = "running"; });
   expect_found("job j1 is gone",
                [](Evidence& evidence, HostEvidence&) { evidence.jobs.front().state.clear(); });
+}
+
+TEST(FaultChecker, FindsAFailureThatIsShownAsSomethingElse) {
+  const auto fail = [](HostEvidence& host, const std::string& reason) {
+    host.stored[2].type = "failed";
+    host.stored[2].reason = reason;
+  };
+  for (const auto* state : {"succeeded", "cancelled", "interrupted"}) {
+    expect_found("its host said failed ACTION_FAILED", [&](Evidence& evidence, HostEvidence& host) {
+      fail(host, "ACTION_FAILED");
+      evidence.jobs.front().state = state;
+    });
+  }
+  for (const auto* state : {"succeeded", "cancelled", "failed"}) {
+    expect_found("its host said failed ACTION_INTERRUPTED",
+                 [&](Evidence& evidence, HostEvidence& host) {
+                   fail(host, "ACTION_INTERRUPTED");
+                   evidence.jobs.front().state = state;
+                 });
+  }
+  auto evidence = sound();
+  fail(evidence.hosts.front(), "ACTION_FAILED");
+  evidence.jobs.front().state = "failed";
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+  fail(evidence.hosts.front(), "ACTION_INTERRUPTED");
+  evidence.jobs.front().state = "interrupted";
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+}
+
+TEST(FaultChecker, FindsAnActionThatNobodyTookOn) {
+  expect_found("compose was called for j9, which nobody took on: -f x up -d",
+               [](Evidence& evidence, HostEvidence&) {
+                 evidence.calls.push_back({"j9", "-f x up -d"});
+               });
+  expect_found("compose was called for --data, which nobody took on",
+               [](Evidence& evidence, HostEvidence&) {
+                 evidence.calls.push_back({"--data", "-f x down"});
+               });
+}
+
+TEST(FaultChecker, FindsARestartThatDidNotSucceedThoughAllWasWell) {
+  expect_found("nothing stood in its way: DISK_FULL", [](Evidence& evidence, HostEvidence& host) {
+    host.stored[2].type = evidence.jobs.front().state = "failed";
+    host.stored[2].reason = "DISK_FULL";
+    evidence.jobs.front().must_succeed = true;
+  });
+}
+
+TEST(FaultChecker, FindsWhatStillWaitsInASpool) {
+  expect_found("100 bytes of events still wait",
+               [](Evidence&, HostEvidence& host) { host.spool_bytes = 100; });
+}
+
+TEST(FaultChecker, FindsASampleThatIsStoredTwiceAndThatThereIsNone) {
+  expect_found("sample 7 is stored twice",
+               [](Evidence&, HostEvidence& host) { host.samples_twice = {7}; });
+  expect_found("no sample is stored", [](Evidence&, HostEvidence& host) { host.samples = 0; });
 }
 
 TEST(FaultChecker, FindsAServiceThatIsNotAsItIsShown) {

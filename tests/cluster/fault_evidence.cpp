@@ -2,13 +2,17 @@
 
 #include "common/clock.h"
 #include "tests/cluster/fault_checker.h"
+#include "tests/cluster/stored_samples.h"
 #include "tests/support/await.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <system_error>
 
 namespace portoser::test {
 namespace {
@@ -51,7 +55,8 @@ class Database {
         database_,
         "SELECT e.id, e.spool_epoch, e.sequence, e.scope,"
         " CASE e.scope WHEN 'command' THEN json_extract(e.metadata, '$.command_id')"
-        " ELSE e.origin END, e.event_type, e.service, e.time"
+        " ELSE e.origin END, e.event_type, e.service, e.time,"
+        " ifnull(json_extract(e.metadata, '$.reason'), '')"
         " FROM events e JOIN devices d ON d.id = e.device_id WHERE d.name = ? ORDER BY e.id"};
     rows.bind(1, host);
     std::vector<Stored> all;
@@ -63,7 +68,8 @@ class Database {
                      rows.getColumn(4).getString(),
                      rows.getColumn(5).getString(),
                      rows.getColumn(6).getString(),
-                     rows.getColumn(7).getInt64()});
+                     rows.getColumn(7).getInt64(),
+                     rows.getColumn(8).getString()});
     }
     return all;
   }
@@ -83,9 +89,10 @@ void give_time(std::chrono::seconds limit, const std::function<bool()>& conditio
 JobEvidence look_at_job(const Cluster& cluster, const TakenJob& taken) {
   JobEvidence job{.id = taken.id,
                   .state = "",
-                  .calls = cluster.compose().calls_of(taken.id),
+                  .calls = {},
                   .service = taken.service,
-                  .taken_us = taken.taken_us};
+                  .taken_us = taken.taken_us,
+                  .must_succeed = taken.must_succeed};
   // An action may take its own limit (two minutes), and one before it too.
   give_time(400s, [&] {
     const auto answer = cluster.controller().get("/api/jobs/" + taken.id).body;
@@ -97,6 +104,40 @@ JobEvidence look_at_job(const Cluster& cluster, const TakenJob& taken) {
     return true;
   });
   return job;
+}
+
+/// What is acknowledged is deleted; what is left waits.
+std::uintmax_t bytes_in_spool(const ClusterHost& host) {
+  std::uintmax_t bytes = 0;
+  std::error_code gone;
+  for (const auto& file :
+       std::filesystem::directory_iterator{host.agent().data() / "spool", gone}) {
+    if (file.path().extension() == ".log") bytes += file.file_size(gone);
+  }
+  return bytes;
+}
+
+void look_at_samples(const Cluster& cluster, HostEvidence& evidence) {
+  const auto stored = stored_samples(cluster.controller().data() / "portoser.db", evidence.name);
+  evidence.samples = stored.times.size();
+  evidence.samples_twice = stored.twice;
+}
+
+/// The outcome of a job that was given up may have come since.
+void look_again(const Cluster& cluster, const std::vector<HostEvidence>& hosts, JobEvidence& job) {
+  const auto is_of_job = [&](const Stored& one) {
+    return one.scope == "command" && one.mark == job.id;
+  };
+  if (std::none_of(hosts.begin(), hosts.end(), [&](const HostEvidence& host) {
+        return std::any_of(host.stored.begin(), host.stored.end(), is_of_job);
+      })) {
+    return;
+  }
+  give_time(10s, [&] {
+    const auto answer = cluster.controller().get("/api/jobs/" + job.id).body;
+    if (answer.is_object()) job.state = answer.value("state", "");
+    return job.state != "interrupted";
+  });
 }
 
 void look_at_service(const Cluster& cluster, const ClusterHost& host, HostEvidence& evidence) {
@@ -131,7 +172,18 @@ Evidence gather(const Cluster& cluster, const FaultRun& run) {
       one.stored = database.of_host(host->name());
       return missing(one).empty();
     });
+    give_time(60s, [&] {
+      one.spool_bytes = bytes_in_spool(*host);
+      return one.spool_bytes == 0;
+    });
+    look_at_samples(cluster, one);
     evidence.hosts.push_back(std::move(one));
+  }
+  evidence.own_jobs = cluster.own_jobs();
+  evidence.calls = cluster.compose().calls();
+  for (auto& job : evidence.jobs) {
+    job.calls = cluster.compose().calls_of(job.id);
+    if (job.state == "interrupted") look_again(cluster, evidence.hosts, job);
   }
   evidence.integrity = database.integrity();
   evidence.deaths = run.deaths();

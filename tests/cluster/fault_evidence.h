@@ -31,6 +31,7 @@ struct Stored {
   std::string type;  ///< "failure", "stop" ...; of a result "succeeded" or "failed"
   std::string service;
   std::int64_t time_us = 0;
+  std::string reason{};  ///< of a result that failed
 };
 
 struct HostEvidence {
@@ -42,8 +43,11 @@ struct HostEvidence {
   std::vector<std::int64_t> forgetful_ends;
   std::vector<CrashByHand> crashes;
   std::vector<Watch> watch;
-  bool runs = false;   ///< the service, as the engine says
-  std::string status;  ///< as the controller shows it
+  bool runs = false;                        ///< the service, as the engine says
+  std::string status;                       ///< as the controller shows it
+  std::uintmax_t spool_bytes = 0;           ///< what the agent still keeps for the controller
+  std::size_t samples = 0;                  ///< of the last quarter of an hour, in the database
+  std::vector<std::int64_t> samples_twice;  ///< their numbers
 };
 
 struct JobEvidence {
@@ -53,13 +57,16 @@ struct JobEvidence {
   std::string service;
   std::int64_t taken_us = 0;
   std::int64_t ended_us = 0;  ///< 0: nobody knows
+  bool must_succeed = false;
 };
 
 struct Evidence {
   std::vector<HostEvidence> hosts;
   std::vector<JobEvidence> jobs;
-  std::string integrity;            ///< what SQLite says of the database: "ok"
-  std::vector<std::string> deaths;  ///< as in `FaultRun`
+  std::vector<std::string> own_jobs;  ///< those that the cluster began to be whole
+  std::vector<ComposeCall> calls;     ///< all that compose was called for
+  std::string integrity;              ///< what SQLite says of the database: "ok"
+  std::vector<std::string> deaths;    ///< as in `FaultRun`
 };
 
 /// Waits until the cluster is at rest (every job has ended, every message has arrived, services are

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 
@@ -208,6 +209,48 @@ void FaultRun::mend() {
   controller_is_frozen_ = false;
   for (const auto& host : cluster_.hosts()) {
     cluster_.controller().await_machine(host->name(), "online");
+  }
+}
+
+std::string FaultRun::ask_for_restart(const ClusterHost& host) {
+  TakenJob job{.id = "",
+               .service = host.service(),
+               .action = "restart",
+               .taken_us = now_us(),
+               .must_succeed = true};
+  const auto answer = cluster_.controller().post(
+      fmt::format("/api/services/{}/restart", host.service()), "", {{"Prefer", "respond-async"}});
+  if (answer.status != 202) return answer.text;
+  job.id = answer.body["job_id"].get<std::string>();
+  // Like one that is under way since before: the controller gives that one's id.
+  if (std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& one) { return one.id == job.id; })) {
+    return job.id + " is under way";
+  }
+  say(host, "at last a restart: job " + job.id);
+  jobs_.push_back(std::move(job));
+  return answer.text;
+}
+
+void FaultRun::restart_all() {
+  const auto& controller = cluster_.controller();
+  for (const auto& host : cluster_.hosts()) {
+    await_until("the engine is known to be there", 120s, [&] {
+      const auto status =
+          controller.row("/api/services", "services", host->service()).value("status", "");
+      return (status == "running" || status == "stopped") &&
+             controller.get("/api/machines/" + host->name()).body["engine_available"] == true;
+    });
+    const auto before = jobs_.size();
+    std::string answer;
+    // What is under way comes first, and may take its whole limit (two minutes), and one before it.
+    await_until(
+        "a restart of " + host->service() + " is taken on",
+        400s,
+        [&] {
+          answer = ask_for_restart(*host);
+          return jobs_.size() > before;
+        },
+        [&] { return answer; });
   }
 }
 

@@ -21,6 +21,7 @@ struct TakenJob {
   std::string service;
   std::string action;
   std::int64_t taken_us = 0;
+  bool must_succeed = false;  ///< nothing stood in its way
 };
 
 /// What happened to a host, for the checker.
@@ -46,6 +47,9 @@ class FaultRun {
   void step();
   /// Mends everything; the engines decide what runs.
   void mend();
+  /// After that a cluster does what it is told, whatever it went through: a restart of each service
+  /// is taken on. Throws when one is not.
+  void restart_all();
   /// How often each kind happened, those too that did not.
   void print_counts() const;
 
@@ -100,6 +104,8 @@ class FaultRun {
   /// Before the agent ends; `in_order`: it can keep its checkpoint if the disk takes it.
   void note_end_of_agent(const ClusterHost& host, bool in_order = false);
 
+  /// The answer's text; a job that is new is remembered.
+  std::string ask_for_restart(const ClusterHost& host);
   void act(ClusterHost& host);
   void change_cable(ClusterHost& host);
   void crash_container(ClusterHost& host);

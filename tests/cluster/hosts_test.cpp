@@ -1,6 +1,7 @@
 // The test hosts themselves: what other tests of this folder rely on.
 #include "common/error.h"
 #include "common/file.h"
+#include "tests/cluster/cluster.h"
 #include "tests/support/await.h"
 #include "tests/support/host.h"
 #include "tests/support/images.h"
@@ -13,7 +14,9 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
+#include <iostream>
 #include <unistd.h>
 
 namespace portoser::test {
@@ -177,6 +180,20 @@ TEST_F(Hosts, ContainersOutliveAPowerCutAsTheirPolicySays) {
       std::exception);
   one_.thaw_engine();
   EXPECT_EQ(state("kept"), "true\n");
+}
+
+/// How long that takes is told and not judged: it depends on what else the machine does.
+TEST(HostsTogether, ThreeWithEngineAgentAndServiceComeUp) {
+  const auto begin = std::chrono::steady_clock::now();
+  Cluster cluster{3};
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::cout << fmt::format("three hosts with engine, agent and service were up after {:.1f} s\n",
+                           took.count());
+  for (const auto& host : cluster.hosts()) {
+    EXPECT_EQ(host->machine().docker({"ps", "-q"}).empty(), false) << host->name();
+    EXPECT_EQ(cluster.controller().row("/api/machines", "machines", host->name())["status"],
+              "online");
+  }
 }
 
 TEST(HostsAfterwards, NothingIsLeft) {

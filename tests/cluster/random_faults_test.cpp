@@ -27,6 +27,7 @@ TEST(RandomFaults, LoseNothingAndDoNothingTwice) {
   FaultRun run{cluster, seed};
   for (std::uint64_t i = 0; i < faults; ++i) run.step();
   run.mend();
+  run.restart_all();
   run.print_counts();
   const auto evidence = gather(cluster, run);
   std::cout << extent_of(evidence) << std::endl;

@@ -4,6 +4,9 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <set>
+#include <utility>
+
 namespace portoser::test {
 
 std::vector<std::int64_t> StoredSamples::holes(std::int64_t first) const {
@@ -24,14 +27,14 @@ StoredSamples stored_samples(const std::filesystem::path& database, const std::s
   SQLite::Statement rows{file, "SELECT data FROM series_log WHERE host = ? ORDER BY id"};
   rows.bind(1, host);
   StoredSamples stored;
+  std::set<std::pair<std::string, std::int64_t>> seen;  // another boot may give the same number
   while (rows.executeStep()) {
     const auto column = rows.getColumn(0);
     const std::string bytes(static_cast<const char*>(column.getBlob()),
                             static_cast<std::size_t>(column.getBytes()));
     const auto sample = telemetry::decode_sample(bytes);
-    if (!stored.times.emplace(sample.number, sample.time_ms).second) {
-      stored.twice.push_back(sample.number);
-    }
+    stored.times.emplace(sample.number, sample.time_ms);
+    if (!seen.emplace(sample.boot_id, sample.number).second) stored.twice.push_back(sample.number);
   }
   return stored;
 }

@@ -9,6 +9,7 @@
 #include "agent/collect/memory.h"
 #include "agent/collect/mounts.h"
 #include "agent/collect/network.h"
+#include "agent/collect/temperature.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@ void read_processors(std::string_view text) {
   if (const auto loads = parse_loadavg(text)) must((*loads)[0] >= 0.0);
   must(physical_cores(text) >= 0);
   pretty_name(text);
+  if (const auto celsius = parse_temperature(text)) must(*celsius >= -60.0 && *celsius <= 200.0);
 }
 
 void read_memory_and_network(std::string_view text) {

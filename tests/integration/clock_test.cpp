@@ -224,6 +224,7 @@ TEST_P(ClockTest, OfTheControllerThatIsSetDeclaresNobodyOfflineAndLeavesAQuietHo
     return time_of(controller_.row("/api/machines", "machines", "quiet")["last_seen"]);
   };
   const auto heard = last_seen();
+  std::vector<Json> told;  // the times of what is stored, as they were given
   for (const std::chrono::seconds wrong_by : {std::chrono::seconds{GetParam()}, 0s}) {
     controller_clock_.set_wrong_by(wrong_by);
     await_until("the quiet host was heard as long ago as before", 60s, [&] {
@@ -238,7 +239,14 @@ TEST_P(ClockTest, OfTheControllerThatIsSetDeclaresNobodyOfflineAndLeavesAQuietHo
     const auto up = start_by_hand();
     await_event("recovery");
     expect_at(events().back(), up, wrong_by);
+    for (const auto& event : events() | std::views::drop(told.size())) {
+      told.push_back(event["timestamp"]);
+    }
   }
+  expect_fresh_sample();
+  std::vector<Json> kept;
+  for (const auto& event : events()) kept.push_back(event["timestamp"]);
+  EXPECT_EQ(kept, told) << "setting the clock moves nothing that is stored";
   EXPECT_THAT(types(), ElementsAre("failure", "recovery", "failure", "recovery"));
   EXPECT_EQ(times_offline(), 1) << "the quiet one said goodbye; nobody else is gone";
 }

@@ -44,7 +44,10 @@ class Told : public Listener {
   void on_late_sample(const std::string& host, Time, protocol::Sample) override {
     late_samples.push_back(host);
   }
-  void on_state(const std::string& host, Time, protocol::State) override { states.push_back(host); }
+  void on_state(const std::string& host, Time when, protocol::State) override {
+    states.push_back(host);
+    state_times.push_back(when);
+  }
   void on_event(const storage::EventRecord& event) override { events.push_back(event); }
   void on_late_result(const storage::EventRecord& result) override {
     late_results.push_back(result);
@@ -60,6 +63,7 @@ class Told : public Listener {
   std::vector<std::string> samples;
   std::vector<std::string> late_samples;
   std::vector<std::string> states;
+  std::vector<Time> state_times;  ///< of each of `states`
   std::vector<storage::EventRecord> events;
   std::vector<storage::EventRecord> late_results;
   std::vector<std::string> liveness;

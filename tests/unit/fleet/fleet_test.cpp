@@ -344,6 +344,19 @@ TEST_F(FleetTest, SameAgentConnectingAnewIsHeardOnItsNewConnection) {
   EXPECT_TRUE(told_.states.empty()) << "the old connection is not listened to any more";
 }
 
+TEST_F(FleetTest, AStateThatWasOnItsWayForLongIsOfWhenItWasSent) {
+  join_brick();
+  auto device = welcomed();
+  protocol::State state;
+  state.when = {"boot-1", std::chrono::nanoseconds{10s}.count(), 0};
+  device.send(state);
+  step_until([&] { return told_.states.size() == 1; });
+  state.when.uptime_ns = std::chrono::nanoseconds{7s}.count();
+  device.send(state);
+  step_until([&] { return told_.states.size() == 2; });
+  EXPECT_LT(std::chrono::abs(told_.state_times[0] - told_.state_times[1] - 3s), 100ms);
+}
+
 TEST_F(FleetTest, SamplesOfThePastAreNotHowTheHostIsNow) {
   join_brick();
   auto device = welcomed();

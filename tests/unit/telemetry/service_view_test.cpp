@@ -97,12 +97,32 @@ TEST(ServiceViewOfLive, OfASilentEngineIsKnownHowItStoodAndWhenItGaveItsLastSign
   }
   live.on_clock_set(1h);
   EXPECT_EQ(last_known_of(service(), live.host("brick").get())->at, noon + 40s + 1h);
-  state.engine_silent_ms.reset();
-  live.on_state("brick", noon + 2h, state);
-  EXPECT_FALSE(last_known_of(service(), live.host("brick").get())->at) << "nobody knows";
   state.engine_available = true;
   live.on_state("brick", noon + 3h, state);
   EXPECT_FALSE(last_known_of(service(), live.host("brick").get()));
+}
+
+TEST(ServiceViewOfLive, AnAgentThatStartsBesideASilentEngineTakesNothingBack) {
+  Live live;
+  live.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
+  const auto known_at = [&] { return last_known_of(service(), live.host("brick").get())->at; };
+  protocol::State known;
+  known.engine_available = true;
+  known.services = {{"notes", "running", "healthy", "", "/f", {"c"}}};
+  protocol::State unknown;
+  unknown.services = {{"notes", "unknown", "unknown", "frozen", "/f", {}}};
+  live.on_state("brick", noon, unknown);
+  EXPECT_FALSE(known_at()) << "no agent ever knew";
+  live.on_state("brick", noon + 10s, known);
+  live.on_state("brick", noon + 60s, unknown);
+  EXPECT_EQ(known_at(), noon + 10s) << "the agent before it heard the engine then";
+  live.on_state("brick", noon + 80s, known);
+  auto told = unknown;
+  told.engine_silent_ms = 20'000;
+  live.on_state("brick", noon + 120s, told);
+  live.on_state("brick", noon + 150s, unknown);
+  EXPECT_EQ(known_at(), noon + 100s);
+  EXPECT_EQ(last_known_of(service(), live.host("brick").get())->status, "running");
 }
 
 TEST_F(ServiceView, StartingIsNotHealthy) {

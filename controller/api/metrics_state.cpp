@@ -128,9 +128,9 @@ WorkersView MetricsStateApi::workers(http::Call<void>) {
   WorkersView view;
   view.workers["device_health_monitor"] = running("follows the connection of every agent");
   auto& queue = view.workers["metrics_queue"] = running("writes into the database");
-  if (database_.stats().problem) {
+  if (const auto problem = database_.stats().problem) {
     queue.status = "failing";
-    queue.description = database_.stats().problem->message;
+    queue.description = problem->message;
   }
   view.workers["metrics_collector"] = running("agents measure and send by themselves");
   view.workers["metrics_prefetcher"] =

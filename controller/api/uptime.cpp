@@ -16,6 +16,9 @@ namespace {
 constexpr std::int64_t most_days = 365;
 constexpr std::int64_t most_events = 1000;
 constexpr std::chrono::hours day{24};
+constexpr std::chrono::hours longest_history{24 * 400};
+/// More are no picture, and a service that crashes every minute has them in weeks.
+constexpr std::size_t most_entries = 20'000;
 
 const std::vector<std::string>& event_types() {
   static const std::vector<std::string> types{
@@ -27,6 +30,9 @@ std::vector<http::Parameter> window_parameters() {
   return {{"days", "1 to 365; 30 unless given", "integer"},
           {.name = "timeRange",
            .description = "instead of days; mtbf is in hours then and mttr in minutes",
+           .allowed = {"1h", "6h", "24h", "7d", "30d"}},
+          {.name = "time_range",
+           .description = "the same",
            .allowed = {"1h", "6h", "24h", "7d", "30d"}}};
 }
 
@@ -45,11 +51,12 @@ bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) 
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
 }
 
-/// How long the state had lasted that each event ended.
-void add_durations(std::vector<UptimeEventRow>& rows) {
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    const auto lasted = rows[i].timestamp - rows[i - 1].timestamp;
-    rows[i].duration = std::chrono::duration_cast<std::chrono::seconds>(lasted).count();
+void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log) {
+  const auto lengths = telemetry::ended_states(log);
+  for (auto& row : rows) {
+    const auto found = lengths.find(row.id);
+    if (found == lengths.end()) continue;
+    row.duration = std::chrono::duration_cast<std::chrono::seconds>(found->second).count();
   }
 }
 
@@ -88,7 +95,7 @@ void UptimeApi::add_to(http::Router& router) {
              &UptimeApi::summary);
   router.add({.path = "/api/uptime/timeline",
               .summary = "When services were up, down and unknown",
-              .errors = {Code::invalid, Code::unavailable},
+              .errors = {Code::invalid, Code::too_large, Code::unavailable},
               .query = {{"days", "1 to 90; 7 unless given", "integer"},
                         {"services", "names with commas; all unless given"},
                         {"machines", "names with commas; all unless given"}}},
@@ -120,10 +127,12 @@ void UptimeApi::add_to(http::Router& router) {
              *this,
              &UptimeApi::service);
   auto history = window_parameters();
-  history.push_back({.name = "event_type",
-                     .description = "only such events",
-                     .allowed = event_types(),
-                     .refused_as = Code::invalid});
+  for (const auto* name : {"event_type", "eventType"}) {
+    history.push_back({.name = name,
+                       .description = "only such events",
+                       .allowed = event_types(),
+                       .refused_as = Code::invalid});
+  }
   router.add({.path = "/api/uptime/{service}/{machine}/history",
               .summary = "Events of a service on a host, oldest first, with its availability",
               .errors = {Code::not_found, Code::invalid, Code::unavailable},
@@ -147,7 +156,9 @@ UptimeApi::Window UptimeApi::window_of(const http::CallContext& call) const {
   const auto days = call.query_int("days", 30, 1, most_days);
   window.from = window.now - days * day;
   window.name = fmt::format("{}d", days);
-  if (const auto range = telemetry::time_range(call.query("timeRange").value_or(""))) {
+  auto name = call.query("timeRange");
+  if (!name) name = call.query("time_range");
+  if (const auto range = telemetry::time_range(name.value_or(""))) {
     window.from = window.now - range->length;
     window.name = range->name;
     window.is_range = true;
@@ -179,6 +190,7 @@ asio::awaitable<std::vector<UptimeEventRow>> UptimeApi::events_since(telemetry::
   filter.service = placed.service;
   filter.machine = placed.machine;
   filter.by_time = true;
+  filter.from_hosts = true;
   filter.since = from;
   filter.limit = most_events;
   auto records = co_await events_.list(filter);
@@ -189,9 +201,8 @@ asio::awaitable<std::vector<UptimeEventRow>> UptimeApi::events_since(telemetry::
   std::move(before.begin(), before.end(), std::back_inserter(records));
   std::vector<UptimeEventRow> rows;
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    if (!record->device_id.empty()) rows.push_back(event_row(*record));
+    rows.push_back(event_row(*record));
   }
-  add_durations(rows);
   co_return rows;
 }
 
@@ -201,7 +212,9 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto log = co_await history_.log(placed, window.from);
   UptimeOfService answer;
   static_cast<UptimeStatsRow&>(answer) = stats_row(placed, log, window.from, window.now);
-  if (is_unknown(answer)) {
+  const auto longest =
+      is_unknown(answer) ? co_await history_.log(placed, window.now - longest_history) : log;
+  if (longest.watched.empty() && is_unknown(answer)) {
     throw Error{Code::not_found,
                 fmt::format("nothing is known of \"{}\" on \"{}\" in the last {}",
                             placed.service,
@@ -217,8 +230,12 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   }
   answer.time_range = window.name;
   answer.events = co_await events_since(placed, window.from);
-  if (answer.events.empty() && !log.watched.empty()) {
-    answer.events.push_back(found_row(placed, log.watched.front()));
+  add_durations(answer.events, log);
+  const bool began_without_event =
+      !longest.watched.empty() &&
+      (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
+  if (began_without_event) {
+    answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
   }
   co_return answer;
 }
@@ -226,7 +243,8 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
 asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> call) {
   const auto window = window_of(call);
   const auto placed = placed_of(call);
-  const auto wanted = call.query("event_type");
+  auto wanted = call.query("event_type");
+  if (!wanted) wanted = call.query("eventType");
   const auto log = co_await history_.log(placed, window.from);
   UptimeHistoryView answer;
   answer.service = placed.service;
@@ -234,7 +252,9 @@ asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> c
   answer.stats = stats_row(placed, log, window.from, window.now);
   answer.time_range_days =
       std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
-  for (auto& row : co_await events_since(placed, window.from)) {
+  auto rows = co_await events_since(placed, window.from);
+  add_durations(rows, log);
+  for (auto& row : rows) {
     const bool fits = row.timestamp >= window.from && (!wanted || row.event_type == *wanted);
     if (fits) answer.events.push_back(std::move(row));
   }
@@ -336,6 +356,12 @@ asio::awaitable<TimelineView> UptimeApi::timeline_since(std::int64_t days,
     rows.push_back(stats_row(placed[i], logs[i], view.start_time, view.end_time));
     auto entries = timeline_of(placed[i], logs[i], view.start_time, view.end_time);
     std::move(entries.begin(), entries.end(), std::back_inserter(view.entries));
+    if (view.entries.size() > most_entries) {
+      throw Error{Code::too_large,
+                  fmt::format("the timeline has more than {} entries", most_entries),
+                  "query.days"}
+          .hint("ask for fewer days, or name services");
+    }
     view.services.push_back(placed[i].service);
     hosts.insert(placed[i].machine);
   }
@@ -362,10 +388,13 @@ asio::awaitable<UptimeEventRow> UptimeApi::note(http::Call<UptimeNote> call) {
   record.machine = registry->require_host(call.body.machine, "body.machine").name;
   record.time = clock_.now();
   record.details = call.body.details.value_or("");
-  auto metadata = call.body.metadata.value_or(std::map<std::string, std::string>{});
+  auto metadata = call.body.metadata.is_null() ? Json::object() : call.body.metadata;
+  if (!metadata.is_object()) {
+    throw Error{Code::invalid, "metadata must be an object", "body.metadata"};
+  }
   metadata["note"] = "true";
   metadata["by"] = call.user().name;
-  record.metadata = dump(to_json(metadata));
+  record.metadata = dump(metadata);
   record.id = co_await on_executor(core_, fleet_.add_note(record));
   co_return event_row(record);
 }

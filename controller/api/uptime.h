@@ -28,7 +28,7 @@ struct UptimeNote {
   std::string service;
   std::string machine;
   std::optional<std::string> details;
-  std::optional<std::map<std::string, std::string>> metadata;
+  Json metadata;  ///< an object, or null
 };
 BOOST_DESCRIBE_STRUCT(UptimeNote, (), (event_type, service, machine, details, metadata))
 

@@ -106,8 +106,8 @@ UptimeStatsRow stats_row(const telemetry::Placed& placed,
   row.recovery_count = stats.recoveries;
   row.current_status = status_word(stats.current);
   row.last_status_change = stats.last_change;
-  if (stats.last_change && stats.current != UpState::unknown) {
-    const auto since = whole_seconds(now - *stats.last_change);
+  if (stats.current_since) {
+    const auto since = whole_seconds(now - *stats.current_since);
     (stats.current == UpState::up ? row.current_uptime_seconds : row.current_downtime_seconds) =
         since;
   }

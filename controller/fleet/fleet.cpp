@@ -344,8 +344,9 @@ asio::awaitable<std::int64_t> Fleet::add_note(storage::EventRecord note) {
   note.id = recorder_.give_id();
   note.device_id.clear();
   std::vector<storage::EventRecord> notes{note};
-  co_await event_store_.append(std::move(notes));
+  // Shown before it is stored, as all events: ids are shown in their order.
   listener_.on_event(note);
+  co_await event_store_.append(std::move(notes));
   co_return note.id;
 }
 

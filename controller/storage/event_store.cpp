@@ -80,6 +80,7 @@ std::string conditions_of(const EventFilter& filter) {
   add_condition(sql, filter.before_id, " AND id < ?");
   add_condition(sql, filter.since, " AND time >= ?");
   add_condition(sql, filter.before, " AND time < ?");
+  if (filter.from_hosts) sql += " AND device_id <> ''";
   return sql;
 }
 

@@ -43,6 +43,7 @@ struct EventFilter {
   std::optional<Time> since;              ///< at or after this moment
   std::optional<Time> before;             ///< before this moment
   bool newest_first = true;               ///< by id
+  bool from_hosts = false;                ///< without notes of people
   bool by_time = false;  ///< ordered by time instead: what came late stands where it happened
   std::int64_t offset = 0;
   std::int64_t limit = 100;  ///< at most 100,000 are given

@@ -106,7 +106,7 @@ class Series : public LiveListener {
 
   /// Logs what waits. Any thread.
   asio::awaitable<void> write_log();
-  /// Deletes blocks that lie wholly before it. Any thread.
+  /// Deletes blocks that lie wholly before it; what uptime needs stays. Any thread.
   asio::awaitable<void> delete_before(Time moment);
 
   // What `run` does beside that, for tests.
@@ -115,7 +115,7 @@ class Series : public LiveListener {
   asio::awaitable<void> delete_old();
 
  private:
-  asio::awaitable<void> delete_before(Time raw, Time minute, Time quarter);
+  asio::awaitable<void> delete_blocks(Time raw, Time minute, Time quarter);
   struct Due {
     std::string host;
     std::shared_ptr<Span> span;

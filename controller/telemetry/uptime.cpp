@@ -19,16 +19,16 @@ UpState after(UptimeChange change) {
   return UpState::unknown;
 }
 
-/// How it stood before anything is known to have happened: as the first samples found it, else what
-/// the first event says of the time before it. A start says nothing: the service may be new.
-UpState before_all(const UptimeLog& log) {
-  const bool has_event_first =
-      !log.events.empty() && (log.watched.empty() || log.events[0].at < log.watched[0].from);
-  if (!log.watched.empty() && !has_event_first) {
-    return log.watched[0].first_up ? UpState::up : UpState::stopped;
-  }
-  if (log.events.empty()) return UpState::unknown;
-  switch (log.events[0].change) {
+/// A moment from which on the service stood so.
+struct Turn {
+  Time at;
+  UpState state = UpState::unknown;
+  const UptimeEvent* event = nullptr;  ///< null: it was found so
+};
+
+/// What the first event says of the time before it.
+UpState before(const UptimeEvent& first) {
+  switch (first.change) {
     case UptimeChange::stop:
     case UptimeChange::failure:
     case UptimeChange::restart:
@@ -36,9 +36,42 @@ UpState before_all(const UptimeLog& log) {
     case UptimeChange::recovery:
       return UpState::down;
     case UptimeChange::start:
-      return UpState::unknown;
+      return UpState::unknown;  // it may not have been there
   }
   return UpState::unknown;
+}
+
+/// What a stretch that begins shows against what was known. A service that failed may count as
+/// running (one of its containers is down), so that stays.
+UpState as_found(UpState known, bool first_up) {
+  if (known == UpState::down) return known;
+  return first_up ? UpState::up : UpState::stopped;
+}
+
+/// By time; the first is older than anything.
+std::vector<Turn> turns_of(const UptimeLog& log) {
+  std::vector<Turn> turns{
+      {Time::min(), log.events.empty() ? UpState::unknown : before(log.events[0])}};
+  const auto turn_to = [&](Time at, UpState state, const UptimeEvent* event) {
+    if (state != turns.back().state) turns.push_back({at, state, event});
+  };
+  // A sample may show how it stood some moments before the event that it comes with.
+  constexpr std::chrono::seconds beside{5};
+  auto watched = log.watched.begin();
+  const UptimeEvent* newest = nullptr;
+  const auto look_until = [&](Time until) {
+    for (; watched != log.watched.end() && watched->from < until; ++watched) {
+      if (newest != nullptr && watched->from - newest->at <= beside) continue;
+      turn_to(watched->from, as_found(turns.back().state, watched->first_up), nullptr);
+    }
+  };
+  for (const auto& event : log.events) {
+    look_until(event.at);
+    turn_to(event.at, after(event.change), &event);
+    newest = &event;
+  }
+  look_until(Time::max());
+  return turns;
 }
 
 class Segments {
@@ -65,26 +98,25 @@ class Segments {
   std::vector<UptimeSegment> all_;
 };
 
-/// Walks through events and watched stretches side by side.
+/// Walks through turns and watched stretches side by side.
 class Walk {
  public:
-  Walk(const UptimeLog& log, Time from, Time to)
-      : log_(log), to_(to), segments_(from, to), state_(before_all(log)) {}
+  Walk(const UptimeLog& log, const std::vector<Turn>& turns, Time from, Time to)
+      : log_(log), turns_(turns), to_(to), segments_(from, to) {}
 
   std::vector<UptimeSegment> all() {
-    for (const auto& event : log_.events) {
-      if (event.at >= to_) break;
-      go_to(event.at);
-      const auto next = after(event.change);
-      if (next != state_) cause_ = event.change;
-      state_ = next;
+    for (std::size_t i = 0; i < turns_.size(); ++i) {
+      const auto until = i + 1 < turns_.size() ? std::min(turns_[i + 1].at, to_) : to_;
+      go_to(until, turns_[i]);
+      if (until >= to_) break;
     }
-    go_to(to_);
     return segments_.take();
   }
 
  private:
-  void go_to(Time until) {
+  void go_to(Time until, const Turn& turn) {
+    std::optional<UptimeChange> cause;
+    if (turn.event != nullptr) cause = turn.event->change;
     while (segments_.at() < until) {
       while (watch_ < log_.watched.size() && log_.watched[watch_].to <= segments_.at()) ++watch_;
       if (watch_ == log_.watched.size() || log_.watched[watch_].from >= until) {
@@ -92,17 +124,18 @@ class Walk {
         return;
       }
       const auto& watch = log_.watched[watch_];
-      segments_.extend(watch.from, UpState::unknown, std::nullopt);
-      segments_.extend(std::min(until, watch.to), state_, cause_);
-      if (segments_.at() >= to_) return;
+      if (watch.from > segments_.at()) {
+        segments_.extend(watch.from, UpState::unknown, std::nullopt);
+        cause.reset();  // what came before the gap did not begin what is behind it
+      }
+      segments_.extend(std::min(until, watch.to), turn.state, cause);
     }
   }
 
   const UptimeLog& log_;
+  const std::vector<Turn>& turns_;
   Time to_;
   Segments segments_;
-  UpState state_;
-  std::optional<UptimeChange> cause_;
   std::size_t watch_ = 0;
 };
 
@@ -119,37 +152,58 @@ struct Changes {
   std::optional<Time> last;
 };
 
-Changes changes_in(const UptimeLog& log, Time from, Time to) {
+Changes changes_in(const std::vector<Turn>& turns, Time from, Time to) {
   Changes changes;
-  auto state = before_all(log);
-  Time since = from;
-  for (const auto& event : log.events) {
-    if (event.at >= to) break;
-    const auto next = after(event.change);
-    if (next == state) continue;
-    if (event.at >= from) {
-      if (next == UpState::down) ++changes.failures;
-      if (state == UpState::down && next == UpState::up) {
-        ++changes.recoveries;
-        changes.repaired += event.at - std::max(since, from);
-      }
+  for (std::size_t i = 1; i < turns.size() && turns[i].at < to; ++i) {
+    const auto& turn = turns[i];
+    const auto& previous = turns[i - 1];
+    if (turn.event != nullptr) changes.last = turn.at;
+    if (turn.at < from) continue;
+    if (turn.state == UpState::down) ++changes.failures;
+    if (previous.state == UpState::down && turn.state == UpState::up) {
+      ++changes.recoveries;
+      changes.repaired += turn.at - std::max(previous.at, from);
     }
-    state = next;
-    since = event.at;
-    changes.last = event.at;
   }
   return changes;
+}
+
+/// Since when it stands as it does, as far as somebody saw it: since it turned so, was restarted,
+/// or was found again.
+std::optional<Time> current_since(const UptimeLog& log, const std::vector<Turn>& turns, Time to) {
+  std::optional<Time> since;
+  const auto later = [&](Time at) {
+    if (at < to && at != Time::min()) since = since ? std::max(*since, at) : at;
+  };
+  for (const auto& turn : turns) later(turn.at);
+  for (const auto& event : log.events) {
+    if (event.change == UptimeChange::restart) later(event.at);
+  }
+  for (const auto& watched : log.watched) later(watched.from);
+  return since;
 }
 
 }  // namespace
 
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to) {
-  return Walk{log, from, to}.all();
+  const auto turns = turns_of(log);
+  return Walk{log, turns, from, to}.all();
+}
+
+std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log) {
+  std::map<std::int64_t, std::chrono::microseconds> lengths;
+  const auto turns = turns_of(log);
+  for (std::size_t i = 1; i < turns.size(); ++i) {
+    if (turns[i].event == nullptr || turns[i - 1].at == Time::min()) continue;
+    lengths[turns[i].event->id] = turns[i].at - turns[i - 1].at;
+  }
+  return lengths;
 }
 
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
   UptimeStats stats;
-  const auto segments = uptime_segments(log, from, to);
+  const auto turns = turns_of(log);
+  const auto segments = Walk{log, turns, from, to}.all();
   for (const auto& segment : segments) {
     const auto length = segment.to - segment.from;
     switch (segment.state) {
@@ -168,10 +222,11 @@ UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
     }
   }
   if (!segments.empty()) stats.current = segments.back().state;
-  const auto changes = changes_in(log, from, to);
+  const auto changes = changes_in(turns, from, to);
   stats.failures = changes.failures;
   stats.recoveries = changes.recoveries;
   stats.last_change = changes.last;
+  if (stats.current != UpState::unknown) stats.current_since = current_since(log, turns, to);
   if (const auto wanted = stats.up + stats.down; wanted.count() > 0) {
     stats.availability_percent = 100.0 * seconds(stats.up) / seconds(wanted);
   }

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -55,7 +56,8 @@ struct UptimeStats {
   std::optional<double> mtbf_seconds;  ///< time up for each failure
   std::optional<double> mttr_seconds;  ///< mean length, in the window, of outages that ended in it
   UpState current = UpState::unknown;
-  std::optional<Time> last_change;  ///< of state, also before the window
+  std::optional<Time> last_change;    ///< of state, by an event, also before the window
+  std::optional<Time> current_since;  ///< it stands as it does without a gap; none: unknown
 
   [[nodiscard]] std::chrono::microseconds observed() const { return up + down + stopped; }
 };
@@ -67,6 +69,9 @@ struct UptimeLog {
 
 /// Covers [from, to) without a hole; empty for an empty window.
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to);
+/// How long the state had lasted that an event ended, by the event's id; events that changed
+/// nothing ended none.
+std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log);
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to);
 
 }  // namespace portoser::telemetry

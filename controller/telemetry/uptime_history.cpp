@@ -25,18 +25,26 @@ bool is_earlier(const UptimeEvent& left, const UptimeEvent& right) {
 }  // namespace
 
 asio::awaitable<std::vector<UptimeEvent>> UptimeHistory::events_of(Placed placed) {
-  std::int64_t last_id = 0;
-  {
+  for (;;) {
+    std::int64_t last_id = 0;
+    {
+      const std::lock_guard lock{mutex_};
+      if (kept_ > most_kept) {
+        known_.clear();
+        kept_ = 0;
+      }
+      last_id = known_[placed].last_id;
+    }
+    const auto changes = co_await events_.changes_after(placed.service, placed.machine, last_id);
     const std::lock_guard lock{mutex_};
-    last_id = known_[placed].last_id;
+    auto& known = known_[placed];
+    if (known.last_id < last_id) continue;  // it was forgotten meanwhile: all of it is needed
+    take(known, changes);
+    co_return known.events;
   }
-  const auto changes = co_await events_.changes_after(placed.service, placed.machine, last_id);
-  const std::lock_guard lock{mutex_};
-  if (kept_ > most_kept) {
-    known_.clear();
-    kept_ = 0;
-  }
-  auto& known = known_[placed];
+}
+
+void UptimeHistory::take(Known& known, const std::vector<storage::ServiceChange>& changes) {
   const auto before = known.events.size();
   for (const auto& change : changes) {
     if (change.id <= known.last_id) continue;  // another question was quicker
@@ -45,47 +53,45 @@ asio::awaitable<std::vector<UptimeEvent>> UptimeHistory::events_of(Placed placed
       known.events.push_back({change.id, change.time, *found});
     }
   }
-  if (known.events.size() > before) {
-    kept_ += known.events.size() - before;
-    const auto middle = known.events.begin() + static_cast<std::ptrdiff_t>(before);
-    std::sort(middle, known.events.end(), is_earlier);
-    std::inplace_merge(known.events.begin(), middle, known.events.end(), is_earlier);
-  }
-  co_return known.events;
+  if (known.events.size() == before) return;
+  kept_ += known.events.size() - before;
+  const auto middle = known.events.begin() + static_cast<std::ptrdiff_t>(before);
+  std::sort(middle, known.events.end(), is_earlier);
+  std::inplace_merge(known.events.begin(), middle, known.events.end(), is_earlier);
 }
 
-std::vector<Watched> UptimeHistory::watched_of(const std::vector<storage::ServiceWatch>& watches,
-                                               const Placed& placed) const {
+std::map<Placed, std::vector<Watched>> UptimeHistory::by_place(
+    const std::vector<storage::ServiceWatch>& watches) const {
   const auto now = clock_.now();
   const auto grace = std::chrono::milliseconds{series_.join_ms()};
-  std::vector<Watched> watched;
+  std::map<Placed, std::vector<Watched>> all;
   for (const auto& watch : watches) {
-    if (watch.host != placed.machine || watch.service != placed.service) continue;
-    Watched one;
+    auto& one = all[{watch.service, watch.host}].emplace_back();
     one.from = Time{std::chrono::milliseconds{watch.start_ms}};
     one.to = Time{std::chrono::milliseconds{watch.end_ms}};
     one.first_up = watch.first_up;
     // The next sample is on its way.
     if (now - one.to <= grace) one.to = std::max(one.to, now);
-    watched.push_back(one);
   }
-  return watched;
+  return all;
 }
 
 asio::awaitable<UptimeLog> UptimeHistory::log(Placed placed, Time from) {
   UptimeLog log;
   const auto watches = co_await series_.watches(placed.machine, placed.service, from);
-  log.watched = watched_of(watches, placed);
+  log.watched = by_place(watches)[placed];
   log.events = co_await events_of(std::move(placed));
   co_return log;
 }
 
 asio::awaitable<std::vector<UptimeLog>> UptimeHistory::logs(std::vector<Placed> placed, Time from) {
-  const auto watches = co_await series_.watches({}, {}, from);
+  const std::string any;
+  const auto watches = co_await series_.watches(any, any, from);
+  auto watched = by_place(watches);
   std::vector<UptimeLog> logs;
   for (const auto& one : placed) {
     auto& log = logs.emplace_back();
-    log.watched = watched_of(watches, one);
+    log.watched = std::move(watched[one]);
     log.events = co_await events_of(one);
   }
   co_return logs;

@@ -42,8 +42,9 @@ class UptimeHistory {
     std::int64_t last_id = 0;
   };
   asio::awaitable<std::vector<UptimeEvent>> events_of(Placed placed);
-  [[nodiscard]] std::vector<Watched> watched_of(const std::vector<storage::ServiceWatch>& watches,
-                                                const Placed& placed) const;
+  void take(Known& known, const std::vector<storage::ServiceChange>& changes);
+  [[nodiscard]] std::map<Placed, std::vector<Watched>> by_place(
+      const std::vector<storage::ServiceWatch>& watches) const;
 
   storage::EventStore events_;
   Series& series_;

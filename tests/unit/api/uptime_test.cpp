@@ -78,8 +78,8 @@ TEST_F(UptimeTest, AnOutageIsCountedWithItsLength) {
   EXPECT_NEAR(of_ui["mttr"].get<double>(), 1, 0.05) << "in minutes";
   EXPECT_NEAR(answer["availability_percent"].get<double>(), 90, 0.5);
   EXPECT_EQ(answer["total_seconds"], 86'400);
-  ASSERT_EQ(answer["events"].size(), 2U);
-  const auto& recovery = answer["events"][1];
+  ASSERT_EQ(answer["events"].size(), 3U) << "how it was found, and what happened";
+  const auto& recovery = answer["events"][2];
   EXPECT_NEAR(recovery["duration"].get<double>(), 60, some);
   EXPECT_EQ(recovery["details"], "exit 137 killed");
   EXPECT_EQ(recovery["metadata"]["exit_code"], "137");
@@ -110,7 +110,7 @@ TEST_F(UptimeTest, ANoteIsListedAndCountsForNothing) {
                           {"service", "notes"},
                           {"machine", "brick"},
                           {"details", "as I remember"},
-                          {"metadata", {{"ticket", "12"}}}});
+                          {"metadata", {{"ticket", 12}}}});
   EXPECT_EQ(note["metadata"]["note"], "true");
   EXPECT_GT(note["id"], 0);
   const auto page = get("/api/uptime/notes/brick/events");
@@ -126,6 +126,37 @@ TEST_F(UptimeTest, ANoteIsListedAndCountsForNothing) {
                     {{"event_type", "stop"}, {"service", "../../x"}, {"machine", "brick"}}),
                Error);
   EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 1);
+}
+
+TEST_F(UptimeTest, ANoteDoesNotHideHowItStoodBefore) {
+  tell_of_notes(121);
+  happens("failure", 300s);
+  post("/api/uptime/event", {{"event_type", "start"}, {"service", "notes"}, {"machine", "brick"}});
+  clock_.set_by(2h);
+  const auto answer = get("/api/uptime/notes/brick?timeRange=1h");
+  ASSERT_GE(answer["events"].size(), 1U);
+  EXPECT_EQ(answer["events"].back()["event_type"], "failure");
+}
+
+/// Its host is away for longer than the range: the UI must be able to ask for a longer one.
+TEST_F(UptimeTest, AServiceThatIsNotWatchedAnyMoreStillAnswers) {
+  tell_of_notes(13);
+  clock_.set_by(25h);
+  const auto answer = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_EQ(answer["current_status"], "unknown");
+  EXPECT_TRUE(answer["availability_percent"].is_null());
+  ASSERT_EQ(answer["events"].size(), 1U);
+  EXPECT_EQ(answer["events"][0]["metadata"]["found"], "true");
+}
+
+TEST_F(UptimeTest, CleaningUpLeavesWhatUptimeNeeds) {
+  tell_of_notes(13);
+  run(series_.write_log());
+  while (run(series_.seal_some(true))) {
+  }
+  clock_.set_by(20 * 24h);
+  run(series_.delete_before(clock_.now() - 24h));
+  EXPECT_NEAR(get("/api/uptime/notes/brick?days=30")["observed_seconds"].get<double>(), 60, 2);
 }
 
 TEST_F(UptimeTest, TheSummaryAndTheTimelineSpeakOfTheSameServices) {

@@ -122,6 +122,56 @@ TEST(Uptime, TheFirstEventSaysHowItStoodBefore) {
   EXPECT_EQ(uptime_stats(log, noon - 4h, noon).down, 2h);
 }
 
+/// Its entry was away from the registry when somebody stopped it, so nobody told.
+TEST(Uptime, AStretchThatBeginsOtherwiseThanKnownIsBelieved) {
+  UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 9h, UptimeChange::restart)});
+  log.watched.push_back({noon - 2h, noon, false});
+  const auto stats = uptime_stats(log, noon - 10h, noon);
+  EXPECT_EQ(stats.up, 4h);
+  EXPECT_EQ(stats.stopped, 2h);
+  EXPECT_EQ(stats.current, UpState::stopped);
+  log.watched.push_back({noon + 1h, noon + 2h, true});
+  EXPECT_EQ(uptime_stats(log, noon, noon + 2h).up, 1h);
+}
+
+TEST(Uptime, ASampleBesideAnEventDoesNotContradictIt) {
+  UptimeLog log;
+  log.events = {event(noon - 2h, UptimeChange::start)};
+  log.watched = {{noon - 2h + 1s, noon, false}};
+  EXPECT_EQ(uptime_stats(log, noon - 1h, noon).up, 1h);
+}
+
+TEST(Uptime, AServiceThatFailedWhenItWasFirstSeenIsDown) {
+  UptimeLog log;
+  log.watched = {{noon - 2h, noon, false}};
+  log.events = {event(noon - 1h, UptimeChange::recovery)};
+  const auto stats = uptime_stats(log, noon - 2h, noon);
+  EXPECT_EQ(stats.down, 1h);
+  EXPECT_EQ(stats.recoveries, 1);
+  EXPECT_EQ(stats.failures, 0);
+}
+
+TEST(Uptime, ItStandsSoSinceItTurnedWasRestartedOrWasFoundAgain) {
+  UptimeLog log = watched(noon - 100h, noon, {event(noon - 90h, UptimeChange::recovery)});
+  EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 90h);
+  log.events.push_back(event(noon - 50h, UptimeChange::restart));
+  EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 50h);
+  log.watched = {{noon - 100h, noon - 20h, true}, {noon - 10h, noon, true}};
+  EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 10h);
+}
+
+TEST(Uptime, AnEventEndsTheStateThatLastedAndNotTheTimeSinceTheOneBefore) {
+  const auto log = watched(noon - 4h,
+                           noon,
+                           {event(noon - 60min, UptimeChange::failure),
+                            event(noon - 30min, UptimeChange::failure),
+                            event(noon - 10min, UptimeChange::recovery)});
+  const auto lengths = ended_states(log);
+  EXPECT_EQ(lengths.at(log.events[0].id), 3h);
+  EXPECT_FALSE(lengths.contains(log.events[1].id));
+  EXPECT_EQ(lengths.at(log.events[2].id), 50min);
+}
+
 /// For any log: no hole, no overlap, and all states together are the window.
 TEST(Uptime, SegmentsOfAnyLogCoverTheWindow) {
   std::mt19937 random{11};

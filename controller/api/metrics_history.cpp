@@ -111,8 +111,11 @@ asio::awaitable<MetricsHistory> MetricsHistoryApi::service_history(http::Call<vo
 asio::awaitable<MetricsHistory> MetricsHistoryApi::machine_history(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& host = registry->require_host(call.param("machine"), "path.machine");
-  co_return co_await history(
-      {}, host.name, range_of(call, "24h"), call.query("interval").value_or("15m"));
+  std::string no_service;
+  co_return co_await history(std::move(no_service),
+                             host.name,
+                             range_of(call, "24h"),
+                             call.query("interval").value_or("15m"));
 }
 
 asio::awaitable<MetricsHistory> MetricsHistoryApi::history(std::string service,

@@ -212,8 +212,8 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto log = co_await history_.log(placed, window.from);
   UptimeOfService answer;
   static_cast<UptimeStatsRow&>(answer) = stats_row(placed, log, window.from, window.now);
-  const auto longest =
-      is_unknown(answer) ? co_await history_.log(placed, window.now - longest_history) : log;
+  auto longest = log;
+  if (is_unknown(answer)) longest = co_await history_.log(placed, window.now - longest_history);
   if (longest.watched.empty() && is_unknown(answer)) {
     throw Error{Code::not_found,
                 fmt::format("nothing is known of \"{}\" on \"{}\" in the last {}",

@@ -194,8 +194,14 @@ std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& 
   std::map<std::int64_t, std::chrono::microseconds> lengths;
   const auto turns = turns_of(log);
   for (std::size_t i = 1; i < turns.size(); ++i) {
-    if (turns[i].event == nullptr || turns[i - 1].at == Time::min()) continue;
-    lengths[turns[i].event->id] = turns[i].at - turns[i - 1].at;
+    if (turns[i].event == nullptr) continue;
+    auto began = turns[i - 1].at;
+    if (began == Time::min()) {
+      // It had lasted since before anybody looked: as long as it was seen.
+      if (log.watched.empty() || log.watched[0].from >= turns[i].at) continue;
+      began = log.watched[0].from;
+    }
+    lengths[turns[i].event->id] = turns[i].at - began;
   }
   return lengths;
 }

@@ -122,6 +122,14 @@ TEST_F(ControllerAway, EverySampleFindsItsPlaceBesideTheLiveOnes) {
   const auto history =
       controller_.get("/api/metrics/machine/" + h1_.name() + "/history?time_range=1h&interval=1m");
   EXPECT_GT(history.body["data_points"].size(), 0U) << history.text;
+  // Nor does the controller's own absence count against a service: its host saw it run.
+  const auto uptime =
+      controller_.get("/api/uptime/" + h1_.service() + "/" + h1_.name() + "?timeRange=1h");
+  EXPECT_EQ(uptime.body["current_status"], "up") << uptime.text;
+  EXPECT_EQ(uptime.body["failure_count"], 0) << uptime.text;
+  EXPECT_EQ(uptime.body["downtime_seconds"], 0) << uptime.text;
+  EXPECT_GE(uptime.body["uptime_seconds"].get<double>(), static_cast<double>(back - left) / 1000.0)
+      << uptime.text;
   const auto row = controller_.get("/api/metrics/machine/" + h1_.name()).body;
   EXPECT_EQ(row["status"], "ok") << dump(row);
   const auto measured = time_from_rfc3339(row["timestamp"].get<std::string>());

@@ -1,6 +1,7 @@
 #include "controller/api/metrics_history.h"
 
 #include "common/describe_json.h"
+#include "controller/api/time_ranges.h"
 #include "controller/http/router.h"
 
 #include <fmt/format.h>
@@ -8,21 +9,8 @@
 namespace portoser::api {
 namespace {
 
-/// Both spellings: the UI's and the rest of the API's.
-std::string range_of(const http::CallContext& call, std::string usual) {
-  if (auto range = call.query("timeRange")) return *range;
-  return call.query("time_range").value_or(std::move(usual));
-}
-
-std::vector<http::Parameter> range_parameters(const std::string& usual) {
-  const std::vector<std::string> ranges{"1h", "6h", "24h", "7d", "30d"};
-  return {{.name = "timeRange", .description = usual + " unless given", .allowed = ranges},
-          {.name = "time_range", .description = "the same", .allowed = ranges}};
-}
-
 std::vector<http::Parameter> history_parameters() {
-  auto parameters = range_parameters("24h");
-  for (auto& parameter : parameters) parameter.refused_as = Code::invalid;
+  auto parameters = range_parameters("24h unless given", Code::invalid);
   parameters.push_back({.name = "interval",
                         .description = "length of a step; 15m unless given",
                         .allowed = {"1m", "5m", "15m", "1h"},
@@ -52,7 +40,7 @@ void MetricsHistoryApi::add_to(http::Router& router) {
       {.path = "/api/metrics/{service}/{machine}",
        .summary = "Present values of a service on a host, and its chart",
        .errors = {Code::not_found, Code::unavailable},
-       .query = range_parameters("1h")},
+       .query = range_parameters("1h unless given")},
       *this,
       &MetricsHistoryApi::service);
   router.add(
@@ -72,7 +60,7 @@ void MetricsHistoryApi::add_to(http::Router& router) {
 }
 
 asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call) {
-  auto name = range_of(call, "1h");
+  auto name = range_of(call).value_or("1h");
   const auto range = telemetry::time_range(name).value();
   const auto now = clock_.now();
   const auto registry = registry_.snapshot()->registry;
@@ -104,8 +92,10 @@ asio::awaitable<MetricsHistory> MetricsHistoryApi::service_history(http::Call<vo
   const auto registry = registry_.snapshot()->registry;
   const auto& entry = registry->require_service(call.param("service"), "path.service");
   const auto& host = registry->require_host(call.param("machine"), "path.machine");
-  co_return co_await history(
-      entry.name, host.name, range_of(call, "24h"), call.query("interval").value_or("15m"));
+  co_return co_await history(entry.name,
+                             host.name,
+                             range_of(call).value_or("24h"),
+                             call.query("interval").value_or("15m"));
 }
 
 asio::awaitable<MetricsHistory> MetricsHistoryApi::machine_history(http::Call<void> call) {
@@ -114,7 +104,7 @@ asio::awaitable<MetricsHistory> MetricsHistoryApi::machine_history(http::Call<vo
   std::string no_service;
   co_return co_await history(std::move(no_service),
                              host.name,
-                             range_of(call, "24h"),
+                             range_of(call).value_or("24h"),
                              call.query("interval").value_or("15m"));
 }
 

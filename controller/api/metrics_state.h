@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/clock.h"
-#include "common/describe.h"
+#include "common/describe_json.h"
 #include "controller/api/metrics.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"

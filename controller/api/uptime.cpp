@@ -1,6 +1,7 @@
 #include "controller/api/uptime.h"
 
 #include "common/describe_json.h"
+#include "controller/api/time_ranges.h"
 #include "controller/http/router.h"
 #include "controller/telemetry/usage_history.h"
 
@@ -27,13 +28,19 @@ const std::vector<std::string>& event_types() {
 }
 
 std::vector<http::Parameter> window_parameters() {
-  return {{"days", "1 to 365; 30 unless given", "integer"},
-          {.name = "timeRange",
-           .description = "instead of days; mtbf is in hours then and mttr in minutes",
-           .allowed = {"1h", "6h", "24h", "7d", "30d"}},
-          {.name = "time_range",
-           .description = "the same",
-           .allowed = {"1h", "6h", "24h", "7d", "30d"}}};
+  auto parameters = range_parameters("instead of days; mtbf is in hours then and mttr in minutes");
+  parameters.push_back({"days", "1 to 365; 30 unless given", "integer"});
+  return parameters;
+}
+
+/// All that happened to a service on a host, in the order of its times.
+storage::EventFilter events_of(const telemetry::Placed& placed) {
+  storage::EventFilter filter;
+  filter.scope = "service";
+  filter.service = placed.service;
+  filter.machine = placed.machine;
+  filter.by_time = true;
+  return filter;
 }
 
 std::vector<std::string> words_of(const std::string& list) {
@@ -156,9 +163,7 @@ UptimeApi::Window UptimeApi::window_of(const http::CallContext& call) const {
   const auto days = call.query_int("days", 30, 1, most_days);
   window.from = window.now - days * day;
   window.name = fmt::format("{}d", days);
-  auto name = call.query("timeRange");
-  if (!name) name = call.query("time_range");
-  if (const auto range = telemetry::time_range(name.value_or(""))) {
+  if (const auto range = telemetry::time_range(range_of(call).value_or(""))) {
     window.from = window.now - range->length;
     window.name = range->name;
     window.is_range = true;
@@ -185,11 +190,7 @@ std::vector<telemetry::Placed> UptimeApi::all_placed() const {
 
 asio::awaitable<std::vector<UptimeEventRow>> UptimeApi::events_since(telemetry::Placed placed,
                                                                      Time from) {
-  storage::EventFilter filter;
-  filter.scope = "service";
-  filter.service = placed.service;
-  filter.machine = placed.machine;
-  filter.by_time = true;
+  auto filter = events_of(placed);
   filter.from_hosts = true;
   filter.since = from;
   filter.limit = most_events;
@@ -263,12 +264,8 @@ asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> c
 
 asio::awaitable<UptimeEventPage> UptimeApi::service_events(http::Call<void> call) {
   const auto placed = placed_of(call);
-  storage::EventFilter filter;
-  filter.scope = "service";
-  filter.service = placed.service;
-  filter.machine = placed.machine;
+  auto filter = events_of(placed);
   filter.since = clock_.now() - most_days * day;
-  filter.by_time = true;
   filter.limit = call.query_int("limit", 50, 1, most_events);
   filter.offset = call.query_int("offset", 0, 0, INT64_MAX);
   auto type = call.query("eventType");

@@ -1,6 +1,7 @@
 /// /api/uptime: availability, outages and events of services.
 #pragma once
 
+#include "common/describe_json.h"
 #include "controller/api/uptime_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"

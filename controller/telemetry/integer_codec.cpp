@@ -9,12 +9,13 @@
 #include <numeric>
 
 namespace portoser::telemetry {
-namespace {
 
-[[noreturn]] void corrupt() {
+void damaged_series() {
   throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
       "SERIES_DAMAGED");
 }
+
+namespace {
 
 std::uint64_t fold(std::int64_t value) {
   // 0, -1, 1, -2 ... as 0, 1, 2, 3: small numbers of either sign stay small.
@@ -96,7 +97,7 @@ class BitReader {
     for (unsigned done = 0; done < bits;) {
       const auto byte = position_ / 8;
       const auto skip = position_ % 8;
-      if (byte >= bytes_.size()) corrupt();
+      if (byte >= bytes_.size()) damaged_series();
       const auto now = std::min<unsigned>(8 - static_cast<unsigned>(skip), bits - done);
       const auto part = (static_cast<std::uint8_t>(bytes_[byte]) >> skip) & ((1U << now) - 1U);
       value |= static_cast<std::uint64_t>(part) << done;
@@ -201,12 +202,12 @@ std::uint64_t ByteReader::number() {
     value |= static_cast<std::uint64_t>(next & 0x7fU) << shift;
     if ((next & 0x80U) == 0) return value;
   }
-  corrupt();
+  damaged_series();
 }
 
 std::size_t ByteReader::count(std::size_t limit) {
   const auto value = number();
-  if (value > limit) corrupt();
+  if (value > limit) damaged_series();
   return static_cast<std::size_t>(value);
 }
 
@@ -223,7 +224,7 @@ std::uint8_t ByteReader::byte() {
 }
 
 std::string_view ByteReader::raw(std::size_t size) {
-  if (size > bytes_.size()) corrupt();
+  if (size > bytes_.size()) damaged_series();
   const auto part = bytes_.substr(0, size);
   bytes_.remove_prefix(size);
   return part;
@@ -241,7 +242,7 @@ std::vector<std::int64_t> ByteReader::integers(std::size_t count) {
     return values;
   }
   const unsigned k = byte();
-  if (k >= whole_bits) corrupt();
+  if (k >= whole_bits) damaged_series();
   BitReader bits{bytes_};
   for (std::size_t i = 1; i < count; ++i) {
     const auto step = unfold(bits.rice(k));

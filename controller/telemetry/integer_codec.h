@@ -14,6 +14,9 @@
 
 namespace portoser::telemetry {
 
+/// What was read is not what was written: `Error{internal}`, SERIES_DAMAGED.
+[[noreturn]] void damaged_series();
+
 class ByteWriter {
  public:
   /// Seven bits a byte, the lowest first.

@@ -23,11 +23,6 @@ std::int64_t sum_of(std::int64_t left, std::int64_t right) {
                   : std::numeric_limits<std::int64_t>::max();
 }
 
-[[noreturn]] void damaged() {
-  throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
-      "SERIES_DAMAGED");
-}
-
 template <class Columns>
 auto* find_column(Columns& columns, const SeriesKey& key) {
   const auto place = std::lower_bound(
@@ -148,7 +143,7 @@ std::vector<Bucket> read_buckets(ByteReader& in, std::size_t count) {
   std::vector<Bucket> buckets(count);
   const auto counts = in.integers(count);
   if (std::any_of(counts.begin(), counts.end(), [](std::int64_t one) { return one < 0; })) {
-    damaged();
+    damaged_series();
   }
   const auto filled = static_cast<std::size_t>(
       std::count_if(counts.begin(), counts.end(), [](std::int64_t one) { return one != 0; }));
@@ -288,6 +283,11 @@ void BucketBlock::add(const BucketBlock& other) {
       (*into)[i].add(from.values[i]);
     }
   }
+}
+
+void BucketBlock::require_frame(const SeriesTier& tier, std::int64_t start) const {
+  const auto whole = static_cast<std::size_t>(tier.block_ms / tier.step_ms);
+  if (start_ms != start || step_ms != tier.step_ms || buckets != whole) damaged_series();
 }
 
 std::string encode(const RawBlock& block) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/telemetry/metric.h"
+#include "controller/telemetry/series_tiers.h"
 
 #include <compare>
 #include <cstdint>
@@ -69,6 +70,8 @@ struct BucketBlock {
   /// Those samples that fall into it.
   void add(const RawBlock& raw);
   void add(const BucketBlock& other);  ///< of the same span
+  /// One that says another span than it is stored under is damaged: `Error{internal}`.
+  void require_frame(const SeriesTier& tier, std::int64_t start) const;
   bool operator==(const BucketBlock&) const = default;
 
  private:

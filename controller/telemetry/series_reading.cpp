@@ -45,13 +45,7 @@ class Collector {
       }
     }
   }
-  /// A block that says another start or step than it is stored under is damaged.
-  void add(const BucketBlock& block, std::int64_t start_ms, const SeriesTier& tier) {
-    if (block.start_ms != start_ms || block.step_ms != tier.step_ms ||
-        static_cast<std::int64_t>(block.buckets) > tier.block_ms / tier.step_ms) {
-      throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
-          "SERIES_DAMAGED");
-    }
+  void add(const BucketBlock& block) {
     for (std::size_t k = 0; k < keys_.size(); ++k) {
       const auto* values = block.find(keys_[k]);
       if (values == nullptr) continue;
@@ -154,7 +148,9 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
       if (tier.number == raw_tier.number) {
         collector.add(decode_raw(block.data, service));
       } else {
-        collector.add(decode_buckets(block.data, service), block.start_ms, tier);
+        const auto buckets = decode_buckets(block.data, service);
+        buckets.require_frame(tier, block.start_ms);
+        collector.add(buckets);
       }
     } catch (const Error& error) {
       const std::lock_guard lock{mutex_};

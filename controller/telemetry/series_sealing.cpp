@@ -23,15 +23,6 @@ BucketBlock fresh_block(const SeriesTier& tier, std::int64_t start_ms) {
   return block;
 }
 
-void check_frame(const BucketBlock& stored, const BucketBlock& expected) {
-  if (stored.start_ms == expected.start_ms && stored.step_ms == expected.step_ms &&
-      stored.buckets == expected.buckets) {
-    return;
-  }
-  throw Error{Code::internal, "a block of series in the database is damaged"}.reason(
-      "SERIES_DAMAGED");
-}
-
 using Spans = std::vector<std::shared_ptr<const Span>>;
 
 std::string merged_raw(const std::optional<std::string>& old, const Spans& spans) {
@@ -44,12 +35,8 @@ std::string merged_buckets(const SeriesTier& tier,
                            std::int64_t start_ms,
                            const std::optional<std::string>& old,
                            const Spans& spans) {
-  auto block = fresh_block(tier, start_ms);
-  if (old) {
-    auto stored = decode_buckets(*old);
-    check_frame(stored, block);
-    block = std::move(stored);
-  }
+  auto block = old ? decode_buckets(*old) : fresh_block(tier, start_ms);
+  block.require_frame(tier, start_ms);
   for (const auto& span : spans) block.add(span->samples);
   return encode(block);
 }

@@ -8,12 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array ranges{TimeRange{"1h", 1h, 1min},
-                            TimeRange{"6h", 6h, 2min},
-                            TimeRange{"24h", 24h, 5min},
-                            TimeRange{"7d", 7 * 24h, 1h},
-                            TimeRange{"30d", 30 * 24h, 3h}};
-
 /// A metric and where it goes.
 struct Wanted {
   Metric metric;
@@ -49,7 +43,7 @@ void add_to(std::optional<SeriesPoint>& sum, const std::optional<SeriesPoint>& p
 }  // namespace
 
 std::optional<TimeRange> time_range(std::string_view name) {
-  for (const auto& range : ranges) {
+  for (const auto& range : time_ranges) {
     if (range.name == name) return range;
   }
   return std::nullopt;
@@ -109,7 +103,7 @@ asio::awaitable<UsageHistory> chart_of(
   // A service that has just started, in finer steps; one whose host is away, further back: the UI
   // offers no other range without a chart.
   std::vector<TimeRange> others{{{}, 1h, 1min}, {{}, 1h, 5s}};
-  for (const auto& wider : ranges) {
+  for (const auto& wider : time_ranges) {
     if (wider.length > range.length) others.push_back(wider);
   }
   for (const auto& other : others) {

@@ -6,6 +6,7 @@
 #include "common/tasks.h"
 #include "controller/telemetry/series.h"
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -20,7 +21,13 @@ struct TimeRange {
   std::chrono::hours length;
   std::chrono::milliseconds step;
 };
-/// "1h", "6h", "24h", "7d", "30d"; nothing for another name.
+inline constexpr std::array time_ranges{
+    TimeRange{"1h", std::chrono::hours{1}, std::chrono::minutes{1}},
+    TimeRange{"6h", std::chrono::hours{6}, std::chrono::minutes{2}},
+    TimeRange{"24h", std::chrono::hours{24}, std::chrono::minutes{5}},
+    TimeRange{"7d", std::chrono::hours{7 * 24}, std::chrono::hours{1}},
+    TimeRange{"30d", std::chrono::hours{30 * 24}, std::chrono::hours{3}}};
+/// One of those; nothing for another name.
 std::optional<TimeRange> time_range(std::string_view name);
 /// "1m", "5m", "15m", "1h"; nothing for another name.
 std::optional<std::chrono::milliseconds> interval(std::string_view name);

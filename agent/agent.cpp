@@ -107,6 +107,7 @@ asio::awaitable<void> Agent::run() {
   co_await gather_facts();
   if (auto checkpoint = checkpoint_file_.read()) board_.restore(std::move(*checkpoint));
   connect();
+  close_commands();
   actions_.adopt();
   tasks_.spawn("engine", follower_.run());
   tasks_.spawn("samples", send_samples());
@@ -124,6 +125,14 @@ asio::awaitable<void> Agent::run() {
   tasks_.stop();
   co_await tasks_.join();
   link_->stop();
+}
+
+/// An agent that is killed may have kept the result of a command, but not a checkpoint since.
+void Agent::close_commands() {
+  for (const auto& [id, service] : board_.open_commands()) {
+    const auto result = actions_.result(id);
+    if (result) board_.command_ended(id, service, result->succeeded, result->when.wall_us);
+  }
 }
 
 asio::awaitable<void> Agent::gather_facts() {

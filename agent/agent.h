@@ -35,6 +35,7 @@ class Agent : private actions::EngineControl {
 
  private:
   asio::awaitable<void> run();
+  void close_commands();
   asio::awaitable<void> gather_facts();
   asio::awaitable<void> find_compose();
   asio::awaitable<void> send_samples();

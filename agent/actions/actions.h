@@ -66,6 +66,10 @@ class Actions {
   /// Once, before `handle`: takes over what an earlier agent left under way, and reports what ended
   /// or was cut off meanwhile. Reads the journal's folder, so it blocks for a moment.
   void adopt();
+  /// Of a command that is over. Reads the disk.
+  [[nodiscard]] std::optional<protocol::CommandResult> result(const std::string& id) const {
+    return journal_.result(id);
+  }
   void handle(protocol::Command command);
   /// The command then ends with ACTION_CANCELLED, unless it is over. Unknown ids are ignored.
   void cancel(const std::string& id);

@@ -204,6 +204,15 @@ void ServiceBoard::command_ended(const std::string& id,
   if (available_ || !looked_) judge_ended_commands();
 }
 
+std::vector<ServiceBoard::OpenCommand> ServiceBoard::open_commands() const {
+  std::vector<OpenCommand> open;
+  for (const auto& [name, service] : services_) {
+    const auto window = service.subject.memory().window;
+    if (window && window->end_us == 0) open.push_back({window->command_id, name});
+  }
+  return open;
+}
+
 void ServiceBoard::judge_ended_commands() {
   for (const auto& [id, service, succeeded, ended_us] : std::exchange(ended_, {})) {
     const auto found = services_.find(service);
@@ -224,6 +233,7 @@ Checkpoint ServiceBoard::checkpoint() const {
   for (const auto& [id, watched] : containers_) {
     out.containers.push_back({watched.seen, watched.life, watched.own.memory()});
   }
+  out.ended = ended_;
   auto taken = taken_;
   for (const auto& [id, waiting] : waiting_) {
     for (const auto& event : waiting.events) taken.give_back(key_of(event));
@@ -241,6 +251,7 @@ void ServiceBoard::restore(Checkpoint checkpoint) {
   if (!rebooted_) {
     taken_ = TakenEvents{std::move(checkpoint.taken)};
     wall_ = WallHistory{std::move(checkpoint.wall)};
+    ended_ = std::move(checkpoint.ended);
   }
   for (auto& saved : checkpoint.services) {
     if (rebooted_) saved.subject.window.reset();

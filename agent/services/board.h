@@ -97,6 +97,12 @@ class ServiceBoard {
                      const std::string& service,
                      bool succeeded,
                      std::int64_t ended_us);
+  struct OpenCommand {
+    std::string id;
+    std::string service;
+  };
+  /// Those that have not ended as far as the board was told.
+  [[nodiscard]] std::vector<OpenCommand> open_commands() const;
 
   [[nodiscard]] protocol::State state() const;
   /// Names of the services that the container belongs to; usually one, none of a stranger.
@@ -129,13 +135,6 @@ class ServiceBoard {
     protocol::Event event;
     bool is_doubtful = false;  ///< no answer: it never happened
     EventKey cause;            ///< of a doubtful one
-  };
-  /// A command that ended before anybody knew how the containers stand.
-  struct Ended {
-    std::string id;
-    std::string service;
-    bool succeeded = false;
-    std::int64_t ended_us = 0;
   };
   /// Events of a container whose labels are not known yet, in their order.
   struct Waiting {
@@ -188,7 +187,7 @@ class ServiceBoard {
   std::map<std::string, Waiting> waiting_;
   std::size_t waiting_events_ = 0;
   std::vector<Held> held_;
-  std::vector<Ended> ended_;  ///< in their order; the next look judges them
+  std::vector<EndedCommand> ended_;  ///< in their order; the next look judges them
   TakenEvents taken_;
   mutable WallHistory wall_;  ///< learns whenever the clocks are read
   bool looked_ = false;

@@ -30,6 +30,15 @@ struct SavedContainer {
 };
 BOOST_DESCRIBE_STRUCT(SavedContainer, (), (seen, life, own))
 
+/// A command that ended before anybody knew how the containers stand.
+struct EndedCommand {
+  std::string id;
+  std::string service;
+  bool succeeded = false;
+  std::int64_t ended_us = 0;  ///< wall clock
+};
+BOOST_DESCRIBE_STRUCT(EndedCommand, (), (id, service, succeeded, ended_us))
+
 struct Checkpoint {
   static constexpr std::int64_t present_version = 1;
 
@@ -37,10 +46,11 @@ struct Checkpoint {
   std::string boot_id;  ///< of the machine, when it was made
   std::vector<SavedService> services;
   std::vector<SavedContainer> containers;
+  std::vector<EndedCommand> ended;  ///< in their order; not judged yet
   TakenMemory taken;
   std::vector<WallPiece> wall;  ///< of this boot
 };
-BOOST_DESCRIBE_STRUCT(Checkpoint, (), (version, boot_id, services, containers, taken, wall))
+BOOST_DESCRIBE_STRUCT(Checkpoint, (), (version, boot_id, services, containers, ended, taken, wall))
 
 std::string to_text(const Checkpoint& checkpoint);
 /// Half a file, another program's, a later version's: `Error{invalid}`.

@@ -70,9 +70,13 @@ const std::vector<FaultRun::Fault>& FaultRun::kinds() {
     return s.controller_runs && s.controller_is_frozen;
   };
   constexpr auto controller_is_down = [](S s) { return !s.controller_runs; };
+  constexpr auto takes_actions = [](S s) {
+    return s.is_on && s.controller_runs && !s.controller_is_frozen;
+  };
   using F = FaultRun;
   static const std::vector<Fault> all{
-      {"action", 8, is_on, &F::act},
+      {"action", 12, takes_actions, &F::act},
+      {"action: to nobody", 1, is_on, &F::act},
       {"cable", 4, is_on, &F::change_cable},
       {"container: SIGKILL", 4, engine_answers, &F::crash_container},
       {"container: docker kill", 2, engine_answers, &F::kill_container},

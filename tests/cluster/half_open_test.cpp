@@ -7,12 +7,15 @@
 #include "tests/support/wire_peer.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
 #include <future>
 #include <sched.h>
+#include <sstream>
+#include <string_view>
 
 namespace portoser::test {
 namespace {
@@ -38,6 +41,22 @@ Descriptor socket_of(const Host& host) {
                       return Descriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
                     })
       .get();
+}
+
+/// Connections that live, as the kernel on the controller's side sees them, from `address`.
+int established_from(const std::string& address, const ControllerProcess& controller) {
+  in_addr wanted{};
+  ::inet_pton(AF_INET, address.c_str(), &wanted);
+  const auto remote = fmt::format("{:08X}:", wanted.s_addr);
+  constexpr std::string_view established = "01";
+  std::istringstream lines{read_file("/proc/" + std::to_string(controller.pid()) + "/net/tcp")};
+  const auto local = fmt::format(":{:04X}", controller.wire_port());
+  int count = 0;
+  for (std::string number, from, to, state, rest; lines >> number >> from >> to >> state;) {
+    std::getline(lines, rest);
+    if (from.ends_with(local) && to.starts_with(remote) && state == established) ++count;
+  }
+  return count;
 }
 
 class HalfOpen : public ClusterTest {
@@ -169,6 +188,21 @@ TEST_F(HalfOpen, ConnectionsOfAClientWhoseCableIsCutAreEndedAndOthersGoOn) {
   }
   const auto restarted = controller_.post("/api/services/" + h2_.service() + "/restart");
   EXPECT_EQ(restarted.status, 200U) << restarted.text;
+}
+
+TEST_F(HalfOpen, TheConnectionOfAnAgentWhoseCableIsCutIsGivenBack) {
+  const auto connected = [&] { return established_from(h1_.machine().address(), controller_); };
+  ASSERT_EQ(connected(), 1);
+  const auto before = open_descriptors(controller_.pid());
+  constexpr int times = 3;
+  for (int time = 0; time < times; ++time) {
+    h1_.machine().cut();
+    await_until("the dead connection is ended", 60s, [&] { return connected() == 0; });
+    h1_.machine().heal();
+    await_until("there is a new one", 60s, [&] { return connected() == 1; });
+    controller_.await_machine(h1_.name(), "online");
+  }
+  EXPECT_LE(open_descriptors(controller_.pid()), before + 2);
 }
 
 }  // namespace

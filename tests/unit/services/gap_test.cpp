@@ -248,6 +248,32 @@ TEST_F(Gap, ACommandThatFailedMeanwhileIsJudgedByWhatItLeft) {
   EXPECT_EQ(events[0].command_id, "CMD");
 }
 
+TEST_F(Gap, ACommandThatEndedBeforeTheAgentDidIsJudgedByTheNextOne) {
+  begin({container("a")});
+  command_starts("compose.restart");
+  away();
+  auto killed = past("kill", "a");
+  killed.signal = 15;
+  const auto died = past("die", "a", 0);
+  board->command_ended("CMD", "notes", false, to_unix_us(clock.now()));
+  // Its result is kept by now, so nobody tells the next agent of it.
+  next_agent();
+  EXPECT_THAT(board->open_commands(), IsEmpty());
+  board->replay({killed, died, past("destroy", "a")});
+  board->look({});
+  ASSERT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(events[0].command_id, "CMD");
+}
+
+TEST_F(Gap, ACommandWhoseEndNoCheckpointKnowsIsStillOpen) {
+  begin({container("a")});
+  command_starts("compose.restart");
+  next_agent();
+  ASSERT_EQ(board->open_commands().size(), 1U);
+  EXPECT_EQ(board->open_commands()[0].id, "CMD");
+  EXPECT_EQ(board->open_commands()[0].service, "notes");
+}
+
 TEST_F(Gap, AFailureAfterAStartThatTheEngineForgotIsTold) {
   begin({ended("a", 0)});
   next_agent();

@@ -185,7 +185,8 @@ struct Rooms {
         devices(fleet, registry, live, services.rows(), clock, core),
         jobs_api(jobs, core),
         metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
-        metrics_history(registry, live, series, clock),
+        uptime_history(database, series, clock),
+        metrics_history(registry, live, series, uptime_history, clock),
         metrics_state(registry,
                       live,
                       series,
@@ -194,7 +195,6 @@ struct Rooms {
                       std::chrono::milliseconds{settings.agents_sample_interval_ms},
                       settings.registry_path.string(),
                       clock),
-        uptime_history(database, series, clock),
         uptime(registry, database, uptime_history, fleet, clock, core),
         system(registry, database, clock),
         tasks(core) {
@@ -242,9 +242,9 @@ struct Rooms {
   api::DevicesApi devices;
   api::JobsApi jobs_api;
   api::MetricsApi metrics;
+  telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;
   api::MetricsStateApi metrics_state;
-  telemetry::UptimeHistory uptime_history;
   api::UptimeApi uptime;
   api::SystemApi system;
   http::Router web;

@@ -82,7 +82,14 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   metrics.status = now_known.status;
   metrics.error = now_known.error;
   metrics.historical = chart_points(metrics.history);
-  auto response = http::json_response(dump(to_json(metrics)));
+  auto body = to_json(metrics);
+  const auto log = co_await uptime_.log({entry.name, machine}, now - range.length);
+  const auto uptime = telemetry::uptime_stats(log, now - range.length, now);
+  // The UI shows a null as 0 %, and nothing where there is no such key.
+  if (metrics.current && uptime.availability_percent) {
+    body["current"]["uptime_percent"] = *uptime.availability_percent;
+  }
+  auto response = http::json_response(dump(body));
   response.headers.emplace_back("Cache-Control", "public, max-age=10, must-revalidate");
   response.headers.emplace_back("X-Cache-TTL", "10");
   co_return response;

@@ -7,6 +7,7 @@
 #include "controller/registry/watch.h"
 #include "controller/telemetry/live.h"
 #include "controller/telemetry/series.h"
+#include "controller/telemetry/uptime_history.h"
 
 namespace portoser::http {
 class Router;
@@ -19,8 +20,9 @@ class MetricsHistoryApi {
   MetricsHistoryApi(const registry::RegistryWatch& registry,
                     const telemetry::Live& live,
                     telemetry::Series& series,
+                    telemetry::UptimeHistory& uptime,
                     const Clock& clock)
-      : registry_(registry), live_(live), series_(series), clock_(clock) {}
+      : registry_(registry), live_(live), series_(series), uptime_(uptime), clock_(clock) {}
 
   void add_to(http::Router& router);
 
@@ -36,6 +38,7 @@ class MetricsHistoryApi {
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   telemetry::Series& series_;
+  telemetry::UptimeHistory& uptime_;
   const Clock& clock_;
 };
 

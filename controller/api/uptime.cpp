@@ -58,8 +58,10 @@ bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) 
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
 }
 
+/// `rows`: oldest first.
 void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log) {
-  const auto lengths = telemetry::ended_states(log);
+  if (rows.empty()) return;
+  const auto lengths = telemetry::ended_states(log, rows.front().timestamp);
   for (auto& row : rows) {
     const auto found = lengths.find(row.id);
     if (found == lengths.end()) continue;

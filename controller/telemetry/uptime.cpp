@@ -190,11 +190,11 @@ std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time
   return Walk{log, turns, from, to}.all();
 }
 
-std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log) {
+std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log, Time since) {
   std::map<std::int64_t, std::chrono::microseconds> lengths;
   const auto turns = turns_of(log);
   for (std::size_t i = 1; i < turns.size(); ++i) {
-    if (turns[i].event == nullptr) continue;
+    if (turns[i].event == nullptr || turns[i].at < since) continue;
     auto began = turns[i - 1].at;
     if (began == Time::min()) {
       // It had lasted since before anybody looked: as long as it was seen.

@@ -69,9 +69,9 @@ struct UptimeLog {
 
 /// Covers [from, to) without a hole; empty for an empty window.
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to);
-/// How long the state had lasted that an event ended, by the event's id; events that changed
-/// nothing ended none.
-std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log);
+/// How long the state had lasted that an event ended, by the event's id, for events at or after
+/// `since`; events that changed nothing ended none.
+std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log, Time since);
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to);
 
 }  // namespace portoser::telemetry

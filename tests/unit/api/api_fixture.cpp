@@ -22,7 +22,8 @@ ApiTest::ApiTest() {
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(
       *registry_, live_, series_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
-  metrics_history_ = std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, clock_);
+  metrics_history_ =
+      std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
   metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
                                                      live_,
                                                      series_,

@@ -51,6 +51,14 @@ TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
   EXPECT_EQ(answer["history"].size(), points.size());
 }
 
+/// The UI shows a null as 0 %.
+TEST_F(MetricsHistoryTest, UptimeIsAShareOfWhatWasSeenOrNotThere) {
+  tell_of_notes(1);
+  EXPECT_FALSE(get("/api/metrics/notes/brick")["current"].contains("uptime_percent"));
+  tell_of_notes(24);
+  EXPECT_DOUBLE_EQ(get("/api/metrics/notes/brick")["current"]["uptime_percent"], 100.0);
+}
+
 /// Else the UI shows no chart, and with it no choice of a longer range.
 TEST_F(MetricsHistoryTest, AServiceWhoseHostIsAwayHasAChartOfALongerRange) {
   tell_of_notes(120);

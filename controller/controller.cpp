@@ -5,6 +5,8 @@
 #include "common/notify.h"
 #include "common/version.h"
 #include "controller/api/deployment_socket.h"
+#include "controller/api/device_changes.h"
+#include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
@@ -21,6 +23,7 @@
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
+#include "controller/fleet/join_tokens.h"
 #include "controller/http/router.h"
 #include "controller/http/server.h"
 #include "controller/jobs/jobs.h"
@@ -132,6 +135,12 @@ fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
   fleet.limits = fleet::presence_limits(fleet.sample_interval, fleet.gateway.heartbeat);
   fleet.limits.offline_after = std::chrono::milliseconds{settings.agents_offline_after_ms};
   fleet.limits.grace = std::chrono::milliseconds{settings.agents_grace_ms};
+  const std::chrono::seconds timeout{settings.devices_heartbeat_timeout_seconds};
+  fleet.heartbeat_patience = {.stale_after = timeout * 3 / 5, .offline_after = timeout};
+  fleet.approval_required = settings.devices_approval_required;
+  fleet.join_url = join_url(settings);
+  fleet.public_url = settings.public_url;
+  fleet.network = settings.devices_network;
   return fleet;
 }
 
@@ -182,7 +191,10 @@ struct Rooms {
         metrics_socket(registry, live, clock),
         services(registry, live, jobs, actions, core, clock),
         machines(registry, live, fleet, services.rows(), clock),
+        join_tokens(database, {join_url(settings), keys.public_key}, clock),
         devices(fleet, registry, live, services.rows(), clock, core),
+        device_changes(fleet, registry, core),
+        device_tokens(join_tokens, clock),
         jobs_api(jobs, core),
         metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
         uptime_history(database, series, clock),
@@ -209,6 +221,8 @@ struct Rooms {
     services.add_to(web);
     machines.add_to(web);
     devices.add_to(web);
+    device_changes.add_to(web);
+    device_tokens.add_to(web);
     jobs_api.add_to(web);
     metrics.add_to(web);
     metrics_history.add_to(web);
@@ -219,6 +233,7 @@ struct Rooms {
     uptime_socket.add_to(web);
     metrics_socket.add_to(web);
     devices.add_registration_to(joining);
+    devices.add_heartbeat_to(joining);
   }
 
   DescriptorShares shares;
@@ -239,7 +254,10 @@ struct Rooms {
   api::MetricsSocket metrics_socket;
   api::ServicesApi services;
   api::MachinesApi machines;
+  fleet::JoinTokens join_tokens;
   api::DevicesApi devices;
+  api::DeviceChangesApi device_changes;
+  api::DeviceTokensApi device_tokens;
   api::JobsApi jobs_api;
   api::MetricsApi metrics;
   telemetry::UptimeHistory uptime_history;

@@ -120,6 +120,23 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_GRACE_MS",
             .help = "for so long after its own start the controller declares no host offline",
             .check = between(0, 3'600'000)})
+      .add(settings.devices_approval_required,
+           {.key = "devices.approval_required",
+            .env = "DEVICE_APPROVAL_REQUIRED",
+            .help = "an admin has to approve each host that joins, although it has a token"})
+      .add(settings.devices_heartbeat_timeout_seconds,
+           {.key = "devices.heartbeat_timeout_seconds",
+            .env = "DEVICE_HEARTBEAT_TIMEOUT_SECONDS",
+            .help = "a host without an agent that sent no heartbeat for so long is offline",
+            .check = between(5, 86'400)})
+      .add(settings.devices_network,
+           {.key = "devices.network",
+            .env = "PORTOSER_DEFAULT_NETWORK_CIDR",
+            .help = "network that discovery names when the ingress host's address says nothing"})
+      .add(settings.public_url,
+           {.key = "public_url",
+            .env = "PORTOSER_PUBLIC_URL",
+            .help = "URL of the web surface as people and hosts reach it"})
       .add(settings.actions_start_seconds,
            {.key = "actions.start_seconds",
             .env = "PORTOSER_START_SECONDS",
@@ -187,6 +204,7 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
   settings.check_config = line.check_config;
   settings.words = line.words;
   settings.described = table.describe();
+  while (settings.public_url.ends_with('/')) settings.public_url.pop_back();
   for (auto& letter : settings.log_level) letter = static_cast<char>(std::tolower(letter));
   if (settings.agents_offline_after_ms < 4 * settings.agents_sample_interval_ms) {
     throw Error{Code::invalid,
@@ -212,6 +230,10 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
     }
   }
   return settings;
+}
+
+std::string join_url(const ControllerSettings& settings) {
+  return fmt::format("http://{}:{}", advertised_address(settings), settings.join_port);
 }
 
 std::string advertised_address(const ControllerSettings& settings) {

@@ -35,6 +35,10 @@ struct ControllerSettings {
   int agents_sample_interval_ms = 5000;
   int agents_offline_after_ms = 60'000;
   int agents_grace_ms = 30'000;
+  bool devices_approval_required = false;
+  int devices_heartbeat_timeout_seconds = 300;
+  std::string devices_network = "192.0.2.0/24";
+  std::string public_url;  ///< without a slash at its end; may be empty
   int actions_start_seconds = 120;
   int actions_stop_seconds = 120;
   int actions_restart_seconds = 300;
@@ -57,5 +61,8 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
 
 /// The address that agents and join tokens are given.
 std::string advertised_address(const ControllerSettings& settings);
+
+/// The joining listener's URL, as join tokens carry it.
+std::string join_url(const ControllerSettings& settings);
 
 }  // namespace portoser

@@ -1,13 +1,11 @@
 #include "controller/token_command.h"
 
-#include "common/crypto.h"
 #include "common/error.h"
 #include "common/file.h"
-#include "common/ids.h"
 #include "controller/controller_key.h"
+#include "controller/fleet/join_tokens.h"
 #include "controller/settings.h"
 #include "controller/storage/token_store.h"
-#include "protocol/join.h"
 
 #include <fmt/format.h>
 
@@ -101,34 +99,18 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
 
 int create(const ControllerSettings& settings, const TokenOptions& options, const Clock& clock) {
   storage::TokenFile tokens{settings.data / "portoser.db", clock};
-  const auto secret = random_hex(24);
-  storage::TokenRecord record;
-  record.id = to_base64url(random_bytes(6));
-  record.secret_hash = to_hex(sha256(secret));
-  record.prefix = secret.substr(0, 6);
-  record.description = options.description;
-  if (!options.host.empty()) record.host = options.host;
-  record.allow_key_change = options.allow_key_change;
-  record.max_uses = options.uses;
-  record.created_at = clock.now();
-  record.expires_at = record.created_at + options.expires;
-  record.created_by = "command line";
-  tokens.insert(record);
-
-  protocol::JoinToken token;
-  token.id = record.id;
-  token.secret = secret;
-  token.url = fmt::format("http://{}:{}", advertised_address(settings), settings.join_port);
-  token.controller_key = load_controller_key(settings.data).public_key;
-  fmt::print("{}\n", protocol::encode_join_token(token));
+  fleet::TokenWish wish;
+  wish.description = options.description;
+  if (!options.host.empty()) wish.host = options.host;
+  wish.allow_key_change = options.allow_key_change;
+  wish.uses = options.uses;
+  wish.expires = options.expires;
+  wish.created_by = fleet::command_line_user;
+  const fleet::JoinPlace place{join_url(settings), load_controller_key(settings.data).public_key};
+  const auto made = fleet::make_token(wish, place, clock.now());
+  tokens.insert(made.record);
+  fmt::print("{}\n", made.text);
   return 0;
-}
-
-std::string state_of(const storage::TokenRecord& token, Time now) {
-  if (token.revoked_at) return "revoked";
-  if (token.expires_at && *token.expires_at <= now) return "expired";
-  if (token.uses >= token.max_uses) return "used up";
-  return "valid";
 }
 
 int list(const ControllerSettings& settings, const Clock& clock) {
@@ -143,7 +125,7 @@ int list(const ControllerSettings& settings, const Clock& clock) {
   for (const auto& token : tokens.list()) {
     fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n",
                token.id,
-               state_of(token, clock.now()),
+               fleet::token_state(token, clock.now()),
                fmt::format("{}/{}", token.uses, token.max_uses),
                token.host.value_or("any"),
                token.expires_at ? to_rfc3339(*token.expires_at) : "never",

@@ -1,7 +1,8 @@
-/// Devices: registration (on both listeners) and the list.
+/// Devices: registration and heartbeats (on both listeners), the list, discovery.
 #pragma once
 
 #include "common/tasks.h"
+#include "controller/api/device_rows.h"
 #include "controller/api/service_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
@@ -14,6 +15,8 @@ class Router;
 namespace portoser::api {
 
 struct DeviceList;
+struct HeartbeatRequest;
+struct HeartbeatAnswer;
 
 class DevicesApi {
  public:
@@ -32,11 +35,17 @@ class DevicesApi {
         core_(std::move(core)) {}
 
   void add_to(http::Router& router);
-  /// Registration alone, under its old paths too: all that the joining listener serves.
+  // All that the joining listener serves.
+  /// Under its old paths too.
   void add_registration_to(http::Router& router);
+  void add_heartbeat_to(http::Router& router);
 
  private:
   DeviceList list(http::Call<void> call);
+  DeviceRow detail(http::Call<void> call);
+  fleet::Discovery discover(http::Call<void> call);
+  asio::awaitable<HeartbeatAnswer> heartbeat(http::Call<HeartbeatRequest> call);
+  [[nodiscard]] DeviceRow row_of(const fleet::Device& device) const;
   asio::awaitable<http::Answer<fleet::RegistrationAnswer>> register_device(
       http::Call<fleet::RegistrationRequest> call);
 

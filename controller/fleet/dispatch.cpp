@@ -23,6 +23,9 @@ asio::awaitable<protocol::CommandResult> Dispatch::run(std::string host,
   if (entry->result) {
     co_return std::move(*entry->result);
   }
+  if (entry->abandoned) {
+    throw Error{*entry->abandoned};
+  }
   if (outcome) {
     throw boost::system::system_error{outcome};  // cancelled: we are stopping
   }
@@ -71,9 +74,17 @@ bool Dispatch::result(const std::string& host, const protocol::CommandResult& re
   return true;
 }
 
-void Dispatch::repeat(const std::string& host) {
+void Dispatch::abandon(const std::string& host, const Error& why) {
   for (const auto& [id, entry] : waiting_) {
     if (entry->host != host || entry->result) continue;
+    entry->abandoned = why;
+    entry->wake->cancel();
+  }
+}
+
+void Dispatch::repeat(const std::string& host) {
+  for (const auto& [id, entry] : waiting_) {
+    if (entry->host != host || entry->result || entry->abandoned) continue;
     // What was cancelled meanwhile must not begin now.
     entry->command.adopt_only = entry->command.adopt_only || entry->cancelled;
     send_(host, entry->command);

@@ -2,6 +2,7 @@
 /// its host comes back; the agent's journal makes that harmless. On the fleet's executor.
 #pragma once
 
+#include "common/error.h"
 #include "common/tasks.h"
 #include "protocol/messages.h"
 
@@ -43,6 +44,8 @@ class Dispatch {
   /// The host is back: what it has not answered is sent again. The journal there knows what it
   /// began.
   void repeat(const std::string& host);
+  /// The host will not answer any more: who waits for it gets this error.
+  void abandon(const std::string& host, const Error& why);
 
  private:
   struct Waiting {
@@ -52,6 +55,7 @@ class Dispatch {
     std::int64_t next_line = 0;
     bool cancelled = false;
     std::optional<protocol::CommandResult> result;
+    std::optional<Error> abandoned;
     std::unique_ptr<asio::steady_timer> wake;
   };
 

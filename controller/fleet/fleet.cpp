@@ -14,17 +14,6 @@ namespace {
 /// got the command, ends it gently, and then looks whether what it started stays up.
 constexpr std::chrono::seconds result_grace{150};
 
-template <class Described>
-Described from_stored(const std::string& text) {
-  Described value;
-  try {
-    from_json(Json::parse(text), value, "stored");
-  } catch (const std::exception&) {
-    log::warn("fleet", "stored facts of a device cannot be read");
-  }
-  return value;
-}
-
 protocol::AssignedService assigned_service(const registry::Registry& registry,
                                            const registry::Service& service) {
   protocol::AssignedService assigned;
@@ -50,7 +39,6 @@ Fleet::Fleet(FleetSettings settings,
       executor_(std::move(executor)),
       listener_(listener),
       device_store_(database),
-      token_store_(database),
       event_store_(database),
       presence_(settings_.limits, clock.uptime()),
       recorder_(
@@ -62,7 +50,7 @@ Fleet::Fleet(FleetSettings settings,
                 [this](const std::string& host, const protocol::Cancel& cancel) {
                   send_to(host, cancel);
                 }),
-      joining_(token_store_, clock),
+      joining_(database, settings_.approval_required, clock),
       tasks_(executor_),
       devices_(std::make_shared<const Devices>()),
       failed_(executor_, asio::steady_timer::time_point::max()) {}
@@ -70,22 +58,9 @@ Fleet::Fleet(FleetSettings settings,
 asio::awaitable<void> Fleet::start() {
   const auto records = co_await device_store_.all();
   for (const auto& record : records) {
-    if (record.state != "approved") continue;
-    Member member;
-    member.public_key = record.public_key;
-    auto& device = member.device.change();
-    device.id = record.id;
-    device.name = record.name;
-    device.registered_at = record.registered_at;
-    device.last_seen = record.last_seen_at;
-    device.agent_version = record.agent_version;
-    device.facts = from_stored<protocol::HostFacts>(record.facts);
-    device.declared = from_stored<DeviceDeclaration>(record.declared);
+    if (record.state == "removed") continue;
+    remember(record);
     recorder_.resume(record.id, record.spool_epoch, record.acked_sequence);
-    presence_.add(record.id);
-    key_of_name_[record.name] = record.public_key;
-    key_of_id_[record.id] = record.public_key;
-    members_.emplace(record.public_key, std::move(member));
   }
   // An event is shown before its commit. After a crash such an id must not be given to another
   // event, or a client that asks for "what came after" would miss it. So ids begin at each start
@@ -98,7 +73,9 @@ asio::awaitable<void> Fleet::start() {
     recorder_.know(device, std::move(origin));
   }
   KeySet known;
-  for (const auto& [key, member] : members_) known.insert(key);
+  for (const auto& [key, member] : members_) {
+    if (may_connect(member)) known.insert(key);
+  }
   gateway_ = std::make_unique<Gateway>(
       settings_.gateway,
       std::move(known),
@@ -131,69 +108,6 @@ asio::awaitable<void> Fleet::stop() {
   gateway_.reset();
 }
 
-asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
-  const auto begun = clock_.uptime();
-  const auto hostname = request.hostname;
-  try {
-    auto answer = co_await admit(std::move(request));
-    const auto* member = by_name(answer.hostname);
-    const auto facts = member != nullptr ? member->device->facts : protocol::HostFacts{};
-    registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
-    co_return answer;
-  } catch (const Error& error) {
-    registrations_.refused(clock_.uptime() - begun);
-    refusals_.add(Trouble::registration_refused,
-                  std::string{error.reason()} + " of \"" + hostname + "\"",
-                  clock_.uptime());
-    throw;
-  } catch (...) {
-    registrations_.refused(clock_.uptime() - begun);
-    throw;
-  }
-}
-
-asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
-  const auto registry = registry_.snapshot()->registry;
-  const auto registration = co_await joining_.admit(std::move(request), registry);
-  const auto& record = registration.device;
-  if (registration.joined == storage::Joined::key_changed) {
-    const auto old = key_of_name_.find(record.name);
-    if (old != key_of_name_.end()) {
-      const protocol::Goodbye goodbye{"removed", "another machine joined under this name"};
-      send(members_.at(old->second), goodbye);
-      if (const auto change = presence_.left(record.id)) changed(*change);
-      gateway_->forget(old->second);
-      members_.erase(old->second);
-    }
-  }
-  auto& member = members_[record.public_key];
-  member.public_key = record.public_key;
-  auto& device = member.device.change();
-  device.id = record.id;
-  device.name = record.name;
-  device.registered_at = record.registered_at;
-  device.facts = from_stored<protocol::HostFacts>(record.facts);
-  device.declared = from_stored<DeviceDeclaration>(record.declared);
-  key_of_name_[record.name] = record.public_key;
-  key_of_id_[record.id] = record.public_key;
-  presence_.add(record.id);
-  gateway_->allow(record.public_key);
-  publish();
-
-  RegistrationAnswer answer;
-  answer.hostname = record.name;
-  answer.device_id = record.id;
-  answer.controller_key = settings_.public_key;
-  answer.controller_endpoint =
-      fmt::format("tcp://{}:{}", settings_.advertised_address, gateway_->port());
-  if (const auto* host = registry->find_host(record.name)) answer.assigned_roles = host->roles;
-  answer.registry_version = registry->revision;
-  answer.next_steps = {"start portoser-agent on the host"};
-  answer.registered_at = record.registered_at;
-  answer.known_before = registration.joined == storage::Joined::known;
-  co_return answer;
-}
-
 asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
                                                     protocol::Command command,
                                                     Dispatch::OnOutput on_output) {
@@ -207,36 +121,13 @@ void Fleet::cancel(const std::string& command_id) {
   dispatch_.cancel(command_id);
 }
 
-void Fleet::require_online(const std::string& host) const {
-  const auto key = key_of_name_.find(host);
-  if (key == key_of_name_.end()) {
-    throw Error{Code::unavailable, fmt::format("there is no agent on \"{}\"", host), "machine"}
-        .reason("AGENT_MISSING")
-        .hint(fmt::format("make a token with `portoser-controller token create --host {}` and run "
-                          "`portoser-agent join TOKEN` there",
-                          host));
-  }
-  const auto& member = members_.at(key->second);
-  if (member.welcomed && presence_.of(member.device->id) != Liveness::offline) {
-    return;
-  }
-  throw Error{Code::unavailable,
-              fmt::format("the agent of \"{}\" is not connected{}",
-                          host,
-                          member.device->last_seen
-                              ? "; it was last heard at " + to_rfc3339(*member.device->last_seen)
-                              : ""),
-              "machine"}
-      .reason("AGENT_OFFLINE")
-      .hint("is the host on and portoser-agent running there (systemctl status portoser-agent)?");
-}
-
 void Fleet::receive(std::vector<Inbound> batch) {
   if (stopped_) return;
   for (auto& inbound : batch) {
     follow_wall_clock(inbound.received);
     const auto found = members_.find(inbound.key);
-    if (found == members_.end()) continue;  // removed since the gateway took it
+    // Removed or disabled since the gateway took it.
+    if (found == members_.end() || !may_connect(found->second)) continue;
     take(found->second, inbound);
   }
 }
@@ -270,6 +161,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
     sample->boot_time_us = corrected_wall_us(sample->boot_time_us, sample->when, when.time);
     if (is_live) {
       listener_.on_sample(member.device->name, when.time, std::move(*sample));
+      tell_heartbeat(member);
     } else {
       listener_.on_late_sample(member.device->name, when.time, std::move(*sample));
     }
@@ -407,16 +299,6 @@ void Fleet::publish() {
   auto devices = std::make_shared<Devices>();
   for (auto& [key, member] : members_) devices->emplace(member.device->name, member.device.share());
   devices_.store(std::move(devices));
-}
-
-Fleet::Member* Fleet::by_name(const std::string& host) {
-  const auto key = key_of_name_.find(host);
-  return key == key_of_name_.end() ? nullptr : &members_.at(key->second);
-}
-
-Fleet::Member* Fleet::by_id(const std::string& device_id) {
-  const auto key = key_of_id_.find(device_id);
-  return key == key_of_id_.end() ? nullptr : &members_.at(key->second);
 }
 
 /// The times of hosts that are quiet just now stay as far back as they were, and no host that was

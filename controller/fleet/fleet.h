@@ -6,6 +6,7 @@
 #include "common/tasks.h"
 #include "controller/fleet/challengers.h"
 #include "controller/fleet/device.h"
+#include "controller/fleet/device_changes.h"
 #include "controller/fleet/dispatch.h"
 #include "controller/fleet/gateway.h"
 #include "controller/fleet/host_clock.h"
@@ -24,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,12 @@ struct FleetSettings {
   std::string advertised_address;  ///< what agents connect to; the port is the gateway's
   std::chrono::milliseconds sample_interval{5000};
   PresenceLimits limits;
+  /// Of hosts without an agent, which are expected to send a heartbeat every minute or two.
+  Patience heartbeat_patience{std::chrono::minutes{3}, std::chrono::minutes{5}};
+  bool approval_required = false;        ///< hosts with a token wait for an admin too
+  std::string join_url;                  ///< of the joining listener
+  std::string public_url;                ///< of the web surface as people reach it; may be empty
+  std::string network = "192.0.2.0/24";  ///< of hosts whose address says nothing
   /// A copy of a host that was kept out is told of for so long. It tries again every 5 minutes.
   std::chrono::milliseconds copies_told{std::chrono::minutes{11}};
 };
@@ -57,6 +65,22 @@ class Fleet {
   asio::awaitable<Error> wire_failure();
 
   asio::awaitable<RegistrationAnswer> join(RegistrationRequest request);
+
+  // Devices as people and hosts without an agent change them (fleet_devices.cpp). No device of that
+  // name: `Error{not_found}`, DEVICE_UNKNOWN; an actor who may not: `Error{forbidden}`.
+  /// Lets it in. `Error{conflict}`: HOST_NOT_IN_REGISTRY.
+  asio::awaitable<std::shared_ptr<const Device>> approve(std::string name, Actor actor);
+  /// Keeps it out. One that was approved: `Error{conflict}`, DEVICE_APPROVED.
+  asio::awaitable<std::shared_ptr<const Device>> reject(std::string name, Actor actor);
+  asio::awaitable<Updated> update(std::string name, DeviceUpdate update, Actor actor);
+  asio::awaitable<Transferred> transfer(std::string name, std::string new_owner, Actor actor);
+  /// Its key is refused from now on, its connection ends, what is under way on it is given up.
+  /// Services are on it and it is not `force`: `Error{bad_request}`, DEVICE_IN_USE.
+  asio::awaitable<Removal> remove(std::string name, RemovalWish wish, Actor actor);
+  /// `Error{unauthenticated}`: CREDENTIAL_MISSING, CREDENTIAL_WRONG; `Error{forbidden}`:
+  /// DEVICE_PENDING, DEVICE_REJECTED, DEVICE_DISABLED; `Error{rate_limited}`.
+  asio::awaitable<Heartbeat> heartbeat(std::string name, std::string credential, ReportedUse use);
+  [[nodiscard]] Discovery discovery() const;  ///< any thread
 
   /// Runs a command on a host. A host that is away or has no agent: `Error{unavailable}`,
   /// AGENT_OFFLINE or AGENT_MISSING, at once.
@@ -104,9 +128,26 @@ class Fleet {
     bool welcomed = false;
     Challengers challengers;
     Uptime copy_seen{0};  ///< when a copy was refused last
+    std::string credential_hash;
+    Uptime heartbeat_told{0};
+    Uptime heartbeats_since{0};  ///< of `heartbeats`
+    int heartbeats = 0;
   };
 
   asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);
+  [[nodiscard]] RegistrationAnswer answer_to(const Member& member,
+                                             const registry::Registry& registry,
+                                             std::string credential) const;
+  Member& remember(const storage::DeviceRecord& record);
+  void watch(const Member& member);
+  static bool may_connect(const Member& member);
+  void open_door(const Member& member);
+  void shut_door(Member& member, const protocol::Goodbye& goodbye, const Error& why);
+  void forget(Member& member, const protocol::Goodbye& goodbye, const Error& why);
+  Member& require_device(const std::string& name);
+  Member& require_same(const std::string& device_id);
+  void tell(const std::string& type, const Device& device);
+  void tell_heartbeat(Member& member);
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void learn(Member& member, protocol::HostFacts facts);
@@ -147,7 +188,6 @@ class Fleet {
   asio::any_io_executor executor_;
   Listener& listener_;
   storage::DeviceStore device_store_;
-  storage::TokenStore token_store_;
   storage::EventStore event_store_;
   Presence presence_;
   WallWatch wall_watch_;
@@ -160,6 +200,7 @@ class Fleet {
   std::map<std::string, Member> members_;           // by public key
   std::map<std::string, std::string> key_of_name_;  // host name -> public key
   std::map<std::string, std::string> key_of_id_;    // device id -> public key
+  std::set<std::string> changing_;                  // device ids
   std::atomic<std::shared_ptr<const Devices>> devices_;
   std::int64_t next_message_ = 1;
   bool stopped_ = false;

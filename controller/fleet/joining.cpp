@@ -4,7 +4,7 @@
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
-#include "protocol/curve.h"
+#include "controller/fleet/join_tokens.h"
 #include "protocol/join.h"
 
 #include <fmt/format.h>
@@ -12,60 +12,24 @@
 namespace portoser::fleet {
 namespace {
 
-void check_fields(const RegistrationRequest& request) {
-  if (request.hostname.empty() || request.hostname.size() > 63) {
-    throw Error{Code::invalid,
-                "\"hostname\" must be the host's name in registry.yml, 1 to 63 letters",
-                "body.hostname"};
-  }
-  if (!protocol::is_key(request.public_key)) {
-    throw Error{Code::invalid,
-                "\"public_key\" must be the agent's CURVE public key, 40 letters of Z85",
-                "body.public_key"}
-        .hint("`portoser-agent join TOKEN` makes the key and sends this request");
-  }
-  if (request.registration_token.empty() && (request.token_id.empty() || request.proof.empty())) {
-    throw Error{Code::unauthenticated,
-                "a registration needs \"token_id\" and \"proof\", or \"registration_token\"",
-                "body.token_id"}
-        .reason("TOKEN_MISSING")
-        .hint("`portoser-controller token create` makes a token");
-  }
-}
-
-/// What the person should add to registry.yml.
-std::string lines_to_add(const RegistrationRequest& request) {
-  const auto& ip = request.ip.empty() ? request.ip_address : request.ip;
-  return fmt::format(
-      "hosts:\n  {}:\n    ip: {}\n", request.hostname, ip.empty() ? "<its address>" : ip);
-}
-
-std::string facts_of(const RegistrationRequest& request) {
-  auto facts = request.facts.value_or(protocol::HostFacts{});
-  if (!request.facts) {
-    facts.hostname = request.hostname;
-    facts.arch = request.arch;
-    facts.os = request.os;
-    facts.os_version = request.os_version;
-    facts.cpu_cores = request.resources.cpu_cores;
-    facts.cpu_threads = request.resources.cpu_threads;
-    facts.memory_bytes = request.resources.memory_gb << 30;
-    facts.disk_bytes = request.resources.disk_gb << 30;
-  }
-  if (facts.ssh_user.empty()) facts.ssh_user = request.ssh_user;
-  return dump(to_json(facts));
-}
-
-std::string declared_by(const RegistrationRequest& request) {
-  DeviceDeclaration declared;
-  declared.capabilities = request.capabilities;
-  declared.labels = request.labels;
-  declared.gpu = request.resources.gpu;
-  declared.mlx_capable = request.resources.mlx_capable;
-  return dump(to_json(declared));
+bool names_a_token(const RegistrationRequest& request) {
+  return !request.registration_token.empty() ||
+         (!request.token_id.empty() && !request.proof.empty());
 }
 
 }  // namespace
+
+void require_registry_host(const registry::Registry& registry,
+                           const std::string& name,
+                           const std::string& ip,
+                           const std::string& where) {
+  if (registry.find_host(name) != nullptr) return;
+  throw Error{Code::conflict, fmt::format("registry.yml has no host named \"{}\"", name), where}
+      .reason("HOST_NOT_IN_REGISTRY")
+      .hint(fmt::format("add these lines and try again:\nhosts:\n  {}:\n    ip: {}\n",
+                        name,
+                        ip.empty() ? "<its address>" : ip));
+}
 
 asio::awaitable<storage::TokenRecord> Joining::checked_token(const RegistrationRequest& request) {
   auto id = request.token_id;
@@ -104,31 +68,76 @@ asio::awaitable<storage::TokenRecord> Joining::checked_token(const RegistrationR
   co_return *std::move(known);
 }
 
-asio::awaitable<storage::Registration> Joining::admit(
-    RegistrationRequest request, std::shared_ptr<const registry::Registry> registry) {
-  check_fields(request);
-  const auto token = co_await checked_token(request);
-  // Before the registry is asked: to add the name that the machine has would be the wrong advice.
-  storage::check_host(token, request.hostname);
-  if (registry->find_host(request.hostname) == nullptr) {
-    throw Error{Code::conflict,
-                fmt::format("registry.yml has no host named \"{}\"", request.hostname),
-                "body.hostname"}
-        .reason("HOST_NOT_IN_REGISTRY")
-        .hint("add these lines and join again:\n" + lines_to_add(request));
-  }
+storage::DeviceRecord Joining::record_of(const RegistrationRequest& request) const {
   storage::DeviceRecord device;
   device.id = make_ulid(clock_.now());
   device.name = request.hostname;
   device.public_key = request.public_key;
   device.registered_at = clock_.now();
-  device.facts = facts_of(request);
-  device.declared = declared_by(request);
-  auto registration = co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
+  device.facts = dump(to_json(facts_of(request)));
+  device.declared = dump(to_json(declared_by(request)));
+  return device;
+}
+
+/// Without a token a host is only noted, for an admin to look at.
+asio::awaitable<Admitted> Joining::claim(const RegistrationRequest& request) {
+  auto device = record_of(request);
+  device.state = "pending";
+  device.claim =
+      to_hex(sha256(request.ssh_public_key.empty() ? request.ip : request.ssh_public_key));
+  auto credential = random_hex(32);
+  device.credential_hash = to_hex(sha256(credential));
+  auto claimed = co_await devices_.claim(std::move(device), most_claims);
+  Admitted admitted;
+  admitted.registration.joined = claimed.known ? storage::Joined::known : storage::Joined::created;
+  admitted.registration.device = std::move(claimed.device);
+  if (!claimed.known) admitted.credential = std::move(credential);
+  co_return admitted;
+}
+
+asio::awaitable<Admitted> Joining::admit(RegistrationRequest request,
+                                         std::shared_ptr<const registry::Registry> registry) {
+  translate_old_form(request);
+  check_form(request, *registry);
+  if (!names_a_token(request)) {
+    if (is_old_form(request)) {
+      auto claimed = co_await claim(request);
+      co_return claimed;
+    }
+    throw Error{Code::unauthenticated,
+                "a registration needs \"token_id\" and \"proof\", or \"registration_token\"",
+                "body.token_id"}
+        .reason("TOKEN_MISSING")
+        .hint("`portoser-controller token create` makes a token");
+  }
+  const auto token = co_await checked_token(request);
+  // Before the registry is asked: to add the name that the machine has would be the wrong advice.
+  storage::check_host(token, request.hostname);
+  // Who waits may be added to the registry meanwhile.
+  if (!approval_required_) {
+    require_registry_host(*registry, request.hostname, request.ip, "body.hostname");
+  }
+  auto device = record_of(request);
+  if (token.created_by != command_line_user) device.owner = token.created_by;
+  if (approval_required_) {
+    device.state = "pending";
+  } else {
+    device.approved_at = device.registered_at;
+    device.approved_by = token.created_by;
+  }
+  Admitted admitted;
+  if (device.public_key.empty()) {
+    admitted.credential = random_hex(32);
+    device.credential_hash = to_hex(sha256(admitted.credential));
+  }
+  admitted.registration =
+      co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
   log::info("fleet",
             "a device joined",
-            {{"host", registration.device.name}, {"device", registration.device.id}});
-  co_return registration;
+            {{"host", admitted.registration.device.name},
+             {"device", admitted.registration.device.id},
+             {"state", admitted.registration.device.state}});
+  co_return admitted;
 }
 
 }  // namespace portoser::fleet

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "controller/fleet/device_event.h"
 #include "controller/fleet/presence.h"
 #include "controller/storage/event_store.h"
 #include "protocol/messages.h"
@@ -36,6 +37,8 @@ class Listener {
                            Liveness before,
                            Liveness after,
                            std::optional<Time> last_seen) = 0;
+  /// A device that was removed has told its liveness before.
+  virtual void on_device(const DeviceEvent& /*event*/) {}
 };
 
 }  // namespace portoser::fleet

@@ -17,6 +17,12 @@ void Presence::add(const std::string& device_id) {
   devices_.try_emplace(device_id);
 }
 
+void Presence::add(const std::string& device_id, const Patience& patience, Uptime now) {
+  auto& entry = devices_[device_id];
+  entry.patience = patience;
+  entry.added = now;
+}
+
 std::optional<LivenessChange> Presence::seen(const std::string& device_id, Uptime now) {
   auto& entry = devices_[device_id];
   entry.last = now;
@@ -39,15 +45,19 @@ std::optional<LivenessChange> Presence::left(const std::string& device_id) {
 
 std::vector<LivenessChange> Presence::check(Uptime now) {
   std::vector<LivenessChange> changes;
-  const bool in_grace = now - started_ < limits_.grace;
   for (auto& [device_id, entry] : devices_) {
+    const auto stale_after = entry.patience ? entry.patience->stale_after : limits_.stale_after;
+    const auto offline_after =
+        entry.patience ? entry.patience->offline_after : limits_.offline_after;
+    const bool in_grace =
+        now - started_ < limits_.grace || (entry.patience && now - entry.added < offline_after);
     auto after = entry.liveness;
     if (!entry.last) {
       // Known, but silent since our start.
       if (!in_grace) after = Liveness::offline;
-    } else if (now - *entry.last >= limits_.offline_after && !in_grace) {
+    } else if (now - *entry.last >= offline_after && !in_grace) {
       after = Liveness::offline;
-    } else if (now - *entry.last >= limits_.stale_after && entry.liveness == Liveness::online) {
+    } else if (now - *entry.last >= stale_after && entry.liveness == Liveness::online) {
       after = Liveness::stale;
     }
     if (after != entry.liveness) {

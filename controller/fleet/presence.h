@@ -35,6 +35,12 @@ struct PresenceLimits {
 PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
                                std::chrono::milliseconds heartbeat);
 
+/// How long a device may be silent that is heard otherwise than by samples.
+struct Patience {
+  std::chrono::milliseconds stale_after{};
+  std::chrono::milliseconds offline_after{};
+};
+
 struct LivenessChange {
   std::string device_id;
   Liveness before;
@@ -47,6 +53,8 @@ class Presence {
 
   /// A device that is known from the database. Unknown until it speaks or the grace is over.
   void add(const std::string& device_id);
+  /// The same for one with a patience of its own, which is its grace too.
+  void add(const std::string& device_id, const Patience& patience, Uptime now);
   void remove(const std::string& device_id) { devices_.erase(device_id); }
 
   /// The device sent something.
@@ -66,6 +74,8 @@ class Presence {
   struct Entry {
     Liveness liveness = Liveness::unknown;
     std::optional<Uptime> last;
+    std::optional<Patience> patience;
+    Uptime added{0};  ///< of one with a patience of its own
   };
   PresenceLimits limits_;
   Uptime started_;

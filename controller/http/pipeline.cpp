@@ -134,7 +134,9 @@ void Pipeline::report(const Exchange& exchange, unsigned status, Uptime now) con
   const auto duration = now - exchange.started;
   const bool is_refusal = exchange.failure && (exchange.failure->code() == Code::unauthenticated ||
                                                exchange.failure->code() == Code::forbidden);
-  if (is_mutation(request.method) || is_refusal) {
+  const auto* endpoint = exchange.match.endpoint;
+  const bool is_routine = endpoint != nullptr && endpoint->route.is_routine && !exchange.failure;
+  if ((is_mutation(request.method) && !is_routine) || is_refusal) {
     AuditEntry entry;
     entry.user = request.user->sub;
     entry.user_name = request.user->name;

@@ -39,6 +39,8 @@ struct Route {
   /// Media type of an answer in text, beside JSON or instead of it; empty: none.
   std::string text_type{};
   std::size_t body_limit = 1U << 20U;  ///< bytes; more is 413
+  /// Machines ask for it all the time: no audit entry for a success.
+  bool is_routine = false;
 };
 
 struct SocketRoute {

@@ -35,8 +35,9 @@ void finish(storage::JobRecord& record, const Error* error, Time now) {
     return;
   }
   const auto reason = error->reason();
-  const bool unclear =
-      reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" || reason == "ACTION_INTERRUPTED";
+  const bool unclear = reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" ||
+                       reason == "ACTION_INTERRUPTED" || reason == "DEVICE_REMOVED" ||
+                       reason == "DEVICE_DISABLED";
   record.state = reason == "ACTION_CANCELLED" ? "cancelled" : unclear ? "interrupted" : "failed";
   record.error_code = to_string(error->code());
   record.error_reason = reason;

@@ -1,5 +1,4 @@
 /// What names and words of a registry may look like, and which known word was probably meant.
-/// Private to the room.
 #pragma once
 
 #include <string>

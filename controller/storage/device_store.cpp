@@ -14,13 +14,15 @@ namespace {
 
 const std::string select_devices =
     "SELECT id, name, public_key, state, registered_at, last_seen_at, facts, agent_version, "
-    "spool_epoch, acked_sequence, declared FROM devices ";
+    "spool_epoch, acked_sequence, declared, mode, credential_hash, claim, owner, approved_at, "
+    "approved_by FROM devices ";
 
 DeviceRecord read_device(Query& row) {
   DeviceRecord device;
+  std::optional<std::string> public_key;
   row.read(device.id,
            device.name,
-           device.public_key,
+           public_key,
            device.state,
            device.registered_at,
            device.last_seen_at,
@@ -28,8 +30,19 @@ DeviceRecord read_device(Query& row) {
            device.agent_version,
            device.spool_epoch,
            device.acked_sequence,
-           device.declared);
+           device.declared,
+           device.mode,
+           device.credential_hash,
+           device.claim,
+           device.owner,
+           device.approved_at,
+           device.approved_by);
+  device.public_key = public_key.value_or("");
   return device;
+}
+
+std::optional<std::string> null_when_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
 }
 
 std::optional<DeviceRecord> device_with(Connection& connection,
@@ -55,6 +68,7 @@ void check_name_is_free(Connection& connection, const std::string& name, const s
 }
 
 void check_key_is_free(Connection& connection, const std::string& key, const std::string& id) {
+  if (key.empty()) return;
   const auto holder = device_with(connection, "WHERE public_key = ?", key);
   if (!holder || holder->id == id) {
     return;
@@ -89,7 +103,63 @@ void set_device_state(Connection& connection, const std::string& id, const std::
   connection.query("UPDATE devices SET state = ? WHERE id = ?").bind(state, id).run();
 }
 
+void edit_device(Connection& connection, const std::string& id, const DeviceEdit& edit) {
+  auto update = connection.query(
+      "UPDATE devices SET declared = coalesce(?, declared), mode = coalesce(?, mode), "
+      "owner = coalesce(?, owner) WHERE id = ?");
+  if (update.bind(edit.declared, edit.mode, edit.owner, id).run() == 0) {
+    throw no_device(id);
+  }
+}
+
+bool is_bare_claim(const DeviceRecord& device) {
+  return device.state == "pending" && device.claim.has_value();
+}
+
+Claim claim_device(Connection& connection, const DeviceRecord& device, std::int64_t most) {
+  if (const auto known = device_named(connection, device.name)) {
+    if (known->claim != device.claim) {
+      check_name_is_free(connection, device.name, {});
+    }
+    if (known->state == "rejected") {
+      throw rejected_device(device.name);
+    }
+    return {true, *known};
+  }
+  auto waiting = connection.query(
+      "SELECT count(*) FROM devices WHERE state = 'pending' AND claim IS NOT NULL");
+  std::int64_t count = 0;
+  if (waiting.next()) waiting.read(count);
+  if (count >= most) {
+    throw Error{Code::rate_limited,
+                fmt::format("{} hosts that came without a token wait for approval already", count)}
+        .reason("TOO_MANY_PENDING")
+        .hint("approve or reject some of them, or join with a token");
+  }
+  insert_device(connection, device);
+  return {false, device};
+}
+
 }  // namespace
+
+Error rejected_device(const std::string& name) {
+  return Error{Code::forbidden,
+               fmt::format("an admin has rejected the device \"{}\"", name),
+               "body.hostname"}
+      .reason("DEVICE_REJECTED")
+      .hint("an admin may approve it after all, or delete it so that the host may ask anew");
+}
+
+bool give_way(Connection& connection, const DeviceRecord& device) {
+  if (is_bare_claim(device)) {
+    connection.query("DELETE FROM devices WHERE id = ?").bind(device.id).run();
+    return true;
+  }
+  if (device.state != "rejected") return false;
+  // Its key stays refused.
+  connection.query("UPDATE devices SET state = 'removed' WHERE id = ?").bind(device.id).run();
+  return true;
+}
 
 std::optional<DeviceRecord> device_named(Connection& connection, const std::string& name) {
   return device_with(connection, "WHERE name = ? AND state <> 'removed'", name);
@@ -103,11 +173,12 @@ void insert_device(Connection& connection, const DeviceRecord& device) {
   connection
       .query(
           "INSERT INTO devices (id, name, public_key, state, registered_at, last_seen_at, facts, "
-          "agent_version, spool_epoch, acked_sequence, declared) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "agent_version, spool_epoch, acked_sequence, declared, mode, credential_hash, claim, "
+          "owner, approved_at, approved_by) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(device.id,
             device.name,
-            device.public_key,
+            null_when_empty(device.public_key),
             device.state,
             device.registered_at,
             device.last_seen_at,
@@ -115,16 +186,23 @@ void insert_device(Connection& connection, const DeviceRecord& device) {
             device.agent_version,
             device.spool_epoch,
             device.acked_sequence,
-            device.declared)
+            device.declared,
+            device.mode,
+            device.credential_hash,
+            device.claim,
+            device.owner,
+            device.approved_at,
+            device.approved_by)
       .run();
 }
 
 void replace_device_key(Connection& connection,
                         const std::string& id,
-                        const std::string& public_key) {
+                        const std::string& public_key,
+                        const std::optional<std::string>& credential_hash) {
   check_key_is_free(connection, public_key, id);
-  if (connection.query("UPDATE devices SET public_key = ? WHERE id = ?")
-          .bind(public_key, id)
+  if (connection.query("UPDATE devices SET public_key = ?, credential_hash = ? WHERE id = ?")
+          .bind(null_when_empty(public_key), credential_hash, id)
           .run() == 0) {
     throw no_device(id);
   }
@@ -191,7 +269,30 @@ asio::awaitable<void> DeviceStore::set_state(std::string id, std::string state) 
 
 asio::awaitable<void> DeviceStore::replace_key(std::string id, std::string public_key) {
   return database_.write([id = std::move(id), key = std::move(public_key)](Connection& connection) {
-    replace_device_key(connection, id, key);
+    replace_device_key(connection, id, key, std::nullopt);
+  });
+}
+
+asio::awaitable<void> DeviceStore::approve(std::string id, Time now, std::string by) {
+  return database_.write([id = std::move(id), now, by = std::move(by)](Connection& connection) {
+    auto update = connection.query(
+        "UPDATE devices SET state = 'approved', approved_at = ?, approved_by = ? WHERE id = ? AND "
+        "state <> 'removed'");
+    if (update.bind(now, by, id).run() == 0) {
+      throw no_device(id);
+    }
+  });
+}
+
+asio::awaitable<void> DeviceStore::edit(std::string id, DeviceEdit edit) {
+  return database_.write([id = std::move(id), edit = std::move(edit)](Connection& connection) {
+    edit_device(connection, id, edit);
+  });
+}
+
+asio::awaitable<Claim> DeviceStore::claim(DeviceRecord record, std::int64_t most) {
+  return database_.write([record = std::move(record), most](Connection& connection) {
+    return claim_device(connection, record, most);
   });
 }
 

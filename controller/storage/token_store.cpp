@@ -125,13 +125,20 @@ Registration join(Connection& connection,
   const auto token = usable_token(connection, token_id, now);
   check_host(token, device.name);
   const auto known = device_named(connection, device.name);
-  if (known && known->public_key == device.public_key) {
+  if (known && !device.public_key.empty() && known->public_key == device.public_key) {
+    if (known->state == "rejected") {
+      throw rejected_device(device.name);
+    }
     // The answer to its first request was lost: it asks again.
     return Registration{Joined::known, *known};
   }
   take_use(connection, token, now);  // undone with the rest when what follows throws
+  if (known && give_way(connection, *known)) {
+    insert_device(connection, device);
+    return Registration{Joined::created, device};
+  }
   if (known && token.allow_key_change) {
-    replace_device_key(connection, known->id, device.public_key);
+    replace_device_key(connection, known->id, device.public_key, device.credential_hash);
     update_device_facts(connection, known->id, device.facts, device.agent_version);
     update_device_declared(connection, known->id, device.declared);
     return Registration{Joined::key_changed, device_named(connection, device.name).value()};

@@ -109,6 +109,17 @@ void Live::on_liveness(const std::string& host,
   }
 }
 
+void Live::on_device(const fleet::DeviceEvent& event) {
+  if (event.type == "device_deregistered") {
+    const std::lock_guard lock{mutex_};
+    hosts_.erase(event.hostname);
+    heartbeats_.erase(event.hostname);
+    version_.fetch_add(1);
+    state_version_.fetch_add(1);
+  }
+  for (auto* listener : listeners_) listener->device_changed(event);
+}
+
 std::shared_ptr<const HostLive> Live::host(const std::string& name) const {
   const std::lock_guard lock{mutex_};
   const auto found = hosts_.find(name);

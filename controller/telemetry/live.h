@@ -58,6 +58,7 @@ class LiveListener {
                                 fleet::Liveness /*before*/,
                                 fleet::Liveness /*after*/,
                                 std::optional<Time> /*last_seen*/) {}
+  virtual void device_changed(const fleet::DeviceEvent& /*event*/) {}
 };
 
 class Live : public fleet::Listener {
@@ -82,6 +83,8 @@ class Live : public fleet::Listener {
                    fleet::Liveness before,
                    fleet::Liveness after,
                    std::optional<Time> last_seen) override;
+  /// Of a device that was removed nothing is known any more.
+  void on_device(const fleet::DeviceEvent& event) override;
 
   /// Any thread. Null: nothing is known of that host.
   [[nodiscard]] std::shared_ptr<const HostLive> host(const std::string& name) const;

@@ -105,6 +105,10 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   run(store.advance(job, {{0, clock_.now(), "up", "Recreating"}}));
 
   tell_of_notes(2);
+  storage::TokenRecord token;
+  token.id = "shown";
+  storage::TokenStore tokens{*database_};
+  run(tokens.insert(token));
   std::set<const http::Endpoint*> asked;
   for (const auto* target : {"/ping",
                              "/health",
@@ -115,6 +119,11 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/machines",
                              "/api/machines/brick",
                              "/api/devices",
+                             "/api/devices/brick",
+                             "/api/devices/discover",
+                             "/api/devices/cache/stats",
+                             "/api/devices/tokens?include_expired=true",
+                             "/api/devices/tokens/shown",
                              "/api/jobs",
                              "/api/jobs/01J",
                              "/api/jobs/01J/log",

@@ -19,6 +19,7 @@ ApiTest::ApiTest() {
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   devices_ =
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
+  device_changes_ = std::make_unique<DeviceChangesApi>(*fleet_, *registry_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(
       *registry_, live_, series_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
@@ -41,6 +42,8 @@ ApiTest::ApiTest() {
   services_->add_to(router_);
   machines_->add_to(router_);
   devices_->add_to(router_);
+  device_changes_->add_to(router_);
+  device_tokens_.add_to(router_);
   jobs_api_->add_to(router_);
   metrics_->add_to(router_);
   metrics_history_->add_to(router_);
@@ -78,6 +81,27 @@ http::Response ApiTest::ask(std::string_view target) {
   }
   const http::CallContext call{request, match.endpoint->parameters, match.values};
   return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
+}
+
+Json ApiTest::send(http::Method method,
+                   std::string_view target,
+                   const Json& body,
+                   const http::User& user) {
+  http::Request request;
+  request.method = method;
+  request.user = std::make_shared<const http::User>(user);
+  request.body = dump(body);
+  request.set_target(target);
+  http::Match match;
+  router_.find(request, match);
+  if (match.endpoint == nullptr) {
+    ADD_FAILURE() << "there is nothing to ask at " << target;
+    return nullptr;
+  }
+  const http::CallContext call{request, match.endpoint->parameters, match.values};
+  const auto answer =
+      match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
+  return Json::parse(answer.text());
 }
 
 void ApiTest::tell_of_notes(int samples) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "controller/api/deployment_socket.h"
+#include "controller/api/device_changes.h"
+#include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
@@ -29,6 +31,11 @@ class ApiTest : public fleet::FleetTest {
   /// The answer to a GET, whatever its type; the test fails when there is nothing.
   http::Response ask(std::string_view target);
   Json get(std::string_view target) { return Json::parse(ask(target).text()); }
+  /// Any other request, as `user`; a refusal is thrown.
+  Json send(http::Method method,
+            std::string_view target,
+            const Json& body = Json::object(),
+            const http::User& user = {"ada", "Ada", {"admin"}, {}});
 
   /// So many more samples of "brick" and "notes", one every five seconds, the last of them now.
   void tell_of_notes(int samples);
@@ -49,6 +56,9 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<ServicesApi> services_;
   std::unique_ptr<MachinesApi> machines_;
   std::unique_ptr<DevicesApi> devices_;
+  std::unique_ptr<DeviceChangesApi> device_changes_;
+  fleet::JoinTokens join_tokens_{*database_, {"http://127.0.0.1:8991", keys_.public_key}, clock_};
+  DeviceTokensApi device_tokens_{join_tokens_, clock_};
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;

@@ -136,7 +136,13 @@ const Fields device_row = device_info + Fields{"id",
                                                "metrics",
                                                "service_count",
                                                "services"};
-const Fields our_device_row{"device_id", "agent_version"};
+const Fields our_device_row{"device_id",
+                            "agent_version",
+                            "liveness",
+                            "mode",
+                            "description",
+                            "has_agent",
+                            "ssh_key_fingerprint"};
 
 class TelemetryFields : public ApiTest {
  protected:

@@ -56,6 +56,24 @@ TEST_F(DispatchTest, GivesTheResultToWhoeverAsked) {
   EXPECT_FALSE(dispatch_.result("brick", success())) << "a second result finds nobody";
 }
 
+TEST_F(DispatchTest, WhoWaitsForAHostThatIsGivenUpIsToldWhy) {
+  begin();
+  const auto why = Error{Code::unavailable, "removed"}.reason("DEVICE_REMOVED");
+  dispatch_.abandon("pebble", why);
+  context_.poll();
+  EXPECT_FALSE(failure_) << "another host";
+  dispatch_.abandon("brick", why);
+  dispatch_.repeat("brick");
+  context_.poll();
+  ASSERT_TRUE(failure_);
+  try {
+    std::rethrow_exception(failure_);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "DEVICE_REMOVED");
+  }
+  EXPECT_EQ(sent_, std::vector<std::string>{"brick c1"}) << "it is not sent again";
+}
+
 TEST_F(DispatchTest, PassesEachLineOnceAlsoWhenTheAgentRepeats) {
   begin();
   dispatch_.progress("brick", {"c1", "up", 0, {"a", "b"}, {}});

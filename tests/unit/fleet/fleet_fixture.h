@@ -60,6 +60,10 @@ class Told : public Listener {
     liveness.push_back(host + " " + enum_name(after));
     last_seens.push_back(last_seen);
   }
+  void on_device(const DeviceEvent& event) override {
+    devices.push_back(event.type + " " + event.hostname + " " + event.status);
+  }
+  std::vector<std::string> devices;
   std::vector<std::string> samples;
   std::vector<std::string> late_samples;
   std::vector<std::string> states;
@@ -126,6 +130,9 @@ class FleetTest : public testing::Test {
     settings.advertised_address = "127.0.0.1";
     settings.limits = limits_;
     settings.copies_told = copies_told_;
+    settings.approval_required = approval_required_;
+    settings.heartbeat_patience = heartbeat_patience_;
+    settings.join_url = "http://127.0.0.1:8991";
     fleet_ = std::make_unique<Fleet>(
         settings, *database_, *registry_, clock_, context_.get_executor(), told_);
     run(fleet_->start());
@@ -239,6 +246,8 @@ class FleetTest : public testing::Test {
   SetClock clock_;
   PresenceLimits limits_;
   std::chrono::milliseconds copies_told_ = FleetSettings{}.copies_told;
+  bool approval_required_ = false;
+  Patience heartbeat_patience_ = FleetSettings{}.heartbeat_patience;
   asio::io_context context_{1};
   protocol::KeyPair keys_ = protocol::make_key_pair();
   protocol::KeyPair device_keys_ = protocol::make_key_pair();

@@ -36,6 +36,20 @@ TEST_F(PresenceTest, MissedSamplesMakeItStaleThenOffline) {
   EXPECT_EQ(changes[0].after, Liveness::offline);
 }
 
+TEST_F(PresenceTest, AHostWithItsOwnPatienceIsWaitedForAsLongAsThat) {
+  presence_.add("shelf", {180s, 300s}, later);
+  EXPECT_EQ(presence_.check(later + 299s).size(), 1U) << "brick alone";
+  EXPECT_EQ(presence_.of("shelf"), Liveness::unknown);
+  presence_.check(later + 300s);
+  EXPECT_EQ(presence_.of("shelf"), Liveness::offline) << "it never came";
+  presence_.seen("shelf", later + 400s);
+  EXPECT_TRUE(presence_.check(later + 579s).empty());
+  presence_.check(later + 580s);
+  EXPECT_EQ(presence_.of("shelf"), Liveness::stale);
+  presence_.check(later + 700s);
+  EXPECT_EQ(presence_.of("shelf"), Liveness::offline);
+}
+
 TEST_F(PresenceTest, NobodyIsDeclaredOfflineWhileTheControllerIsYoung) {
   EXPECT_TRUE(presence_.check(start + 29s).empty());
   EXPECT_EQ(presence_.of("brick"), Liveness::unknown);

@@ -25,6 +25,12 @@ TEST_F(DeviceStoreTest, KeepsEveryField) {
   record.declared = "{\"labels\":{\"site\":\"lab\"}}";
   record.spool_epoch = "epoch";
   record.acked_sequence = std::int64_t{1} << 40U;
+  record.mode = "maintenance";
+  record.credential_hash = "c0ffee";
+  record.claim = "fingerprint";
+  record.owner = "ada";
+  record.approved_at = from_unix_us(8);
+  record.approved_by = "eve";
   run(devices_.insert(record));
   const auto back = stored();
   EXPECT_EQ(back.id, record.id);
@@ -38,6 +44,82 @@ TEST_F(DeviceStoreTest, KeepsEveryField) {
   EXPECT_EQ(back.agent_version, record.agent_version);
   EXPECT_EQ(back.spool_epoch, record.spool_epoch);
   EXPECT_EQ(back.acked_sequence, record.acked_sequence);
+  EXPECT_EQ(back.mode, record.mode);
+  EXPECT_EQ(back.credential_hash, record.credential_hash);
+  EXPECT_EQ(back.claim, record.claim);
+  EXPECT_EQ(back.owner, record.owner);
+  EXPECT_EQ(back.approved_at, record.approved_at);
+  EXPECT_EQ(back.approved_by, record.approved_by);
+}
+
+TEST_F(DeviceStoreTest, HostsWithoutAnAgentHaveNoKeyAndDoNotClash) {
+  auto first = device(1);
+  auto second = device(2);
+  first.public_key.clear();
+  second.public_key.clear();
+  run(devices_.insert(first));
+  run(devices_.insert(second));
+  EXPECT_EQ(stored(0).public_key, "");
+  EXPECT_EQ(stored(1).public_key, "");
+}
+
+TEST_F(DeviceStoreTest, AnEditChangesWhatItNamesAlone) {
+  auto record = device(1);
+  record.owner = "ada";
+  run(devices_.insert(record));
+  DeviceEdit edit;
+  edit.mode = "disabled";
+  run(devices_.edit(record.id, edit));
+  EXPECT_EQ(stored().mode, "disabled");
+  EXPECT_EQ(stored().owner, "ada");
+  EXPECT_EQ(stored().declared, "{}");
+  edit = {};
+  edit.owner = "eve";
+  edit.declared = "{\"labels\":{}}";
+  run(devices_.edit(record.id, edit));
+  EXPECT_EQ(stored().mode, "disabled");
+  EXPECT_EQ(stored().owner, "eve");
+  EXPECT_EQ(stored().declared, "{\"labels\":{}}");
+  EXPECT_EQ(reason_of(devices_.edit("nobody", edit)), "DEVICE_UNKNOWN");
+}
+
+TEST_F(DeviceStoreTest, ApprovalIsKeptWithItsTimeAndItsGiver) {
+  auto record = device(1);
+  record.state = "pending";
+  run(devices_.insert(record));
+  run(devices_.approve(record.id, from_unix_us(9), "eve"));
+  EXPECT_EQ(stored().state, "approved");
+  EXPECT_EQ(stored().approved_at, from_unix_us(9));
+  EXPECT_EQ(stored().approved_by, "eve");
+  run(devices_.set_state(record.id, "removed"));
+  EXPECT_EQ(reason_of(devices_.approve(record.id, from_unix_us(9), "eve")), "DEVICE_UNKNOWN");
+}
+
+TEST_F(DeviceStoreTest, ClaimsAreKnownAgainAndBounded) {
+  const auto claimed = [](int number) {
+    auto record = device(number);
+    record.public_key.clear();
+    record.state = "pending";
+    record.claim = "fingerprint " + std::to_string(number);
+    return record;
+  };
+  const auto refusal = [&](const DeviceRecord& record) {
+    return error_of([&] { run(devices_.claim(record, 2)); }).reason();
+  };
+  EXPECT_FALSE(run(devices_.claim(claimed(1), 2)).known);
+  auto again = claimed(1);
+  again.id = device(9).id;
+  const auto known = run(devices_.claim(again, 2));
+  EXPECT_TRUE(known.known);
+  EXPECT_EQ(known.device.id, device(1).id);
+  auto other = claimed(3);
+  other.name = device(1).name;
+  EXPECT_EQ(refusal(other), "NAME_TAKEN");
+  run(devices_.claim(claimed(2), 2));
+  EXPECT_EQ(refusal(claimed(3)), "TOO_MANY_PENDING");
+  run(devices_.set_state(device(1).id, "rejected"));
+  EXPECT_EQ(refusal(claimed(1)), "DEVICE_REJECTED");
+  EXPECT_FALSE(run(devices_.claim(claimed(3), 2)).known) << "a rejected one does not wait";
 }
 
 TEST_F(DeviceStoreTest, ANameIsTakenUntilItsDeviceIsRemoved) {

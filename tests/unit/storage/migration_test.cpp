@@ -37,6 +37,10 @@ TEST_F(MigrationTest, BringsTheFirstVersionForwardWithItsRows) {
   EXPECT_EQ(all[0].facts, "{\"cores\":4}");
   EXPECT_EQ(all[0].declared, "{}");
   EXPECT_EQ(all[0].acked_sequence, 7);
+  EXPECT_EQ(all[0].public_key, "0123456789012345678901234567890123456789");
+  EXPECT_EQ(all[0].state, "approved");
+  EXPECT_EQ(all[0].mode, "normal");
+  EXPECT_EQ(all[0].approved_at, all[0].registered_at);
   auto happened = event(8);
   happened.device_id = all[0].id;
   happened.spool_epoch = "e";

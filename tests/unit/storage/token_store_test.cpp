@@ -68,6 +68,38 @@ TEST_F(TokenStoreTest, JoinsADeviceAndTakesAUse) {
   EXPECT_EQ(run(tokens_.find("token-1"))->last_used_at, clock_.now());
 }
 
+TEST_F(TokenStoreTest, WhomNobodyLetInGivesWayToAHostWithAToken) {
+  auto record = token();
+  record.max_uses = 9;
+  run(tokens_.insert(record));
+  auto claim = device(1);
+  claim.state = "pending";
+  claim.claim = "fingerprint";
+  claim.public_key.clear();
+  run(devices_.claim(claim, 9));
+  auto real = device(2);
+  real.name = claim.name;
+  EXPECT_EQ(join(real).joined, Joined::created);
+  EXPECT_EQ(devices(), 1U) << "the claim is forgotten";
+
+  run(devices_.set_state(real.id, "rejected"));
+  EXPECT_EQ(refusal(real).reason(), "DEVICE_REJECTED");
+  auto other = device(3);
+  other.name = claim.name;
+  EXPECT_EQ(join(other).joined, Joined::created);
+  EXPECT_EQ(refusal(real).reason(), "NAME_TAKEN");
+  run(devices_.set_state(other.id, "removed"));
+  EXPECT_EQ(refusal(real).reason(), "KEY_TAKEN") << "its key stays refused";
+  EXPECT_EQ(uses(), 2);
+
+  auto waiting = device(4);
+  waiting.state = "pending";
+  EXPECT_EQ(join(waiting).joined, Joined::created);
+  auto rival = device(5);
+  rival.name = waiting.name;
+  EXPECT_EQ(refusal(rival).reason(), "NAME_TAKEN") << "it came with a token itself";
+}
+
 TEST_F(TokenStoreTest, ARepeatGivesTheSameDeviceAndTakesNoUse) {
   run(tokens_.insert(token()));  // good for one
   join(device(1));

@@ -1,0 +1,106 @@
+#include "controller/api/device_rows.h"
+
+#include "controller/telemetry/service_view.h"
+
+#include <algorithm>
+
+namespace portoser::api {
+namespace {
+
+std::optional<double> percent(std::int64_t part, std::int64_t whole) {
+  if (whole <= 0) return std::nullopt;
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
+  DeviceUse use;
+  if (!device.has_agent) {
+    const auto& reported = device.reported;
+    return {reported.cpu_percent, reported.memory_percent, reported.disk_percent};
+  }
+  if (live == nullptr || !live->sample || live->liveness == fleet::Liveness::offline) return use;
+  const auto& sample = *live->sample;
+  use.cpu_percent = sample.cpu.percent;
+  if (sample.memory) {
+    use.memory_percent = percent(sample.memory->total_bytes - sample.memory->available_bytes,
+                                 sample.memory->total_bytes);
+  }
+  if (const auto* disk = telemetry::main_disk(sample)) {
+    use.disk_percent = percent(disk->used_bytes, disk->total_bytes);
+  }
+  return use;
+}
+
+DeviceRow told_by(const fleet::Device& device) {
+  constexpr std::int64_t gibibyte = 1 << 30;
+  DeviceRow row;
+  row.id = device.name;
+  row.device_id = device.id;
+  row.name = device.name;
+  row.hostname = device.name;
+  const auto or_unknown = [](const std::string& text) { return text.empty() ? "unknown" : text; };
+  row.arch = or_unknown(device.facts.arch);
+  row.os = or_unknown(device.facts.os);
+  row.os_version = or_unknown(device.facts.os_version);
+  row.liveness = enum_name(device.liveness);
+  row.mode = enum_name(device.mode);
+  row.approval_status = enum_name(device.approval);
+  row.approved_at = device.approved_at;
+  row.owner_user_id = device.owner;
+  row.description = device.declared.description;
+  row.has_agent = device.has_agent;
+  const auto& ssh_user = device.declared.ssh_user;
+  row.ssh_user = ssh_user.empty() ? device.facts.ssh_user : ssh_user;
+  row.ssh_key_fingerprint = device.declared.ssh_key_fingerprint;
+  row.resources.cpu_cores = device.facts.cpu_cores;
+  row.resources.cpu_threads = device.facts.cpu_threads;
+  row.resources.memory_gb = (device.facts.memory_bytes + gibibyte / 2) / gibibyte;
+  row.resources.disk_gb = (device.facts.disk_bytes + gibibyte / 2) / gibibyte;
+  row.resources.gpu = device.declared.gpu;
+  row.resources.mlx_capable = device.declared.mlx_capable;
+  if (device.declared.resources) row.resources = *device.declared.resources;
+  row.labels = device.declared.labels;
+  row.capabilities = device.declared.capabilities;
+  const bool says_docker = std::find(row.capabilities.begin(), row.capabilities.end(), "docker") !=
+                           row.capabilities.end();
+  if (!device.facts.engine_version.empty() && !says_docker) row.capabilities.emplace_back("docker");
+  row.registered_at = device.registered_at;
+  row.last_seen_at = device.last_seen;
+  row.last_seen = device.last_seen.value_or(device.registered_at);
+  row.agent_version = device.agent_version;
+  return row;
+}
+
+}  // namespace
+
+DeviceRow device_row(const fleet::Device& device,
+                     const registry::Registry& registry,
+                     const telemetry::HostLive* live,
+                     const ServiceRows& services,
+                     Time now) {
+  auto row = told_by(device);
+  row.status = fleet::status_over_liveness(device);
+  if (row.status.empty()) {
+    row.status = telemetry::device_status(telemetry::standing_of(live, now));
+  }
+  row.metrics = use_of(device, live);
+  static_cast<DeviceUse&>(row) = row.metrics;
+  if (const auto* host = registry.find_host(device.name)) {
+    row.ip = host->ip;
+    row.assigned_roles = host->roles;
+  } else if (!device.facts.addresses.empty()) {
+    row.ip = device.facts.addresses.front();
+  }
+  row.ip_address = row.ip;
+  for (const auto& service : registry.services()) {
+    if (service.current_host != device.name) continue;
+    const auto usage = live != nullptr ? telemetry::usage_of(service.name, *live) : std::nullopt;
+    row.services.push_back({service.name,
+                            usage ? usage->cpu_percent : std::nullopt,
+                            services.row(registry, service).status});
+  }
+  row.service_count = static_cast<std::int64_t>(row.services.size());
+  return row;
+}
+
+}  // namespace portoser::api

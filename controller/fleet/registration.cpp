@@ -1,0 +1,227 @@
+#include "controller/fleet/registration.h"
+
+#include "common/crypto.h"
+#include "common/error.h"
+#include "common/ids.h"
+#include "controller/registry/names.h"
+#include "protocol/curve.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace portoser::fleet {
+namespace {
+
+constexpr std::size_t longest_line = 255;
+constexpr std::size_t most_labels = 64;
+constexpr std::int64_t most_of_a_resource = 1 << 20;  // gibibytes or cores; beyond is a mistake
+
+class Mistakes {
+ public:
+  void add(std::string where, std::string message) {
+    found_.push_back({std::move(where), std::move(message)});
+  }
+  void throw_if_any() {
+    if (found_.empty()) return;
+    const auto first = found_.front();
+    throw Error{Code::invalid, first.message, first.where}.details(std::move(found_));
+  }
+
+ private:
+  std::vector<ErrorDetail> found_;
+};
+
+bool is_line(const std::string& text) {
+  return text.size() <= longest_line && !registry::has_control_character(text);
+}
+
+void line(Mistakes& mistakes, const std::string& text, const std::string& where) {
+  if (is_line(text)) return;
+  mistakes.add(where,
+               fmt::format("\"{}\" must be one line of at most {} bytes", where, longest_line));
+}
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> unused{};
+  const auto address = text.substr(0, text.find('%'));  // fe80::1%eth0
+  return ::inet_pton(AF_INET, address.c_str(), unused.data()) == 1 ||
+         ::inet_pton(AF_INET6, address.c_str(), unused.data()) == 1;
+}
+
+void one_of(Mistakes& mistakes,
+            const std::string& text,
+            const std::vector<std::string>& words,
+            const std::string& where) {
+  if (std::find(words.begin(), words.end(), text) != words.end()) return;
+  mistakes.add(where, fmt::format("\"{}\" must be one of {}", where, fmt::join(words, ", ")));
+}
+
+void labels(Mistakes& mistakes, const std::map<std::string, std::string>& given) {
+  if (given.size() > most_labels) {
+    mistakes.add("body.labels", fmt::format("at most {} labels", most_labels));
+  }
+  for (const auto& [key, value] : given) {
+    if (key.empty()) mistakes.add("body.labels", "a label needs a name");
+    line(mistakes, key, "body.labels");
+    line(mistakes, value, "body.labels." + key.substr(0, longest_line));
+  }
+}
+
+void capabilities(Mistakes& mistakes, const std::vector<std::string>& given) {
+  if (given.size() > most_labels) {
+    mistakes.add("body.capabilities", fmt::format("at most {} capabilities", most_labels));
+  }
+  for (const auto& one : given) {
+    if (one.empty()) mistakes.add("body.capabilities", "a capability needs a name");
+    line(mistakes, one, "body.capabilities");
+  }
+}
+
+void resources(Mistakes& mistakes, const DeviceResources& given) {
+  const std::array<std::pair<const char*, std::int64_t>, 4> all{{{"cpu_cores", given.cpu_cores},
+                                                                 {"cpu_threads", given.cpu_threads},
+                                                                 {"memory_gb", given.memory_gb},
+                                                                 {"disk_gb", given.disk_gb}}};
+  for (const auto& [name, value] : all) {
+    if (value >= 0 && value <= most_of_a_resource) continue;
+    mistakes.add(fmt::format("body.resources.{}", name),
+                 fmt::format("\"{}\" must be a number from 0 to {}", name, most_of_a_resource));
+  }
+}
+
+/// What nobody measures has to be said.
+void check_host_without_agent(Mistakes& mistakes, const RegistrationRequest& request) {
+  if (!is_address(request.ip)) {
+    mistakes.add("body.ip", "\"ip\" must be an IPv4 or IPv6 address");
+  }
+  if (is_old_form(request)) return;  // it says what `uname -m` says
+  one_of(mistakes, request.arch, {"arm64", "x86_64", "amd64", "aarch64"}, "body.arch");
+  one_of(mistakes, request.os, {"darwin", "linux", "windows"}, "body.os");
+  if (request.os_version.empty()) {
+    mistakes.add("body.os_version", "\"os_version\" is needed of a host without an agent");
+  }
+}
+
+template <class Check>
+void check_alone(Check check) {
+  Mistakes mistakes;
+  check(mistakes);
+  mistakes.throw_if_any();
+}
+
+}  // namespace
+
+bool is_old_form(const RegistrationRequest& request) {
+  return request.public_key.empty() &&
+         (!request.architecture.empty() || request.ram_mb > 0 || !request.ssh_public_key.empty());
+}
+
+void translate_old_form(RegistrationRequest& request) {
+  if (request.ip.empty()) request.ip = request.ip_address;
+  if (!is_old_form(request)) return;
+  request.arch = request.architecture;
+  request.os_version = request.os;
+  request.os = "linux";
+  request.resources.cpu_cores = request.cpu_cores;
+  request.resources.cpu_threads = request.cpu_cores;
+  constexpr std::int64_t mebibytes = 1024;
+  request.resources.memory_gb =
+      request.ram_mb < 0 ? -1 : (request.ram_mb + mebibytes / 2) / mebibytes;
+  request.ssh_user = request.user;
+  request.ssh_key_fingerprint = ssh_fingerprint(request.ssh_public_key);
+  if (!request.docker_version.empty()) request.capabilities.emplace_back("docker");
+}
+
+std::string ssh_fingerprint(std::string_view public_key_line) {
+  const auto begin = public_key_line.find(' ');
+  if (begin == std::string_view::npos) return "";
+  auto key = public_key_line.substr(begin + 1);
+  key = key.substr(0, key.find(' '));
+  while (key.ends_with('=')) key.remove_suffix(1);
+  std::string text{key};
+  // Ours is the alphabet for URLs, theirs the older one.
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  try {
+    text = to_base64url(sha256(from_base64url(text)));
+  } catch (const Error&) {
+    return "";
+  }
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  return "SHA256:" + text;
+}
+
+void check_form(const RegistrationRequest& request, const registry::Registry& registry) {
+  Mistakes mistakes;
+  if (registry.find_host(request.hostname) == nullptr &&
+      !registry::is_good_name(request.hostname)) {
+    mistakes.add(
+        "body.hostname",
+        "\"hostname\" must be the host's name in registry.yml: lower-case letters, digits, "
+        "\".\", \"_\" and \"-\", at most 63, beginning with a letter or a digit");
+  }
+  if (!request.public_key.empty() && !protocol::is_key(request.public_key)) {
+    mistakes.add("body.public_key",
+                 "\"public_key\" must be the agent's CURVE public key, 40 letters of Z85");
+  }
+  if (request.public_key.empty()) check_host_without_agent(mistakes, request);
+  labels(mistakes, request.labels);
+  capabilities(mistakes, request.capabilities);
+  resources(mistakes, request.resources);
+  line(mistakes, request.arch, "body.arch");
+  line(mistakes, request.os_version, "body.os_version");
+  line(mistakes, request.ssh_user, "body.ssh_user");
+  line(mistakes, request.ssh_key_fingerprint, "body.ssh_key_fingerprint");
+  line(mistakes, request.kernel, "body.kernel");
+  mistakes.throw_if_any();
+}
+
+void check_labels(const std::map<std::string, std::string>& given) {
+  check_alone([&](Mistakes& mistakes) { labels(mistakes, given); });
+}
+
+void check_capabilities(const std::vector<std::string>& given) {
+  check_alone([&](Mistakes& mistakes) { capabilities(mistakes, given); });
+}
+
+void check_resources(const DeviceResources& given) {
+  check_alone([&](Mistakes& mistakes) { resources(mistakes, given); });
+}
+
+void check_line(const std::string& text, const std::string& where) {
+  check_alone([&](Mistakes& mistakes) { line(mistakes, text, where); });
+}
+
+protocol::HostFacts facts_of(const RegistrationRequest& request) {
+  auto facts = request.facts.value_or(protocol::HostFacts{});
+  if (!request.facts) {
+    facts.hostname = request.hostname;
+    facts.arch = request.arch;
+    facts.os = request.os;
+    facts.os_version = request.os_version;
+    facts.kernel = request.kernel;
+    facts.cpu_cores = request.resources.cpu_cores;
+    facts.cpu_threads = request.resources.cpu_threads;
+    facts.memory_bytes = request.resources.memory_gb << 30;
+    facts.disk_bytes = request.resources.disk_gb << 30;
+    if (!request.ip.empty()) facts.addresses = {request.ip};
+  }
+  if (facts.ssh_user.empty()) facts.ssh_user = request.ssh_user;
+  return facts;
+}
+
+DeviceDeclaration declared_by(const RegistrationRequest& request) {
+  DeviceDeclaration declared;
+  declared.capabilities = request.capabilities;
+  declared.labels = request.labels;
+  declared.gpu = request.resources.gpu;
+  declared.mlx_capable = request.resources.mlx_capable;
+  declared.ssh_key_fingerprint = request.ssh_key_fingerprint;
+  return declared;
+}
+
+}  // namespace portoser::fleet

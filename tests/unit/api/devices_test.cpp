@@ -1,0 +1,200 @@
+// Devices and join tokens over HTTP: what is asked and what is answered.
+
+#include "tests/unit/api/api_fixture.h"
+
+#include <algorithm>
+#include <set>
+
+namespace portoser::api {
+namespace {
+
+using http::Method;
+
+class DevicesTest : public ApiTest {
+ protected:
+  static std::set<std::string> keys_of(const Json& object) {
+    std::set<std::string> keys;
+    for (const auto& [key, value] : object.items()) keys.insert(key);
+    return keys;
+  }
+  template <class Ask>
+  static Error refused(Ask ask) {
+    try {
+      ask();
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "it was answered";
+    return Error{Code::internal, ""};
+  }
+  /// A host without an agent; its credential.
+  std::string join_shelf() {
+    write_file_atomic(folder_ / "registry.yml",
+                      "hosts:\n  brick: {ip: 127.0.0.1}\n  shelf: {ip: 127.0.0.2, roles: [nas]}\n"
+                      "services:\n"
+                      "  notes: {current_host: brick, docker_compose: /srv/notes/compose.yml}\n");
+    run(registry_->reload());
+    const auto token = send(Method::post, "/api/devices/tokens")["token"];
+    const auto answer = send(Method::post,
+                             "/api/v1/devices",
+                             {{"hostname", "shelf"},
+                              {"ip", "192.0.2.9"},
+                              {"arch", "arm64"},
+                              {"os", "linux"},
+                              {"os_version", "Debian 12"},
+                              {"registration_token", token}});
+    return answer["device_credential"];
+  }
+  Json beat(const std::string& target, const std::string& credential, const Json& body) {
+    http::Request request;
+    request.method = Method::post;
+    request.add_header("Authorization", "Bearer " + credential);
+    request.body = dump(body);
+    request.set_target(target);
+    http::Match match;
+    router_.find(request, match);
+    const http::CallContext call{request, match.endpoint->parameters, match.values};
+    return Json::parse(run(match.endpoint->later(call)).text());
+  }
+  static inline const http::User eve{"eve", "Eve", {"viewer"}, {}};
+};
+
+TEST_F(DevicesTest, OneIsAskedForByItsName) {
+  const auto row = get("/api/devices/brick");
+  EXPECT_EQ(row, get("/api/devices")["devices"][0]);
+  EXPECT_EQ(row["approval_status"], "approved");
+  EXPECT_EQ(row["mode"], "normal");
+  EXPECT_EQ(row["status"], "online");
+  for (const auto* name : {"nobody", "x'; id; '", "a%7Cb", "%2e%2e%2fx", "n%C3%BCc"}) {
+    const auto error = refused([&] { ask(std::string{"/api/devices/"} + name); });
+    EXPECT_EQ(error.reason(), "DEVICE_UNKNOWN") << name;
+  }
+}
+
+TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
+  const auto credential = join_shelf();
+  EXPECT_EQ(get("/api/devices")["total"], 2);
+  const auto second = get("/api/devices?page=2&page_size=1");
+  EXPECT_EQ(second["total_pages"], 2);
+  ASSERT_EQ(second["devices"].size(), 1U);
+  EXPECT_EQ(second["devices"][0]["id"], "shelf");
+  EXPECT_EQ(get("/api/devices?page=3&page_size=1")["devices"].size(), 0U);
+  EXPECT_EQ(get("/api/devices?role=nas")["devices"][0]["id"], "shelf");
+  EXPECT_EQ(get("/api/devices?status=online")["total"], 1);
+  EXPECT_EQ(get("/api/devices?status=maintenance")["total"], 0);
+  send(Method::patch, "/api/devices/shelf", {{"status", "maintenance"}});
+  EXPECT_EQ(get("/api/devices?status=maintenance")["devices"][0]["id"], "shelf");
+  EXPECT_EQ(refused([&] { get("/api/devices?page_size=101"); }).where(), "query.page_size");
+  EXPECT_EQ(refused([&] { get("/api/devices?page=0"); }).where(), "query.page");
+}
+
+TEST_F(DevicesTest, AHeartbeatIsAnsweredAndShown) {
+  const auto credential = join_shelf();
+  const auto answer =
+      beat("/api/devices/shelf/heartbeat", credential, {{"metrics", {{"cpu_percent", 12.5}}}});
+  EXPECT_EQ(keys_of(answer),
+            (std::set<std::string>{"success", "hostname", "last_seen_at", "status"}));
+  EXPECT_EQ(answer["status"], "online");
+  EXPECT_EQ(answer["last_seen_at"].get<std::string>().back(), 'Z');
+  step_until([&] { return get("/api/devices/shelf")["liveness"] == "online"; });
+  const auto row = get("/api/devices/shelf");
+  EXPECT_EQ(row["cpu_percent"], 12.5);
+  EXPECT_EQ(row["metrics"]["cpu_percent"], 12.5);
+  EXPECT_EQ(row["has_agent"], false);
+  EXPECT_EQ(row["ip"], "127.0.0.2") << "the registry knows better than the host";
+  EXPECT_EQ(refused([&] { beat("/api/devices/shelf/heartbeat", "guess", {}); }).reason(),
+            "CREDENTIAL_WRONG");
+}
+
+TEST_F(DevicesTest, AnUpdateSaysWhatItChanged) {
+  const auto answer = send(Method::patch,
+                           "/api/devices/brick",
+                           {{"labels", {{"site", "lab"}}}, {"description", "under the stairs"}});
+  EXPECT_EQ(keys_of(answer),
+            (std::set<std::string>{
+                "success", "hostname", "updated_fields", "current_roles", "mode", "updated_at"}));
+  EXPECT_EQ(answer["updated_fields"]["labels"], true);
+  EXPECT_EQ(answer["updated_fields"]["resources"], false);
+  EXPECT_EQ(answer["updated_fields"]["status"], false);
+  const auto row = get("/api/devices/brick");
+  EXPECT_EQ(row["labels"], (Json{{"site", "lab"}}));
+  EXPECT_EQ(row["description"], "under the stairs");
+  EXPECT_EQ(refused([&] { send(Method::patch, "/api/devices/brick", {}, eve); }).code(),
+            Code::forbidden);
+  EXPECT_EQ(refused([&] {
+              send(Method::patch, "/api/devices/brick", {{"labels", "lab"}});
+            }).where(),
+            "body.labels");
+}
+
+TEST_F(DevicesTest, OwnersChange) {
+  const auto answer =
+      send(Method::post, "/api/devices/brick/transfer-ownership", {{"new_owner_user_id", "eve"}});
+  EXPECT_EQ(answer["status"], "transferred");
+  EXPECT_EQ(answer["previous_owner_user_id"], nullptr);
+  EXPECT_EQ(get("/api/devices/brick")["owner_user_id"], "eve");
+  EXPECT_EQ(send(Method::patch, "/api/devices/brick", Json::object(), eve)["success"], true);
+}
+
+TEST_F(DevicesTest, ARemovalSaysWhatBecomesOfItsServices) {
+  EXPECT_EQ(refused([&] { send(Method::delete_, "/api/devices/brick"); }).reason(),
+            "DEVICE_IN_USE");
+  const auto answer = send(Method::delete_, "/api/devices/brick?force=true");
+  EXPECT_EQ(answer["status"], "deregistered");
+  EXPECT_EQ(answer["services_migrated"], Json::array());
+  EXPECT_EQ(answer["services_left"], Json::array({"notes"}));
+  EXPECT_EQ(get("/api/devices")["total"], 0);
+  live_.on_device({"device_deregistered", "brick", "", "", false, {}});
+  EXPECT_EQ(get("/api/machines/brick")["status"], "unknown") << "it has no agent";
+}
+
+TEST_F(DevicesTest, ATokensSecretIsInTheAnswerThatMadeItAlone) {
+  const auto made = send(Method::post,
+                         "/api/devices/tokens",
+                         {{"description", "rack 2"}, {"max_uses", 3}, {"host", "brick"}});
+  const auto text = made["token"].get<std::string>();
+  const auto secret = protocol::decode_join_token(text).secret;
+  EXPECT_EQ(made["created_by"], "ada");
+  EXPECT_EQ(made["max_uses"], 3);
+  EXPECT_EQ(made["is_valid"], true);
+  const auto id = made["id"].get<std::string>();
+  for (const auto& target :
+       {std::string{"/api/devices/tokens"}, "/api/devices/tokens/" + id, std::string{"/metrics"}}) {
+    const std::string answer{ask(target).text()};
+    EXPECT_EQ(answer.find(secret), std::string::npos) << target;
+    EXPECT_EQ(answer.find(to_hex(sha256(secret))), std::string::npos) << target;
+  }
+  EXPECT_EQ(get("/api/devices/tokens")["total"], 1) << "the one that brick used up is not shown";
+  EXPECT_EQ(get("/api/devices/tokens?include_expired=true")["total"], 2);
+  EXPECT_EQ(get("/api/devices/tokens?include_expired=true&limit=1&offset=2")["tokens"].size(), 0U);
+
+  const auto revoked = send(Method::delete_, "/api/devices/tokens/" + id);
+  EXPECT_EQ(revoked["status"], "revoked");
+  EXPECT_EQ(get("/api/devices/tokens/" + id)["state"], "revoked");
+  EXPECT_EQ(get("/api/devices/tokens")["total"], 0);
+  EXPECT_EQ(refused([&] { send(Method::delete_, "/api/devices/tokens/nobody"); }).reason(),
+            "TOKEN_UNKNOWN");
+}
+
+TEST_F(DevicesTest, RoutesAskForTheRolesThatTheyNeed) {
+  const auto role_of = [&](Method method, std::string_view target) {
+    http::Request request;
+    request.method = method;
+    request.set_target(target);
+    http::Match match;
+    router_.find(request, match);
+    return match.endpoint == nullptr ? std::string{"nothing there"}
+                                     : std::string{http::to_string(match.endpoint->route.role)};
+  };
+  EXPECT_EQ(role_of(Method::get, "/api/devices/tokens"), "admin");
+  EXPECT_EQ(role_of(Method::post, "/api/devices/tokens"), "admin");
+  EXPECT_EQ(role_of(Method::delete_, "/api/devices/tokens/x"), "admin");
+  EXPECT_EQ(role_of(Method::post, "/api/devices/x/approve"), "admin");
+  EXPECT_EQ(role_of(Method::post, "/api/devices/x/reject"), "admin");
+  EXPECT_EQ(role_of(Method::post, "/api/devices/x/heartbeat"), "public");
+  EXPECT_EQ(role_of(Method::get, "/api/devices/x"), "viewer");
+  EXPECT_EQ(role_of(Method::patch, "/api/devices/x"), "viewer") << "its owner may be one";
+}
+
+}  // namespace
+}  // namespace portoser::api

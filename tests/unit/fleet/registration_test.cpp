@@ -1,0 +1,130 @@
+#include "controller/fleet/registration.h"
+
+#include "common/error.h"
+#include "controller/registry/load.h"
+#include "protocol/curve.h"
+
+#include <gtest/gtest.h>
+
+namespace portoser::fleet {
+namespace {
+
+registry::Registry with_an_old_name() {
+  return registry::parse_registry("hosts:\n  Old_Brick: {ip: 127.0.0.1}\n", "registry.yml");
+}
+
+RegistrationRequest without_agent() {
+  RegistrationRequest request;
+  request.hostname = "nuc-1";
+  request.ip = "192.0.2.31";
+  request.arch = "x86_64";
+  request.os = "linux";
+  request.os_version = "Debian 12";
+  return request;
+}
+
+std::vector<std::string> wrong_fields(const RegistrationRequest& request) {
+  std::vector<std::string> fields;
+  try {
+    check_form(request, with_an_old_name());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::invalid);
+    for (const auto& detail : error.details()) fields.push_back(detail.where);
+    EXPECT_EQ(fields.front(), error.where());
+  }
+  return fields;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Registration, NamesThatNobodyMayTakeAreRefused) {
+  EXPECT_EQ(wrong_fields(without_agent()), Names{});
+  for (const auto& name : Names{"",
+                                "x'; id; '",
+                                "../../x",
+                                "a|b",
+                                "Nuc-1",
+                                "a b",
+                                "n\xc3\xbc"
+                                "c",
+                                ".",
+                                "-nuc",
+                                std::string(300, 'a'),
+                                std::string("a\0b", 3)}) {
+    auto request = without_agent();
+    request.hostname = name;
+    EXPECT_EQ(wrong_fields(request), Names{"body.hostname"}) << name;
+  }
+  auto old = without_agent();
+  old.hostname = "Old_Brick";
+  EXPECT_EQ(wrong_fields(old), Names{}) << "the registry has it so";
+}
+
+TEST(Registration, EachWrongFieldIsNamed) {
+  auto request = without_agent();
+  request.hostname = "a|b";
+  request.ip = "10.0.0.256";
+  request.arch = "z80";
+  request.os = "plan9";
+  request.os_version = "";
+  request.resources.memory_gb = -1;
+  request.resources.disk_gb = std::int64_t{1} << 40U;
+  request.labels["site"] = "a\nb";
+  EXPECT_EQ(wrong_fields(request),
+            (Names{"body.hostname",
+                   "body.ip",
+                   "body.arch",
+                   "body.os",
+                   "body.os_version",
+                   "body.labels.site",
+                   "body.resources.memory_gb",
+                   "body.resources.disk_gb"}));
+}
+
+TEST(Registration, AnAgentMeasuresWhatAHostWithoutOneHasToSay) {
+  RegistrationRequest request;
+  request.hostname = "nuc-1";
+  EXPECT_EQ(wrong_fields(request), (Names{"body.ip", "body.arch", "body.os", "body.os_version"}));
+  request.public_key = protocol::make_key_pair().public_key;
+  EXPECT_EQ(wrong_fields(request), Names{});
+  request.public_key = "short";
+  EXPECT_EQ(wrong_fields(request), Names{"body.public_key"});
+}
+
+TEST(Registration, ThePayloadOfTheOldBootstrapIsPutIntoOurWords) {
+  RegistrationRequest request;
+  request.hostname = "nuc-1";
+  request.ip_address = "192.0.2.31";
+  request.os = "Debian GNU/Linux 12";
+  request.os_id = "debian";
+  request.architecture = "armv7l";
+  request.kernel = "6.1.0";
+  request.ram_mb = 15872;
+  request.cpu_cores = 8;
+  request.user = "portoser";
+  request.docker_version = "Docker version 27.0.1, build abc";
+  // Made with ssh-keygen, as is its fingerprint.
+  request.ssh_public_key =
+      "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCyeyrNWjk23A7CLszicjPCX5bo+Zqj2QeiCN8+Azqs3yEiwsuPj1fH"
+      "gXfac9mK66DOwrr5PzCZ/VttdZJ+n8cr6JqpKuuFWsvzXBbym15kazXriHFXh1FbWCVp4jj9Vo0N1VbXCfq98O58gMw9"
+      "zQ+4mXDy7NJedlRaImXgrLoFUw== user@nuc-1";
+  ASSERT_TRUE(is_old_form(request));
+  translate_old_form(request);
+  EXPECT_EQ(wrong_fields(request), Names{}) << "its processor needs no word of ours";
+  EXPECT_EQ(request.ip, "192.0.2.31");
+  EXPECT_EQ(request.os, "linux");
+  EXPECT_EQ(request.os_version, "Debian GNU/Linux 12");
+  EXPECT_EQ(request.arch, "armv7l");
+  EXPECT_EQ(request.resources.memory_gb, 16);
+  EXPECT_EQ(request.resources.cpu_threads, 8);
+  EXPECT_EQ(request.ssh_user, "portoser");
+  EXPECT_EQ(request.ssh_key_fingerprint, "SHA256:ynI1FLerLnf01ChNh4GsuhufOfJZkbLl5zkUJgCcTik");
+  EXPECT_EQ(request.capabilities, Names{"docker"});
+  EXPECT_EQ(facts_of(request).kernel, "6.1.0");
+  for (const auto* line : {"", "ssh-rsa", "ssh-rsa !!!! user"}) {
+    EXPECT_EQ(ssh_fingerprint(line), "") << line;
+  }
+}
+
+}  // namespace
+}  // namespace portoser::fleet

@@ -85,6 +85,14 @@ namespace {
 
 std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
   if (device == nullptr) return "no agent has joined from this host";
+  if (device->approval == fleet::Approval::pending) return "the host waits for approval";
+  if (device->approval == fleet::Approval::rejected) return "an admin has rejected the host";
+  if (device->mode == fleet::DeviceMode::disabled) return "an admin has disabled the host";
+  if (!device->has_agent) {
+    return liveness == fleet::Liveness::online
+               ? ""
+               : "the host has no agent, and its heartbeats do not come";
+  }
   if (device->cloned) return "a second machine uses this agent's key and is kept out";
   switch (liveness) {
     case fleet::Liveness::online:

@@ -286,7 +286,9 @@ asio::awaitable<Removal> Fleet::remove(std::string name, RemovalWish wish, Actor
   const auto before = require_device(name).device.share();
   const Turn turn{changing_, before->id};
   const auto registry = registry_.snapshot()->registry;
-  const auto services = services_on(*registry, name);
+  // Of one that was never let in nothing runs there.
+  const bool is_in = before->approval == Approval::approved;
+  const auto services = is_in ? services_on(*registry, name) : std::vector<std::string>{};
   if (wish.migrate_services && !services.empty()) {
     throw Error{Code::bad_request, "services are not moved by the removal of a device"}
         .reason("NOT_SUPPORTED")

@@ -2,6 +2,8 @@
 #include "common/describe_json.h"
 #include "tests/unit/fleet/fleet_fixture.h"
 
+#include <algorithm>
+
 namespace portoser::fleet {
 namespace {
 
@@ -191,13 +193,13 @@ TEST_F(FleetDevices, MaintenanceIsShownAndHindersNothing) {
 TEST_F(FleetDevices, WhatPeopleSayOfADeviceIsKept) {
   join_brick();
   DeviceUpdate update;
-  update.labels = {{"site", "lab"}};
+  update.labels.emplace()["site"] = "lab";
   update.description = "under the stairs";
   update.ssh_user = "root";
   update.resources = DeviceResources{4, 8, 16, 480, true, false};
   run(fleet_->update("brick", update, admin));
   DeviceUpdate later;
-  later.capabilities = {"mlx"};
+  later.capabilities = std::vector<std::string>{"mlx"};
   run(fleet_->update("brick", later, admin));
   for (int restarts = 0; restarts < 2; ++restarts) {
     const auto& declared = device().declared;
@@ -210,7 +212,7 @@ TEST_F(FleetDevices, WhatPeopleSayOfADeviceIsKept) {
     EXPECT_TRUE(declared.gpu);
     reopen();
   }
-  update.labels = {{"site", std::string(300, 'a')}};
+  update.labels->at("site") = std::string(300, 'a');
   EXPECT_EQ(refused(fleet_->update("brick", update, admin)).where(), "body.labels.site");
 }
 
@@ -358,6 +360,12 @@ TEST_F(FleetDevices, ABareClaimGivesWayToAHostWithAToken) {
   EXPECT_TRUE(device().has_agent);
   welcomed();
   EXPECT_EQ(refusal(old_request()).reason(), "NAME_TAKEN");
+}
+
+TEST_F(FleetDevices, WhoWasNeverLetInIsRemovedWithoutAsking) {
+  run(fleet_->join(old_request()));
+  EXPECT_TRUE(run(remove(false)).services_left.empty());
+  EXPECT_TRUE(fleet_->devices()->empty());
 }
 
 TEST_F(FleetDevices, ApprovalNeedsTheHostInTheRegistry) {

@@ -147,6 +147,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
   if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
 
   if (auto* sample = std::get_if<protocol::Sample>(&body)) {
+    if (inbound.round_trip) round_trips_.set(member.device->name, *inbound.round_trip);
     auto& newest = member.newest_sample;
     // What was measured before the hello waited for it: its age says nothing about the clocks.
     const bool is_live =
@@ -198,6 +199,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
 }
 
 void Fleet::learn(Member& member, protocol::HostFacts facts) {
+  registrations_.updated("facts");
   member.device.change().facts = std::move(facts);
   publish_soon();
   const auto& device = *member.device;

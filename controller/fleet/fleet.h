@@ -16,6 +16,7 @@
 #include "controller/fleet/recorder.h"
 #include "controller/fleet/refusals.h"
 #include "controller/fleet/registration_counts.h"
+#include "controller/fleet/round_trips.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
@@ -109,6 +110,9 @@ class Fleet {
   [[nodiscard]] RegistrationReading registrations() const {
     return registrations_.read();
   }  ///< any thread
+  [[nodiscard]] RoundTrips::Reading round_trips() const {
+    return round_trips_.read();
+  }  ///< any thread
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
@@ -196,6 +200,7 @@ class Fleet {
   Joining joining_;
   RegistrationCounts registrations_;
   Refusals refusals_;
+  RoundTrips round_trips_;
   TaskGroup tasks_;
   std::map<std::string, Member> members_;           // by public key
   std::map<std::string, std::string> key_of_name_;  // host name -> public key

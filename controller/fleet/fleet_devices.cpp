@@ -303,6 +303,7 @@ asio::awaitable<Removal> Fleet::remove(std::string name, RemovalWish wish, Actor
           .reason("DEVICE_REMOVED")
           .hint("what was under way there may still be running");
   forget(member, goodbye, why);
+  registrations_.deregistered("removed");
   recorder_.forget(before->id);
   publish();
   log::info("fleet", "a device was removed", {{"host", name}, {"by", actor.sub}});

@@ -62,6 +62,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   auto& device = member.device.change();
   device.cloned = false;
   device.agent_version = hello.agent_version;
+  if (device.facts != hello.facts) registrations_.updated("facts");
   device.facts = hello.facts;
   device.last_seen = inbound.received.wall;
   device.connected_since = inbound.received.wall;

@@ -83,6 +83,7 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
           Error{Code::unavailable, "another machine has joined under this name", "machine"}.reason(
               "DEVICE_REMOVED");
       forget(*before, goodbye, why);
+      registrations_.deregistered("replaced");
     }
     const auto& member = remember(record);
     open_door(member);

@@ -8,15 +8,20 @@
 #include "protocol/curve.h"
 
 #include <boost/asio/post.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <zmq.hpp>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fcntl.h>
 #include <iterator>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 #include <unistd.h>
 
 namespace portoser::fleet {
@@ -38,6 +43,24 @@ constexpr std::chrono::milliseconds door_period{100};
 /// False: there is none.
 bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
   return uninterrupted([&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
+}
+
+/// What the kernel has found out of the connection that the message came on. libzmq tells its
+/// descriptor; should it be another's by now, that one's round trip stands there until the next
+/// message, or none.
+std::optional<std::chrono::microseconds> round_trip_of(const zmq::message_t& frame) {
+  // The name by which zmq_msg_gets() knows what ZMQ_SRCFD, which is deprecated, asks for.
+  const auto* const name = ::zmq_msg_gets(frame.handle(), "__fd");
+  if (name == nullptr) return std::nullopt;
+  const std::string_view text{name};
+  int descriptor = -1;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), descriptor);
+  if (parsed.ec != std::errc{} || descriptor < 0) return std::nullopt;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  if (info.tcpi_rtt == 0) return std::nullopt;
+  return std::chrono::microseconds{info.tcpi_rtt};
 }
 
 std::vector<std::string> receive_multipart(zmq::socket_t& socket) {
@@ -365,11 +388,15 @@ void Gateway::take(zmq::message_t& route, zmq::message_t& frame, std::vector<Inb
             "\"" + unknown->type.substr(0, enough) + "\" of the key " + key);
       return;
     }
+    std::optional<std::chrono::microseconds> round_trip;
+    const auto& body = std::get<protocol::AnyMessage>(envelope.body);
+    if (std::holds_alternative<protocol::Sample>(body)) round_trip = round_trip_of(frame);
     batch.push_back({std::move(key),
                      route.to_string(),
                      {clock_.now(), clock_.uptime()},
                      frame.size(),
-                     std::move(envelope)});
+                     std::move(envelope),
+                     round_trip});
   } catch (const Error& error) {
     auto latest = error.message() + ", of the key " + key;
     if (error.code() == Code::too_large) {

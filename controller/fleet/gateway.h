@@ -14,11 +14,13 @@
 #include "protocol/curve.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -53,6 +55,8 @@ struct Inbound {
   Receipt received;
   std::size_t bytes = 0;
   protocol::Envelope envelope;
+  /// Of a sample: the round trip of its connection by then; none: not known.
+  std::optional<std::chrono::microseconds> round_trip;
 };
 
 struct GatewayStats {

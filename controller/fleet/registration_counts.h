@@ -1,4 +1,4 @@
-/// How registrations ended and how long they took. Any thread.
+/// How registrations ended and how long they took; what became of devices afterwards. Any thread.
 #pragma once
 
 #include "common/histogram.h"
@@ -19,6 +19,8 @@ struct RegistrationReading {
   std::map<std::array<std::string, 3>, std::uint64_t> counts;
   HistogramReading registered;
   HistogramReading refused;
+  std::map<std::string, std::uint64_t> deregistered;  ///< by reason
+  std::map<std::string, std::uint64_t> updated;       ///< by what of the device
 };
 
 class RegistrationCounts {
@@ -31,9 +33,19 @@ class RegistrationCounts {
     count({"refused", "", ""});
     refused_.add(took);
   }
+  /// `reason`: one of a few words of ours ("replaced": another machine took the name).
+  void deregistered(const std::string& reason) {
+    const std::lock_guard lock{mutex_};
+    ++deregistered_[reason];
+  }
+  /// `what`: one of a few words of ours ("facts": what the agent tells of its host).
+  void updated(const std::string& what) {
+    const std::lock_guard lock{mutex_};
+    ++updated_[what];
+  }
   [[nodiscard]] RegistrationReading read() const {
     const std::lock_guard lock{mutex_};
-    return {counts_, registered_.read(), refused_.read()};
+    return {counts_, registered_.read(), refused_.read(), deregistered_, updated_};
   }
 
  private:
@@ -62,6 +74,9 @@ class RegistrationCounts {
 
   mutable std::mutex mutex_;
   std::map<std::array<std::string, 3>, std::uint64_t> counts_;
+  // From 0 on, so that the first one is an increase.
+  std::map<std::string, std::uint64_t> deregistered_{{"replaced", 0}, {"removed", 0}};
+  std::map<std::string, std::uint64_t> updated_{{"facts", 0}};
   // Upper bounds in seconds, as existing dashboards expect them.
   Histogram registered_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
   Histogram refused_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};

@@ -163,8 +163,13 @@ RegistryWatch::StatePtr RegistryWatch::snapshot() const {
 }
 
 RegistryStats RegistryWatch::stats() const {
-  const std::lock_guard lock{mutex_};
-  return stats_;
+  RegistryStats stats;
+  {
+    const std::lock_guard lock{mutex_};
+    stats = stats_;
+  }
+  stats.lock_wait = lock_wait_.read();
+  return stats;
 }
 
 void RegistryWatch::count(const RegistryState& read) {
@@ -312,7 +317,9 @@ void RegistryWatch::publish(RegistryState next) {
   const auto state = std::make_shared<const RegistryState>(std::move(next));
   std::vector<Subscriber> subscribers;
   {
+    const auto begun = clock_.uptime();
     const std::lock_guard lock{mutex_};
+    lock_wait_.add(clock_.uptime() - begun);
     state_ = state;
     subscribers = subscribers_;
   }

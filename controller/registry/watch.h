@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/histogram.h"
 #include "controller/registry/model.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -53,6 +54,8 @@ struct RegistryStats {
   std::uint64_t refused = 0;  ///< that did not
   /// Mistakes found, by what they are in: "file" (refused as a whole), "host", "service", "other".
   std::map<std::string, std::uint64_t> mistakes;
+  /// How long a new state waited until readers let it in.
+  HistogramReading lock_wait;
   std::optional<std::uint64_t>
       size_bytes;  ///< of the file when it was last read; empty: none there
 };
@@ -115,6 +118,9 @@ class RegistryWatch {
   StatePtr state_;
   std::vector<Subscriber> subscribers_;
   RegistryStats stats_;
+
+  /// Upper bounds in seconds, as existing dashboards expect them.
+  Histogram lock_wait_{{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30}};
 };
 
 }  // namespace portoser::registry

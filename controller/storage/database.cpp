@@ -113,6 +113,9 @@ DatabaseStats Database::stats() const {
   stats.items = writer_->items();
   stats.failures = writer_->failures();
   stats.queue_depth = writer_->waiting();
+  stats.reads_waiting = readers_->queue().size();
+  stats.connections = readers_->connections() + 1;
+  stats.busy_connections = readers_->busy() + (writer_->busy() ? 1 : 0);
   stats.last_commit = writer_->last_commit();
   stats.size_bytes = size_of(path_) + size_of(beside(path_, "-wal"));
   stats.problem = writer_->problem();

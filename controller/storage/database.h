@@ -36,11 +36,14 @@ class Writer;
 /// Counted since the start.
 struct DatabaseStats {
   std::uint64_t commits = 0;
-  std::uint64_t items = 0;     ///< pieces of work that were written or failed
-  std::uint64_t failures = 0;  ///< those that failed, a refused name as well as a full disk
-  std::size_t queue_depth = 0;
-  std::chrono::microseconds last_commit{0};        ///< how long the last group took, work included
-  std::uint64_t size_bytes = 0;                    ///< the file and its write-ahead log
+  std::uint64_t items = 0;      ///< pieces of work that were written or failed
+  std::uint64_t failures = 0;   ///< those that failed, a refused name as well as a full disk
+  std::size_t queue_depth = 0;  ///< writes that wait
+  std::size_t reads_waiting = 0;
+  std::size_t connections = 0;               ///< to the file: one that writes, the others read
+  std::size_t busy_connections = 0;          ///< of these
+  std::chrono::microseconds last_commit{0};  ///< how long the last group took, work included
+  std::uint64_t size_bytes = 0;              ///< the file and its write-ahead log
   std::shared_ptr<const DatabaseProblem> problem;  ///< null: the last write reached the disk
   HistogramReading reads;  ///< time of the work alone: no waiting, no commit
   HistogramReading writes;

@@ -27,11 +27,13 @@ Readers::~Readers() {
 void Readers::work(Connection& connection) {
   while (auto item = queue_.take_one()) {
     std::exception_ptr failure;
+    ++busy_;
     try {
       item->work(connection);
     } catch (...) {
       failure = as_error(std::current_exception(), connection.path());
     }
+    --busy_;
     item->done(std::move(failure));
   }
 }

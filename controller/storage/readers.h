@@ -4,6 +4,7 @@
 
 #include "controller/storage/work_queue.h"
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -20,11 +21,16 @@ class Readers {
 
   WorkQueue& queue() { return queue_; }
 
+  /// Connections that answer something now, and all. Any thread.
+  [[nodiscard]] std::size_t busy() const { return busy_; }
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
  private:
   void work(Connection& connection);
 
   std::vector<std::unique_ptr<Connection>> connections_;
   WorkQueue queue_;
+  std::atomic<std::size_t> busy_{0};
   std::vector<std::thread> threads_;  ///< last: they use all of the above
 };
 

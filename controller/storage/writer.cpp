@@ -82,6 +82,7 @@ struct Writer::Outcome {
 
 void Writer::commit(std::deque<Item> batch) {
   const auto begin = std::chrono::steady_clock::now();
+  busy_ = true;
   Outcome outcome{batch.size()};
   const auto changes = connection_->changes();
   bool is_committed = false;
@@ -100,6 +101,7 @@ void Writer::commit(std::deque<Item> batch) {
   last_commit_ = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - begin);
   items_ += batch.size();
+  busy_ = false;
   for (const auto& failure : outcome.failures) {
     failures_ += failure ? 1U : 0U;
   }

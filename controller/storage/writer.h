@@ -37,6 +37,7 @@ class Writer {
   [[nodiscard]] std::uint64_t items() const { return items_; }
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+  [[nodiscard]] bool busy() const { return busy_; }
   [[nodiscard]] std::chrono::microseconds last_commit() const { return last_commit_.load(); }
   /// Null: the last write reached the disk. Not null: one did not, and there is little room since.
   [[nodiscard]] std::shared_ptr<const DatabaseProblem> problem() const { return problem_.load(); }
@@ -60,6 +61,7 @@ class Writer {
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> items_{0};
   std::atomic<std::uint64_t> failures_{0};
+  std::atomic<bool> busy_{false};
   std::atomic<std::chrono::microseconds> last_commit_{std::chrono::microseconds{0}};
   std::atomic<std::shared_ptr<const DatabaseProblem>> problem_;
   std::thread thread_;  ///< last: it uses all of the above

@@ -369,6 +369,18 @@ TEST_F(FleetTest, SamplesOfThePastAreNotHowTheHostIsNow) {
   EXPECT_EQ(told_.late_samples.size(), 3U);
 }
 
+TEST_F(FleetTest, TheRoundTripToADeviceIsKnownOnceItSendsSamples) {
+  join_brick();
+  auto device = welcomed();
+  EXPECT_TRUE(fleet_->round_trips().empty());
+  device.send(sample(9000));
+  step_until([&] { return !fleet_->round_trips().empty(); });
+  const auto round_trips = fleet_->round_trips();
+  ASSERT_TRUE(round_trips.contains("brick"));
+  EXPECT_GT(round_trips.at("brick"), 0us);
+  EXPECT_LT(round_trips.at("brick"), 1s);
+}
+
 TEST_F(FleetTest, WhatWasInstalledSinceTheHelloIsShownAndKept) {
   join_brick();
   {
@@ -382,6 +394,7 @@ TEST_F(FleetTest, WhatWasInstalledSinceTheHelloIsShownAndKept) {
       return devices->at("brick")->facts.compose_version == "2.24.5";
     });
     EXPECT_EQ(fleet_->devices()->at("brick")->facts.engine_version, "25.0.1");
+    EXPECT_GE(fleet_->registrations().updated.at("facts"), 1U);
     device.send(protocol::State{});
     step_until([&] { return told_.states.size() == 2; });
     EXPECT_EQ(fleet_->devices()->at("brick")->facts.engine_version, "25.0.1")

@@ -14,6 +14,7 @@
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
+#include "controller/api/prometheus.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
 #include "controller/api/uptime.h"
@@ -196,7 +197,7 @@ struct Rooms {
         device_changes(fleet, registry, core),
         device_tokens(join_tokens, clock),
         jobs_api(jobs, core),
-        metrics(registry, live, series, fleet, jobs, database, retention, requests, clock),
+        metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
         metrics_state(registry,
@@ -207,9 +208,23 @@ struct Rooms {
                       std::chrono::milliseconds{settings.agents_sample_interval_ms},
                       settings.registry_path.string(),
                       clock),
+        availability(registry, uptime_history, clock),
+        prometheus({registry,
+                    live,
+                    series,
+                    availability,
+                    fleet,
+                    jobs,
+                    database,
+                    retention,
+                    requests,
+                    job_counters,
+                    clock},
+                   metrics),
         uptime(registry, database, uptime_history, fleet, clock, core),
         system(registry, database, clock),
-        tasks(core) {
+        tasks(core),
+        background(prometheus.executor()) {
     live.add_listener(series);
     live.add_listener(uptime_socket);
     live.add_listener(deployment_socket);
@@ -217,6 +232,7 @@ struct Rooms {
     live.on_late_result_call(
         [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
+    jobs.add_listener(job_counters);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
     machines.add_to(web);
@@ -225,6 +241,7 @@ struct Rooms {
     device_tokens.add_to(web);
     jobs_api.add_to(web);
     metrics.add_to(web);
+    prometheus.add_to(web);
     metrics_history.add_to(web);
     metrics_state.add_to(web);
     uptime.add_to(web);
@@ -249,6 +266,7 @@ struct Rooms {
   jobs::Jobs jobs;
   deployment::ServiceActions actions;
   api::RequestCounters requests;
+  api::JobCounters job_counters;
   api::DeploymentSocket deployment_socket;
   api::UptimeSocket uptime_socket;
   api::MetricsSocket metrics_socket;
@@ -263,6 +281,8 @@ struct Rooms {
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;
   api::MetricsStateApi metrics_state;
+  telemetry::Availability availability;
+  api::PrometheusApi prometheus;
   api::UptimeApi uptime;
   api::SystemApi system;
   http::Router web;
@@ -270,6 +290,7 @@ struct Rooms {
   http::OpenAccess authenticator;
   AuditLog audit;
   TaskGroup tasks;
+  TaskGroup background;
 };
 
 asio::awaitable<void> start(Rooms& rooms,
@@ -281,6 +302,7 @@ asio::awaitable<void> start(Rooms& rooms,
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
   rooms.tasks.spawn("series", rooms.series.run());
+  rooms.background.spawn("availability", rooms.availability.run());
   auto web = listener(settings,
                       settings.http_address,
                       settings.http_port,
@@ -307,7 +329,9 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   notify_service_manager("STOPPING=1");
   co_await server.stop();
   rooms.tasks.stop();
+  rooms.background.stop();
   co_await rooms.tasks.join();
+  co_await on_executor(rooms.prometheus.executor(), rooms.background.join());
   co_await rooms.jobs.stop();
   co_await rooms.fleet.stop();
   co_await rooms.series.stop();

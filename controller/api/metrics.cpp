@@ -1,26 +1,11 @@
 #include "controller/api/metrics.h"
 
 #include "controller/http/router.h"
-#include "controller/telemetry/controller_families.h"
-#include "controller/telemetry/fleet_families.h"
 
 #include <fmt/format.h>
 
-#include <variant>
-
 namespace portoser::api {
 namespace {
-
-constexpr std::string_view prometheus_type = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Of `view=machines` (unless given) and of `view=services`.
-using AllRows = std::variant<std::vector<MachineMetricsRow>, std::vector<ServiceMetricsRow>>;
-
-http::Parameter view_parameter() {
-  return {.name = "view",
-          .description = "a row for each machine, or for each service",
-          .allowed = {"machines", "services"}};
-}
 
 http::Response cached(http::Response response, int seconds) {
   response.headers.emplace_back("Cache-Control",
@@ -31,34 +16,23 @@ http::Response cached(http::Response response, int seconds) {
 
 }  // namespace
 
+http::Parameter view_parameter() {
+  return {.name = "view",
+          .description = "a row for each machine, or for each service",
+          .allowed = {"machines", "services"}};
+}
+
 void MetricsApi::add_to(http::Router& router) {
-  router.add<AllRows>({.path = "/api/metrics",
-                       .summary = "The same as /api/metrics/all, or the Prometheus page",
-                       .query = {{.name = "format",
-                                  .description = "json unless given",
-                                  .allowed = {"json", "prometheus"}},
-                                 view_parameter()},
-                       .text_type = std::string{prometheus_type}},
-                      *this,
-                      &MetricsApi::summary);
-  router.add<void>(
-      {.path = "/metrics", .summary = "Prometheus page", .text_type = std::string{prometheus_type}},
-      *this,
-      &MetricsApi::prometheus);
-  router.add<AllRows>({.path = "/api/metrics/all",
-                       .summary = "Present values of every host and its services",
-                       .query = {view_parameter()}},
-                      *this,
-                      &MetricsApi::all);
+  router.add<AllMetricsRows>({.path = "/api/metrics/all",
+                              .summary = "Present values of every host and its services",
+                              .query = {view_parameter()}},
+                             *this,
+                             &MetricsApi::all);
   router.add<MachineMetricsRow>({.path = "/api/metrics/machine/{machine}",
                                  .summary = "Present values of one host",
                                  .errors = {Code::not_found}},
                                 *this,
                                 &MetricsApi::machine);
-}
-
-http::Response MetricsApi::summary(http::Call<void> call) {
-  return call.query("format") == "prometheus" ? prometheus(std::move(call)) : all(std::move(call));
 }
 
 http::Response MetricsApi::all(http::Call<void> call) {
@@ -107,6 +81,7 @@ MetricsApi::Kept MetricsApi::kept() const {
   if (const auto made = made_.load()) {
     const auto age = clock_.uptime() - made->at;
     kept.is_there = true;
+    kept.bytes = made->text->size();
     kept.is_old = age >= kept_for || made->version != live_.version();
     kept.age_seconds = std::chrono::duration<double>(age).count();
   }
@@ -122,35 +97,6 @@ http::Response MetricsApi::machine(http::Call<void> call) {
   const auto& host = registry->require_host(call.param("machine"), "path.machine");
   const auto row = machine_metrics(*registry, host.name, live_, clock_.now());
   return cached(http::json_response(dump(to_json(row))), 10);
-}
-
-http::Response MetricsApi::prometheus(http::Call<void>) {
-  http::Response response;
-  response.content_type = prometheus_type;
-  response.headers.emplace_back("Cache-Control", "no-store");
-  response.body = exposition();
-  return response;
-}
-
-std::string MetricsApi::exposition() const {
-  const auto now = clock_.now();
-  telemetry::Exposition out;
-  telemetry::write_fleet_families(out, *registry_.snapshot()->registry, live_, now);
-  telemetry::write_device_families(out, *fleet_.devices(), live_, now);
-  requests_.write(out);
-
-  const auto database = database_.stats();
-  out.family("queue_depth", "gauge", "Work that waits");
-  out.sample({{"queue_name", "database"}}, static_cast<double>(database.queue_depth));
-  out.sample({{"queue_name", "jobs"}}, static_cast<double>(jobs_.active()->size()));
-  telemetry::write_database_families(out, database);
-  telemetry::write_retention_families(out, retention_.stats());
-  telemetry::write_series_families(out, series_.stats());
-  telemetry::write_wire_families(out, fleet_.gateway_stats(), fleet_.refusals());
-  telemetry::write_registry_families(out, registry_.stats());
-  telemetry::write_registration_families(out, fleet_.registrations());
-  telemetry::write_process_families(out, clock_.uptime() - started_);
-  return out.take();
 }
 
 }  // namespace portoser::api

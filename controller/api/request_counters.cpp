@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace portoser::api {
+namespace {
+
+/// A user who asked for nothing for so long is not active.
+constexpr std::chrono::minutes active_for{5};
+
+}  // namespace
 
 void RequestCounters::request_done(http::Method method,
                                    std::string_view route,
@@ -21,6 +27,20 @@ void RequestCounters::request_done(http::Method method,
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
   ++counted.buckets.at(static_cast<std::size_t>(bucket));
   counted.sum += duration;
+}
+
+void RequestCounters::user_seen(const std::string& sub, Uptime now) {
+  constexpr std::size_t most = 10'000;
+  const std::lock_guard lock{users_mutex_};
+  const auto found = users_.find(sub);
+  if (found != users_.end()) {
+    found->second = now;
+    return;
+  }
+  if (users_.size() >= most) {
+    std::erase_if(users_, [&](const auto& user) { return now - user.second > active_for; });
+  }
+  if (users_.size() < most) users_.emplace(sub, now);
 }
 
 void RequestCounters::socket_opened(std::string_view route) {
@@ -48,8 +68,28 @@ void RequestCounters::frames_dropped(std::string_view route, std::size_t count) 
   sockets_[std::string{route}].dropped += count;
 }
 
-void RequestCounters::write(telemetry::Exposition& out) const {
-  const std::lock_guard lock{mutex_};
+void RequestCounters::write(telemetry::Exposition& out, Uptime now) const {
+  {
+    const std::lock_guard lock{mutex_};
+    write_requests(out);
+    write_sockets(out);
+  }
+  write_users(out, now);
+}
+
+void RequestCounters::write_users(telemetry::Exposition& out, Uptime now) const {
+  const std::lock_guard lock{users_mutex_};
+  const auto active = std::count_if(users_.begin(), users_.end(), [&](const auto& user) {
+    return now - user.second <= active_for;
+  });
+  out.family("active_users",
+             "gauge",
+             "Users who asked for something in the last five minutes; where nobody signs in, all "
+             "are one");
+  out.sample({}, static_cast<double>(active));
+}
+
+void RequestCounters::write_requests(telemetry::Exposition& out) const {
   out.family("http_requests_total", "counter", "HTTP requests");
   for (const auto& [key, route] : routes_) {
     for (const auto& [status, count] : route.statuses) {
@@ -68,6 +108,21 @@ void RequestCounters::write(telemetry::Exposition& out) const {
     reading.sum_seconds = std::chrono::duration<double>(route.sum).count();
     out.histogram({{"method", http::to_string(key.first)}, {"endpoint", key.second}}, reading);
   }
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;
+  for (const auto& [key, route] : routes_) {
+    for (const auto& [status, count] : route.statuses) {
+      constexpr unsigned first_failure = 500;
+      answered += count;
+      if (status >= first_failure) failed += count;
+    }
+  }
+  out.family(
+      "error_rate", "gauge", "Requests that we failed (5xx) of all, 0 to 100, since the start");
+  if (answered > 0) {
+    constexpr double percent = 100;
+    out.sample({}, percent * static_cast<double>(failed) / static_cast<double>(answered));
+  }
   out.family("portoser_http_connections_refused_total",
              "counter",
              "HTTP connections that were not served to their end");
@@ -79,13 +134,16 @@ void RequestCounters::write(telemetry::Exposition& out) const {
              "gauge",
              "Open connections of the web surface and of joining, WebSockets among them");
   out.sample({}, static_cast<double>(connections_.load()));
+}
+
+void RequestCounters::write_sockets(telemetry::Exposition& out) const {
   out.family("portoser_ws_connections", "gauge", "Open WebSockets");
   for (const auto& [route, socket] : sockets_) {
     out.sample({{"endpoint", route}}, static_cast<double>(socket.open));
   }
   out.family("portoser_ws_messages_total", "counter", "Frames sent on WebSockets");
   for (const auto& [route, socket] : sockets_) {
-    out.sample({{"endpoint", route}}, static_cast<double>(socket.sent));
+    out.sample({{"endpoint", route}, {"type", "sent"}}, static_cast<double>(socket.sent));
   }
   out.family("portoser_ws_dropped_total", "counter", "Frames that a slow client did not get");
   for (const auto& [route, socket] : sockets_) {

@@ -23,6 +23,7 @@ class RequestCounters : public http::RequestObserver {
                     std::string_view route,
                     unsigned status,
                     std::chrono::nanoseconds duration) override;
+  void user_seen(const std::string& sub, Uptime now) override;
   void connection_opened() override { ++connections_; }
   void connection_closed() override { --connections_; }
   void socket_opened(std::string_view route) override;
@@ -31,7 +32,7 @@ class RequestCounters : public http::RequestObserver {
   void frames_sent(std::string_view route, std::size_t count) override;
   void frames_dropped(std::string_view route, std::size_t count) override;
 
-  void write(telemetry::Exposition& out) const;
+  void write(telemetry::Exposition& out, Uptime now) const;
 
  private:
   /// Upper bounds in seconds, as existing dashboards expect them.
@@ -56,11 +57,17 @@ class RequestCounters : public http::RequestObserver {
     }
   };
 
+  void write_requests(telemetry::Exposition& out) const;
+  void write_sockets(telemetry::Exposition& out) const;
+  void write_users(telemetry::Exposition& out, Uptime now) const;
+
   std::atomic<std::int64_t> connections_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<http::Method, std::string>, Route, Less> routes_;
   std::map<std::string, Socket, std::less<>> sockets_;
   std::array<std::uint64_t, 3> refused_{};  ///< connections, by `Refusal`
+  mutable std::mutex users_mutex_;
+  std::map<std::string, Uptime, std::less<>> users_;  ///< when each was seen last
 };
 
 }  // namespace portoser::api

@@ -53,6 +53,8 @@ class RequestObserver {
                             std::string_view route,
                             unsigned status,
                             std::chrono::nanoseconds duration) = 0;
+  /// Somebody who was recognised asked for something; `sub` of the user, and when.
+  virtual void user_seen(const std::string& /*sub*/, Uptime /*now*/) {}
   /// A TCP connection, whatever becomes of it; not one that was told 503.
   virtual void connection_opened() = 0;
   virtual void connection_closed() = 0;

@@ -150,6 +150,7 @@ void Pipeline::report(const Exchange& exchange, unsigned status, Uptime now) con
     audit_.record(entry);
   }
   observer_.request_done(request.method, route_name(exchange), status, duration);
+  if (!request.user->sub.empty()) observer_.user_seen(request.user->sub, now);
 }
 
 /// Leaves an endpoint in the match, or answers (a redirect, OPTIONS), or throws.

@@ -5,6 +5,7 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace portoser::telemetry {
@@ -16,6 +17,11 @@ void write_database_families(Exposition& out, const storage::DatabaseStats& stat
   out.sample({}, static_cast<double>(stats.failures));
   out.family("portoser_database_size_bytes", "gauge", "Size of the database and its log");
   out.sample({}, static_cast<double>(stats.size_bytes));
+  out.family("db_connections", "gauge", "Connections to the database");
+  out.sample({{"state", "busy"}}, static_cast<double>(stats.busy_connections));
+  out.sample(
+      {{"state", "idle"}},
+      static_cast<double>(stats.connections - std::min(stats.connections, stats.busy_connections)));
   out.family("db_query_duration_seconds", "histogram", "Time of a query, without waiting for it");
   out.histogram({{"query_type", "read"}}, stats.reads);
   out.histogram({{"query_type", "write"}}, stats.writes);
@@ -102,7 +108,11 @@ void write_wire_families(Exposition& out,
   out.sample({}, static_cast<double>(stats.held_back));
 }
 
-void write_registry_families(Exposition& out, const registry::RegistryStats& stats) {
+void write_registry_families(Exposition& out, const registry::RegistryStats& stats, bool in_force) {
+  out.family("portoser_registry_in_force",
+             "gauge",
+             "1: registry.yml as it is now counts; 0: it is refused or missing, see /health");
+  out.sample({}, in_force ? 1 : 0);
   out.family("registry_size_bytes", "gauge", "Size of registry.yml");
   if (stats.size_bytes) out.sample({}, static_cast<double>(*stats.size_bytes));
   out.family("registry_operations_total", "counter", "Operations on registry.yml");
@@ -114,6 +124,12 @@ void write_registry_families(Exposition& out, const registry::RegistryStats& sta
   for (const auto& [kind, count] : stats.mistakes) {
     out.sample({{"error_type", kind}}, static_cast<double>(count));
   }
+  out.family("registry_lock_wait_seconds",
+             "histogram",
+             "How long a new registry waited until readers let it in");
+  out.histogram({}, stats.lock_wait);
+  // Backups are their owner's; we make none and do not know of any.
+  out.family("registry_backup_age_seconds", "gauge", "Age of the newest backup; nobody tells us");
 }
 
 void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations) {
@@ -124,6 +140,14 @@ void write_registration_families(Exposition& out, const fleet::RegistrationReadi
   out.family("registration_duration_seconds", "histogram", "Time of a registration");
   out.histogram({{"status", "registered"}}, registrations.registered);
   out.histogram({{"status", "refused"}}, registrations.refused);
+  out.family("device_deregistrations_total", "counter", "Devices that were taken away");
+  for (const auto& [reason, count] : registrations.deregistered) {
+    out.sample({{"reason", reason}}, static_cast<double>(count));
+  }
+  out.family("device_updates_total", "counter", "Changes of what is known of devices");
+  for (const auto& [what, count] : registrations.updated) {
+    out.sample({{"update_type", what}}, static_cast<double>(count));
+  }
 }
 
 void write_process_families(Exposition& out, Uptime running) {
@@ -133,11 +157,11 @@ void write_process_families(Exposition& out, Uptime running) {
   out.sample({{"type", "error"}, {"severity", "medium"}}, static_cast<double>(logged.errors));
   out.family("uptime_seconds", "gauge", "Time since the controller started");
   out.sample({}, std::chrono::duration<double>(running).count());
-  out.family("portoser_build_info", "gauge", "Version of the controller");
+  out.family("portoser_build_info", "info", "Version of the controller");
   out.sample({{"version", version}, {"revision", revision}}, 1);
   utsname machine{};
   if (::uname(&machine) != 0) return;
-  out.family("system_info", "gauge", "The machine that the controller runs on");
+  out.family("system_info", "info", "The machine that the controller runs on");
   out.sample({{"hostname", machine.nodename},
               {"os", machine.sysname},
               {"kernel", machine.release},

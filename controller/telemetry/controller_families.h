@@ -19,7 +19,8 @@ void write_series_families(Exposition& out, const SeriesStats& stats);
 void write_wire_families(Exposition& out,
                          const fleet::GatewayStats& stats,
                          const fleet::RefusalStats& refusals);
-void write_registry_families(Exposition& out, const registry::RegistryStats& stats);
+/// `in_force`: the file as it is now is the registry that counts.
+void write_registry_families(Exposition& out, const registry::RegistryStats& stats, bool in_force);
 void write_registration_families(Exposition& out, const fleet::RegistrationReading& registrations);
 /// Errors, version, the machine that it runs on.
 void write_process_families(Exposition& out, Uptime running);

@@ -1,25 +1,36 @@
-/// The Prometheus families about hosts, services and devices.
+/// The Prometheus families about hosts, services and devices. A value that is unknown has no
+/// series; what is not in the registry, or no device any more, has none either. Any thread.
 #pragma once
 
 #include "common/clock.h"
 #include "controller/fleet/fleet.h"
 #include "controller/registry/model.h"
+#include "controller/telemetry/availability.h"
 #include "controller/telemetry/exposition.h"
 #include "controller/telemetry/live.h"
 
 namespace portoser::telemetry {
 
-/// Hosts and services of the registry. A value that is unknown has no series; `portoser_host_up`
-/// and `portoser_service_up` are there for all that are known about.
-void write_fleet_families(Exposition& out,
-                          const registry::Registry& registry,
-                          const Live& live,
-                          Time now);
+/// What all pages are made of: one moment of it.
+struct FleetReading {
+  const registry::Registry& registry;
+  const Live& live;
+  HostLives hosts;
+  Time now;
+};
 
+/// A host whose newest sample still says something.
+bool is_fresh(const HostLive& host);
+
+void write_host_families(Exposition& out,
+                         const FleetReading& fleet,
+                         const fleet::RoundTrips::Reading& round_trips);
+void write_service_families(Exposition& out,
+                            const FleetReading& fleet,
+                            const AvailabilityTable& availability);
 /// Devices, under the names that existing dashboards and alert rules use.
 void write_device_families(Exposition& out,
                            const fleet::Devices& devices,
-                           const Live& live,
-                           Time now);
+                           const FleetReading& fleet);
 
 }  // namespace portoser::telemetry

@@ -2,6 +2,7 @@
 
 #include "controller/telemetry/service_view.h"
 
+#include <set>
 #include <utility>
 
 namespace portoser::telemetry {
@@ -71,10 +72,31 @@ void Live::on_event(const storage::EventRecord& event) {
   {
     const std::lock_guard lock{mutex_};
     if (event.scope == "service" && !event.device_id.empty()) {
-      ++event_counts_[{event.service, event.machine, event.event_type}];
+      count(event);
     }
   }
   for (auto* listener : listeners_) listener->event_arrived(event);
+}
+
+/// With the lock held. What an agent calls its events and services is its own affair, so there is a
+/// limit.
+void Live::count(const storage::EventRecord& event) {
+  constexpr std::size_t most = 200'000;
+  static const std::set<std::string> types{"start", "stop", "failure", "recovery", "restart"};
+  const std::string type = types.contains(event.event_type) ? event.event_type : "other";
+  const auto found = event_counts_.find({event.service, event.machine, type});
+  if (found != event_counts_.end()) {
+    found->second->count.fetch_add(1);
+    return;
+  }
+  if (event_counts_.size() >= most) return;
+  auto counted = std::make_unique<EventCount>();
+  counted->service = event.service;
+  counted->machine = event.machine;
+  counted->event_type = type;
+  counted->count.store(1);
+  all_event_counts_.push_back(counted.get());
+  event_counts_.emplace(std::array{event.service, event.machine, type}, std::move(counted));
 }
 
 void Live::on_late_result(const storage::EventRecord& result) {
@@ -136,9 +158,9 @@ std::map<std::string, Live::Heartbeats, std::less<>> Live::heartbeats() const {
   return heartbeats_;
 }
 
-Live::EventCounts Live::event_counts() const {
+std::vector<const Live::EventCount*> Live::event_counts() const {
   const std::lock_guard lock{mutex_};
-  return event_counts_;
+  return all_event_counts_;
 }
 
 }  // namespace portoser::telemetry

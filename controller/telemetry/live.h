@@ -97,26 +97,35 @@ class Live : public fleet::Listener {
   // Counted since the start; any thread.
   [[nodiscard]] std::uint64_t samples() const { return samples_.load(); }
   [[nodiscard]] std::uint64_t late_samples() const { return late_samples_.load(); }
-  /// Events by service, machine and type.
   struct Heartbeats {
     std::uint64_t ok = 0;
     std::uint64_t error = 0;  ///< its agent could not read the host
   };
   /// Samples that arrived in time, by host.
   [[nodiscard]] std::map<std::string, Heartbeats, std::less<>> heartbeats() const;
-  using EventCounts = std::map<std::array<std::string, 3>, std::uint64_t>;
-  [[nodiscard]] EventCounts event_counts() const;
+  /// Events of one type of a service on a host.
+  struct EventCount {
+    std::string service;
+    std::string machine;
+    std::string event_type;
+    std::atomic<std::uint64_t> count{0};
+  };
+  /// They are as many as were ever counted, so they are handed out by address and go on counting;
+  /// all live as long as this does.
+  [[nodiscard]] std::vector<const EventCount*> event_counts() const;
 
  private:
   template <class Change>
   void change(const std::string& host, Change apply);
+  void count(const storage::EventRecord& event);
 
   const std::chrono::milliseconds fresh_for_;
   std::vector<LiveListener*> listeners_;
   std::function<void(const storage::EventRecord&)> late_result_;
-  mutable std::mutex mutex_;  // guards the next three; held for a copy of what is small
+  mutable std::mutex mutex_;  // guards the next four; held for a copy of what is small
   HostLives hosts_;
-  EventCounts event_counts_;
+  std::map<std::array<std::string, 3>, std::unique_ptr<EventCount>> event_counts_;
+  std::vector<const EventCount*> all_event_counts_;
   std::map<std::string, Heartbeats, std::less<>> heartbeats_;
   std::atomic<std::uint64_t> state_version_{0};
   std::atomic<std::uint64_t> version_{0};

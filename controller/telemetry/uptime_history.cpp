@@ -86,7 +86,12 @@ asio::awaitable<UptimeLog> UptimeHistory::log(Placed placed, Time from) {
 
 asio::awaitable<std::vector<UptimeLog>> UptimeHistory::logs(std::vector<Placed> placed, Time from) {
   const std::string any;
-  const auto watches = co_await series_.watches(any, any, from);
+  const bool one_host =
+      !placed.empty() && std::all_of(placed.begin(), placed.end(), [&](const Placed& one) {
+        return one.machine == placed.front().machine;
+      });
+  const std::string machine = one_host ? placed.front().machine : any;
+  const auto watches = co_await series_.watches(machine, any, from);
   auto watched = by_place(watches);
   std::vector<UptimeLog> logs;
   for (const auto& one : placed) {

@@ -21,8 +21,7 @@ ApiTest::ApiTest() {
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   device_changes_ = std::make_unique<DeviceChangesApi>(*fleet_, *registry_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
-  metrics_ = std::make_unique<MetricsApi>(
-      *registry_, live_, series_, *fleet_, *jobs_, *database_, retention_, requests_, clock_);
+  metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
   metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
@@ -33,6 +32,19 @@ ApiTest::ApiTest() {
                                                      std::chrono::milliseconds{5000},
                                                      "registry.yml",
                                                      clock_);
+  availability_ = std::make_unique<telemetry::Availability>(*registry_, uptime_history_, clock_);
+  const PrometheusSources sources{*registry_,
+                                  live_,
+                                  series_,
+                                  *availability_,
+                                  *fleet_,
+                                  *jobs_,
+                                  *database_,
+                                  retention_,
+                                  requests_,
+                                  job_counters_,
+                                  clock_};
+  prometheus_ = std::make_unique<PrometheusApi>(sources, *metrics_);
   uptime_ =
       std::make_unique<UptimeApi>(*registry_, *database_, uptime_history_, *fleet_, clock_, core);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
@@ -46,6 +58,7 @@ ApiTest::ApiTest() {
   device_tokens_.add_to(router_);
   jobs_api_->add_to(router_);
   metrics_->add_to(router_);
+  prometheus_->add_to(router_);
   metrics_history_->add_to(router_);
   metrics_state_->add_to(router_);
   uptime_->add_to(router_);
@@ -70,9 +83,10 @@ ApiTest::~ApiTest() {
   run(jobs_->stop());
 }
 
-http::Response ApiTest::ask(std::string_view target) {
+http::Response ApiTest::ask(std::string_view target, std::string_view accept) {
   http::Request request;
   request.set_target(target);
+  if (!accept.empty()) request.add_header("Accept", accept);
   http::Match match;
   router_.find(request, match);
   if (match.endpoint == nullptr || match.endpoint->socket) {

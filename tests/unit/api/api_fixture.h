@@ -12,6 +12,7 @@
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
+#include "controller/api/prometheus.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
 #include "controller/api/uptime.h"
@@ -29,7 +30,7 @@ class ApiTest : public fleet::FleetTest {
   ~ApiTest() override;
 
   /// The answer to a GET, whatever its type; the test fails when there is nothing.
-  http::Response ask(std::string_view target);
+  http::Response ask(std::string_view target, std::string_view accept = {});
   Json get(std::string_view target) { return Json::parse(ask(target).text()); }
   /// Any other request, as `user`; a refusal is thrown.
   Json send(http::Method method,
@@ -49,6 +50,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   RequestCounters requests_;
+  JobCounters job_counters_;
   storage::Retention retention_{*database_, clock_, {}};
   std::unique_ptr<DeploymentSocket> deployment_socket_;
   std::unique_ptr<UptimeSocket> uptime_socket_;
@@ -64,6 +66,8 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<MetricsStateApi> metrics_state_;
   telemetry::UptimeHistory uptime_history_{*database_, series_, clock_};
+  std::unique_ptr<telemetry::Availability> availability_;
+  std::unique_ptr<PrometheusApi> prometheus_;
   std::unique_ptr<UptimeApi> uptime_;
   std::unique_ptr<SystemApi> system_;
   http::Router router_;

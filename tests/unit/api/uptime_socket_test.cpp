@@ -19,9 +19,9 @@
 namespace portoser::api {
 namespace {
 
-class PlayedSocket : public http::WebSocket {
+class PlayedClient : public http::WebSocket {
  public:
-  explicit PlayedSocket(asio::any_io_executor executor)
+  explicit PlayedClient(asio::any_io_executor executor)
       : news_(std::move(executor), asio::steady_timer::time_point::max()) {}
 
   using http::WebSocket::send;
@@ -101,8 +101,8 @@ class UptimeSocketTest : public testing::Test {
       context_.run_one_for(std::chrono::milliseconds{5});
     }
   }
-  std::shared_ptr<PlayedSocket> connect() {
-    auto client = std::make_shared<PlayedSocket>(context_.get_executor());
+  std::shared_ptr<PlayedClient> connect() {
+    auto client = std::make_shared<PlayedClient>(context_.get_executor());
     clients_.push_back(client);
     ++open_;
     asio::co_spawn(context_, router_.endpoints().at(0)->socket(client), [this](auto) { --open_; });
@@ -110,7 +110,7 @@ class UptimeSocketTest : public testing::Test {
     return client;
   }
   /// With what was subscribed; `ping` tells that the replay is over.
-  std::shared_ptr<PlayedSocket> subscribed(const Json& message) {
+  std::shared_ptr<PlayedClient> subscribed(const Json& message) {
     auto client = connect();
     client->say(message);
     client->say({{"action", "ping"}});
@@ -142,7 +142,7 @@ class UptimeSocketTest : public testing::Test {
   std::unique_ptr<storage::Database> database_;
   http::Router router_;
   std::unique_ptr<UptimeSocket> socket_;
-  std::vector<std::shared_ptr<PlayedSocket>> clients_;
+  std::vector<std::shared_ptr<PlayedClient>> clients_;
   int open_ = 0;
 };
 

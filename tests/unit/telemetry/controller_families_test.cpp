@@ -15,6 +15,8 @@ using testing::Not;
 TEST(ControllerFamilies, DatabaseTimesAreHistogramsByKindOfWork) {
   storage::DatabaseStats stats;
   stats.commits = 3;
+  stats.connections = 3;
+  stats.busy_connections = 1;
   Histogram reads{{0.01, 0.1}};
   reads.add(5ms);
   reads.add(50ms);
@@ -24,6 +26,8 @@ TEST(ControllerFamilies, DatabaseTimesAreHistogramsByKindOfWork) {
   write_database_families(out, stats);
   const auto text = out.take();
   EXPECT_THAT(text, HasSubstr("portoser_database_commits_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("db_connections{state=\"busy\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("db_connections{state=\"idle\"} 2\n"));
   EXPECT_THAT(text,
               HasSubstr("db_query_duration_seconds_bucket{query_type=\"read\",le=\"0.01\"} 1\n"
                         "db_query_duration_seconds_bucket{query_type=\"read\",le=\"0.1\"} 2\n"
@@ -47,7 +51,7 @@ TEST(ControllerFamilies, SizeOfARegistryThatIsNotThereIsNotZero) {
   stats.refused = 2;
   stats.mistakes["file"] = 2;
   Exposition without;
-  write_registry_families(without, stats);
+  write_registry_families(without, stats, false);
   const auto text = without.take();
   EXPECT_THAT(text, Not(HasSubstr("\nregistry_size_bytes ")));
   EXPECT_THAT(text,
@@ -56,8 +60,11 @@ TEST(ControllerFamilies, SizeOfARegistryThatIsNotThereIsNotZero) {
 
   stats.size_bytes = 120;
   Exposition with;
-  write_registry_families(with, stats);
-  EXPECT_THAT(with.take(), HasSubstr("\nregistry_size_bytes 120\n"));
+  write_registry_families(with, stats, true);
+  const auto again = with.take();
+  EXPECT_THAT(again, HasSubstr("\nregistry_size_bytes 120\n"));
+  EXPECT_THAT(text, HasSubstr("\nportoser_registry_in_force 0\n"));
+  EXPECT_THAT(again, HasSubstr("\nportoser_registry_in_force 1\n"));
 }
 
 TEST(ControllerFamilies, WhatRetentionDeletedIsCountedByKind) {
@@ -102,6 +109,7 @@ TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
   counts.registered("x86_64", "linux", 20ms);
   counts.registered("a label\nof somebody's own", "", 20ms);
   counts.refused(1ms);
+  counts.updated("facts");
   Exposition out;
   write_registration_families(out, counts.read());
   const auto text = out.take();
@@ -111,6 +119,8 @@ TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
   EXPECT_THAT(text, HasSubstr("arch=\"other\",os=\"unknown\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("status=\"refused\""));
   EXPECT_THAT(text, HasSubstr("registration_duration_seconds_count{status=\"registered\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("device_deregistrations_total{reason=\"replaced\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("device_updates_total{update_type=\"facts\"} 1\n"));
 }
 
 TEST(ControllerFamilies, WhatIsLoggedAsAnErrorIsCounted) {

@@ -1,5 +1,6 @@
 #include "controller/telemetry/fleet_families.h"
 
+#include "tests/support/exposition_parser.h"
 #include "tests/unit/telemetry/played_host.h"
 
 #include <gmock/gmock.h>
@@ -17,11 +18,18 @@ class FleetFamilies : public testing::Test {
     live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
   }
   [[nodiscard]] std::string text() const {
+    const auto registry = small_registry();
+    const FleetReading fleet{registry, live_, live_.hosts(), noon};
     Exposition out;
-    write_fleet_families(out, small_registry(), live_, noon);
-    return out.take();
+    write_host_families(out, fleet, round_trips_);
+    write_service_families(out, fleet, availability_);
+    auto page = out.take();
+    EXPECT_NO_THROW(test::parse_exposition(page, test::ExpositionFormat::text)) << page;
+    return page;
   }
   Live live_;
+  fleet::RoundTrips::Reading round_trips_;
+  AvailabilityTable availability_;
 };
 
 TEST_F(FleetFamilies, HaveASeriesForEachFileSystem) {
@@ -83,6 +91,86 @@ TEST_F(FleetFamilies, HaveTheTrafficOfAServiceOnlyWhileItRuns) {
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_written_bytes_total{")));
   live_.on_sample("brick", noon, full_sample(2));
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_read_bytes_total{")));
+}
+
+TEST_F(FleetFamilies, WhatAHostReportsTwiceIsOneSeries) {
+  auto sample = full_sample(1);
+  sample.disks.push_back(sample.disks[0]);
+  sample.disks.back().used_bytes = 999;
+  sample.networks.push_back(sample.networks[0]);
+  sample.temperatures = {{"coretemp Core 0", 40}, {"coretemp Core 0", 50}};
+  live_.on_sample("brick", noon, std::move(sample));
+  EXPECT_THAT(text(),
+              HasSubstr("portoser_host_temperature_celsius{machine=\"brick\","
+                        "sensor=\"coretemp Core 0\"} 40\n"));
+}
+
+TEST_F(FleetFamilies, TellHowFarTheClockOfAHostIsOff) {
+  EXPECT_THAT(text(), Not(HasSubstr("portoser_host_clock_offset_seconds{")));
+  auto sample = full_sample(1);
+  sample.when.wall_us = to_unix_us(noon) - 2'500'000;
+  live_.on_sample("brick", noon, sample);
+  EXPECT_THAT(text(), HasSubstr("portoser_host_clock_offset_seconds{machine=\"brick\"} -2.5\n"));
+  sample.when.wall_us = to_unix_us(noon);
+  live_.on_sample("brick", noon, std::move(sample));
+  EXPECT_THAT(text(), HasSubstr("portoser_host_clock_offset_seconds{machine=\"brick\"} 0\n"));
+}
+
+TEST_F(FleetFamilies, TellWhetherTheEngineAnswersAndServicesAreWell) {
+  live_.on_sample("brick", noon, full_sample(1));
+  EXPECT_THAT(text(), Not(HasSubstr("portoser_host_engine_available{")));
+  auto state = state_of_notes("running", {"a"});
+  state.services[0].health = "starting";
+  live_.on_state("brick", noon, state);
+  EXPECT_THAT(text(), HasSubstr("portoser_host_engine_available{machine=\"brick\"} 1\n"));
+  EXPECT_THAT(text(), Not(HasSubstr("portoser_service_healthy{")));
+  state.services[0].health = "unhealthy";
+  live_.on_state("brick", noon, std::move(state));
+  EXPECT_THAT(text(),
+              HasSubstr("portoser_service_healthy{service=\"notes\",machine=\"brick\"} 0\n"));
+}
+
+TEST_F(FleetFamilies, KnowTheRoundTripOnlyOfHostsThatAreHeard) {
+  round_trips_ = {{"brick", std::chrono::microseconds{1500}},
+                  {"gone", std::chrono::microseconds{1}}};
+  EXPECT_THAT(text(), Not(HasSubstr("portoser_agent_rtt_seconds{")));
+  live_.on_sample("brick", noon, full_sample(1));
+  EXPECT_THAT(text(), HasSubstr("portoser_agent_rtt_seconds{machine=\"brick\"} 0.0015\n"));
+  EXPECT_THAT(text(), Not(HasSubstr("gone")));
+}
+
+TEST_F(FleetFamilies, HaveAFailureCountOfZeroUntilTheFirst) {
+  const std::string name = "portoser_uptime_events_total{service=\"notes\",machine=\"brick\",";
+  EXPECT_THAT(text(), HasSubstr(name + "event_type=\"failure\"} 0\n"));
+  storage::EventRecord event;
+  event.scope = "service";
+  event.device_id = "device";
+  event.service = "notes";
+  event.machine = "brick";
+  event.event_type = "failure";
+  live_.on_event(event);
+  EXPECT_THAT(text(), HasSubstr(name + "event_type=\"failure\"} 1\n"));
+  EXPECT_THAT(text(), Not(HasSubstr(name + "event_type=\"failure\"} 0\n")));
+  event.service = "a service that is not in the registry";
+  live_.on_event(event);
+  EXPECT_THAT(text(), Not(HasSubstr("not in the registry")));
+}
+
+TEST_F(FleetFamilies, KnowNoFailuresOfAHostThatWasNeverHeard) {
+  live_.on_liveness("brick", fleet::Liveness::online, fleet::Liveness::unknown, noon);
+  EXPECT_THAT(text(), Not(HasSubstr("portoser_uptime_events_total{")));
+}
+
+TEST_F(FleetFamilies, HaveTheAvailabilityOfEachWindowThatIsKnown) {
+  availability_[{"notes", "brick"}] = {0.5, std::nullopt, 0.75};
+  availability_[{"notes", "elsewhere"}] = {1, 1, 1};
+  const auto page = text();
+  const std::string name =
+      "portoser_service_availability_ratio{service=\"notes\",machine=\"brick\",";
+  EXPECT_THAT(page, HasSubstr(name + "window=\"24h\"} 0.5\n"));
+  EXPECT_THAT(page, HasSubstr(name + "window=\"30d\"} 0.75\n"));
+  EXPECT_THAT(page, Not(HasSubstr("window=\"7d\"")));
+  EXPECT_THAT(page, Not(HasSubstr("elsewhere")));
 }
 
 }  // namespace

@@ -80,7 +80,16 @@ TEST(Live, CountsEventsOfServicesByType) {
   live.on_event(event);
   event.device_id.clear();  // what a person noted
   live.on_event(event);
-  EXPECT_EQ(live.event_counts().at({"notes", "brick", "failure"}), 2U);
+  event.device_id = "device";
+  event.event_type = "a type of an agent's own";
+  live.on_event(event);
+  const auto counts = live.event_counts();
+  ASSERT_EQ(counts.size(), 2U);
+  EXPECT_EQ(counts[0]->service, "notes");
+  EXPECT_EQ(counts[0]->machine, "brick");
+  EXPECT_EQ(counts[0]->event_type, "failure");
+  EXPECT_EQ(counts[0]->count, 2U);
+  EXPECT_EQ(counts[1]->event_type, "other") << "an agent makes no labels up";
 }
 
 }  // namespace

@@ -51,15 +51,20 @@ asio::awaitable<http::Response> PrometheusApi::summary(http::Call<void> call) {
 asio::awaitable<http::Response> PrometheusApi::answer(telemetry::Format format) {
   const auto make = [this, format] { return page(format); };
   http::Response response;
-  response.body = co_await on_pool(pool_, make);
+  response.shared_body = co_await on_pool(pool_, make);
   response.content_type = telemetry::content_type(format);
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("Vary", "Accept");
   co_return response;
 }
 
-std::string PrometheusApi::page(telemetry::Format format) const {
-  telemetry::Exposition out{format, last_size_.load() + last_size_.load() / 8};
+std::shared_ptr<const std::string> PrometheusApi::page(telemetry::Format format) const {
+  std::string memory;
+  {
+    const std::lock_guard lock{spare_->mutex};
+    memory.swap(spare_->text);
+  }
+  telemetry::Exposition out{format, std::move(memory)};
   const auto state = sources_.registry.snapshot();
   const telemetry::FleetReading fleet{
       *state->registry, sources_.live, sources_.live.hosts(), sources_.clock.now()};
@@ -70,9 +75,12 @@ std::string PrometheusApi::page(telemetry::Format format) const {
   telemetry::write_registry_families(
       out, sources_.registry.stats(), state->source == registry::Source::ok);
   write_controller(out);
-  auto text = out.take();
-  last_size_.store(text.size());
-  return text;
+  const auto keep_memory = [spare = spare_](std::string* text) {
+    const std::unique_ptr<std::string> owned{text};
+    const std::lock_guard lock{spare->mutex};
+    if (text->capacity() > spare->text.capacity()) spare->text.swap(*text);
+  };
+  return std::shared_ptr<std::string>{new std::string{out.take()}, keep_memory};
 }
 
 void PrometheusApi::write_controller(telemetry::Exposition& out) const {

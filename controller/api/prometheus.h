@@ -16,7 +16,9 @@
 #include "controller/telemetry/availability.h"
 #include "controller/telemetry/series.h"
 
-#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
 
 namespace portoser::http {
 class Router;
@@ -48,8 +50,9 @@ class PrometheusApi {
 
   /// Of the thread that makes pages: for what may take as long and is as little in a hurry.
   asio::any_io_executor executor() { return pool_.get_executor(); }
-  /// The page as it is now. Any thread.
-  [[nodiscard]] std::string page(telemetry::Format format) const;
+  /// The page as it is now. Any thread. When nobody holds it any more its memory is used for the
+  /// next: getting that from the kernel would cost a large fleet a good part of the whole.
+  [[nodiscard]] std::shared_ptr<const std::string> page(telemetry::Format format) const;
 
  private:
   asio::awaitable<http::Response> negotiated(http::Call<void> call);
@@ -61,7 +64,12 @@ class PrometheusApi {
   PrometheusSources sources_;
   MetricsApi& metrics_;
   Uptime started_;
-  mutable std::atomic<std::size_t> last_size_{0};
+  /// The memory of a page that is done with. Pages may outlive us.
+  struct Spare {
+    std::mutex mutex;
+    std::string text;
+  };
+  std::shared_ptr<Spare> spare_ = std::make_shared<Spare>();
   asio::thread_pool pool_{1};  ///< last: what runs there uses all of the above
 };
 

@@ -125,8 +125,9 @@ std::string label_text(Labels labels) {
   return text;
 }
 
-Exposition::Exposition(Format format, std::size_t expected_size) : format_(format) {
-  text_.reserve(expected_size);
+Exposition::Exposition(Format format, std::string buffer)
+    : format_(format), text_(std::move(buffer)) {
+  text_.clear();
 }
 
 void Exposition::family(std::string_view name, std::string_view type, std::string_view help) {
@@ -161,6 +162,19 @@ void Exposition::sample_at(std::string_view labels, double value) {
   text_ += name_;
   text_ += labels;
   text_ += ' ';
+  append_number(text_, value);
+  text_ += '\n';
+}
+
+void Exposition::sample_at(std::string_view labels, const Label& more, double value) {
+  text_ += name_;
+  labels.remove_suffix(1);  // "}"
+  text_ += labels;
+  text_ += ',';
+  text_ += more.first;
+  text_ += "=\"";
+  append_escaped(text_, more.second, true);
+  text_ += "\"} ";
   append_number(text_, value);
   text_ += '\n';
 }

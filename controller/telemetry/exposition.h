@@ -26,8 +26,8 @@ std::string label_text(Labels labels);
 
 class Exposition {
  public:
-  /// `expected_size`: of the text, in bytes; a guess.
-  explicit Exposition(Format format = Format::text, std::size_t expected_size = 0);
+  /// Writes into the memory of `buffer`, whose content goes.
+  explicit Exposition(Format format = Format::text, std::string buffer = {});
 
   /// Begins a family; its samples follow before the next one begins. `type`: counter (its name ends
   /// in "_total"), gauge, histogram, or info (its name ends in "_info", its samples are 1).
@@ -36,6 +36,8 @@ class Exposition {
   void sample(Labels labels, double value, std::string_view suffix = {});
   /// The same with what `label_text` made.
   void sample_at(std::string_view labels, double value);
+  /// The same with one label more, which `labels` (not empty) does not have.
+  void sample_at(std::string_view labels, const Label& more, double value);
   /// The buckets, sum and count of a family of type histogram.
   void histogram(Labels labels, const HistogramReading& reading);
 

@@ -2,6 +2,7 @@
 #include "controller/telemetry/service_view.h"
 
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 namespace portoser::telemetry {
@@ -12,10 +13,18 @@ struct ServiceLine {
   const registry::Service* service;
   const HostLive* live;  ///< null: nothing was heard of its host
   ServiceStatus status;
-  std::optional<ServiceUsage> usage;
+  const ServiceUsage* usage;  ///< null: the newest sample does not know any
   std::string labels;
 };
 using ServiceLines = std::vector<ServiceLine>;
+
+/// `host.usages` keeps what was measured before, too.
+const ServiceUsage* newest_usage(const registry::Service& service, const HostLive& host) {
+  if (!is_fresh(host) || !host.usages) return nullptr;
+  const auto found = host.usages->find(service.name);
+  const bool is_newest = found != host.usages->end() && found->second.at == host.sample_at;
+  return is_newest ? &found->second.usage : nullptr;
+}
 
 ServiceLines lines_of_services(const FleetReading& fleet) {
   ServiceLines lines;
@@ -23,11 +32,10 @@ ServiceLines lines_of_services(const FleetReading& fleet) {
     if (!service.current_host) continue;
     const auto found = fleet.hosts.find(*service.current_host);
     const auto* live = found == fleet.hosts.end() ? nullptr : found->second.get();
-    const bool fresh = live != nullptr && is_fresh(*live);
     lines.push_back({&service,
                      live,
                      status_of(service, live),
-                     fresh ? usage_of(service.name, *live) : std::nullopt,
+                     live == nullptr ? nullptr : newest_usage(service, *live),
                      label_text({{"service", service.name}, {"machine", *service.current_host}})});
   }
   return lines;
@@ -55,8 +63,8 @@ void write_usages(Exposition& out, const ServiceLines& lines) {
       [&](std::string_view name, std::string_view type, std::string_view help, auto part) {
         out.family(name, type, help);
         for (const auto& line : lines) {
-          if (!line.usage || !((*line.usage).*part)) continue;
-          out.sample_at(line.labels, static_cast<double>(*((*line.usage).*part)));
+          if (line.usage == nullptr || !(line.usage->*part)) continue;
+          out.sample_at(line.labels, static_cast<double>(*(line.usage->*part)));
         }
       };
   write("portoser_service_cpu_percent",
@@ -100,11 +108,16 @@ void write_events(Exposition& out, const FleetReading& fleet, const ServiceLines
                      fleet.registry.find_host(counted->machine) == nullptr)) {
       continue;
     }
-    if (is_here && counted->event_type == "failure") has_failures[found->second] = true;
-    out.sample({{"service", counted->service},
-                {"machine", counted->machine},
-                {"event_type", counted->event_type}},
-               static_cast<double>(counted->count.load()));
+    const auto count = static_cast<double>(counted->count.load());
+    if (!is_here) {
+      out.sample({{"service", counted->service},
+                  {"machine", counted->machine},
+                  {"event_type", counted->event_type}},
+                 count);
+      continue;
+    }
+    if (counted->event_type == "failure") has_failures[found->second] = true;
+    out.sample_at(lines[found->second].labels, {"event_type", counted->event_type}, count);
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& line = lines[i];
@@ -112,10 +125,7 @@ void write_events(Exposition& out, const FleetReading& fleet, const ServiceLines
         line.live->liveness == fleet::Liveness::unknown) {
       continue;
     }
-    out.sample({{"service", line.service->name},
-                {"machine", *line.service->current_host},
-                {"event_type", "failure"}},
-               0);
+    out.sample_at(line.labels, {"event_type", "failure"}, 0);
   }
 }
 
@@ -131,10 +141,7 @@ void write_availability(Exposition& out,
     if (found == availability.end()) continue;
     for (std::size_t i = 0; i < availability_windows.size(); ++i) {
       if (const auto ratio = found->second.at(i)) {
-        out.sample({{"service", line.service->name},
-                    {"machine", *line.service->current_host},
-                    {"window", availability_windows.at(i).name}},
-                   *ratio);
+        out.sample_at(line.labels, {"window", availability_windows.at(i).name}, *ratio);
       }
     }
   }

@@ -192,6 +192,17 @@ TEST_F(PrometheusPage, HasNoZeroForWhatADeviceHasNotSaid) {
       << "brick has joined and never connected";
 }
 
+TEST_F(PrometheusPage, UsesTheMemoryOfAPageThatIsDoneWith) {
+  auto first = prometheus_->page(telemetry::Format::text);
+  const auto* memory = first->data();
+  const auto content = *first;
+  const auto second = prometheus_->page(telemetry::Format::openmetrics);
+  EXPECT_NE(second->data(), memory);
+  EXPECT_EQ(*first, content) << "somebody still reads it";
+  first.reset();
+  EXPECT_EQ(prometheus_->page(telemetry::Format::text)->data(), memory);
+}
+
 TEST_F(PrometheusPage, IsNotMadeOnTheThreadThatAsks) {
   auto ended = std::make_shared<std::atomic<bool>>(false);
   asio::post(prometheus_->executor(), [ended] {

@@ -4,19 +4,11 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace portoser {
 namespace {
-
-constexpr std::size_t body_limit = 16U << 20U;
-
-std::size_t append(char* data, std::size_t size, std::size_t count, void* target) {
-  auto& body = *static_cast<std::string*>(target);
-  if (body.size() + size * count > body_limit) return 0;
-  body.append(data, size * count);
-  return size * count;
-}
 
 struct CloseHandle {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -25,41 +17,103 @@ struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
+struct Receiving {
+  FetchResponse& response;
+  const FetchRequest& request;
+  bool is_cut = false;
+};
+
+std::size_t append(char* data, std::size_t size, std::size_t count, void* target) {
+  auto& receiving = *static_cast<Receiving*>(target);
+  auto& body = receiving.response.body;
+  const auto bytes = size * count;
+  if (body.size() + bytes > receiving.request.body_limit) {
+    body.append(data, receiving.request.body_limit - body.size());
+    receiving.is_cut = true;
+    return 0;  // ends the transfer
+  }
+  body.append(data, bytes);
+  return bytes;
+}
+
+int look_for_end(void* wanted, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<const std::atomic<bool>*>(wanted) ? 1 : 0;
+}
+
+void set_access(CURL* curl, const FetchRequest& request) {
+  if (!request.unix_socket.empty()) {
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+  }
+  if (!request.user.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(curl, CURLOPT_USERNAME, request.user.c_str());
+    curl_easy_setopt(curl, CURLOPT_PASSWORD, request.password.c_str());
+  }
+  if (!request.ca_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+  }
+}
+
 }  // namespace
 
-FetchResponse fetch(const FetchRequest& request) {
-  const std::unique_ptr<CURL, CloseHandle> curl{curl_easy_init()};
-  if (!curl) throw Error{Code::internal, "libcurl could not be started"};
+struct FetchSession::Handle {
+  std::unique_ptr<CURL, CloseHandle> curl{curl_easy_init()};
+};
+
+FetchSession::FetchSession() : handle_(std::make_unique<Handle>()) {
+  if (!handle_->curl) throw Error{Code::internal, "libcurl could not be started"};
+}
+
+FetchSession::~FetchSession() = default;
+
+FetchResponse FetchSession::fetch(const FetchRequest& request) {
+  auto* curl = handle_->curl.get();
+  curl_easy_reset(curl);  // of the options; connections stay
   std::unique_ptr<curl_slist, FreeList> headers;
   for (const auto& header : request.headers) {
     headers.reset(curl_slist_append(headers.release(), header.c_str()));
   }
   FetchResponse response;
+  Receiving receiving{response, request};
   std::string reason(CURL_ERROR_SIZE, '\0');
-  curl_easy_setopt(curl.get(), CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(request.limit.count()));
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &response.body);
-  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason.data());
-  if (!request.unix_socket.empty()) {
-    curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.limit.count()));
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &append);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiving);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason.data());
+  set_access(curl, request);
+  if (request.give_up != nullptr) {
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &look_for_end);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request.give_up);
   }
   if (!request.body.empty()) {
-    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
-    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
   }
-  const auto outcome = curl_easy_perform(curl.get());
-  if (outcome != CURLE_OK) {
+  const auto outcome = curl_easy_perform(curl);
+  if (outcome != CURLE_OK && !(receiving.is_cut && request.cut_body)) {
     const std::string text = reason.front() != '\0' ? reason.c_str() : curl_easy_strerror(outcome);
-    throw Error{Code::unavailable, "no answer from " + request.url + ": " + text, request.url};
+    const auto url = request.url.substr(0, request.url.find('?'));
+    throw Error{Code::unavailable, "no answer from " + url + ": " + text, url};
   }
   long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
+  curl_off_t wait = 0;
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait);
+  response.retry_after = std::chrono::seconds{std::max<curl_off_t>(wait, 0)};
   return response;
+}
+
+FetchResponse fetch(const FetchRequest& request) {
+  FetchSession session;
+  return session.fetch(request);
 }
 
 }  // namespace portoser

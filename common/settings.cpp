@@ -154,11 +154,68 @@ SettingTable& SettingTable::add(std::vector<std::string>& target, SettingInfo in
       [&] { return fmt::format("{}", fmt::join(target, ",")); });
 }
 
+SettingTable& SettingTable::add(std::map<std::string, std::string>& target, SettingInfo info) {
+  return add_map(target, false, std::move(info));
+}
+
+SettingTable& SettingTable::add(SecretMap& target, SettingInfo info) {
+  return add_map(target.values, true, std::move(info));
+}
+
+SettingTable& SettingTable::add_map(std::map<std::string, std::string>& target,
+                                    bool is_secret,
+                                    SettingInfo info) {
+  add_entry(
+      std::move(info),
+      [&target](const auto& values) {
+        target.clear();
+        for (const auto& value : values) {
+          for (const auto& part : CLI::detail::split(value, ',')) {
+            if (part.empty()) continue;
+            const auto at = part.find('=');
+            // The text itself may be a secret.
+            if (at == std::string::npos || at == 0) {
+              throw Error{Code::invalid, "name=value is needed here, with commas between several"};
+            }
+            target[part.substr(0, at)] = part.substr(at + 1);
+          }
+        }
+      },
+      [&target, is_secret] {
+        std::vector<std::string> parts;
+        for (const auto& [name, value] : target) {
+          parts.push_back(name + "=" + (is_secret ? "***" : value));
+        }
+        return fmt::format("{}", fmt::join(parts, ","));
+      });
+  entries_.back().put = [&target](const std::string& name, const std::string& value) {
+    target[name] = value;
+  };
+  return *this;
+}
+
 SettingTable& SettingTable::add(Secret& target, SettingInfo info) {
   return add_entry(
       std::move(info),
       [&](const auto& values) { target.value = single(values); },
       [&] { return std::string{target.value.empty() ? "" : "***"}; });
+}
+
+bool SettingTable::put_member(const std::string& key,
+                              const std::vector<std::string>& values,
+                              const std::string& source) {
+  for (auto& entry : entries_) {
+    const auto prefix = entry.info.key + ".";
+    if (!entry.put || !key.starts_with(prefix)) continue;
+    try {
+      entry.put(key.substr(prefix.size()), single(values));
+    } catch (const Error& error) {
+      throw Error{Code::invalid, fmt::format("{}: {}", key, error.message()), source};
+    }
+    entry.source = source;
+    return true;
+  }
+  return false;
 }
 
 void SettingTable::assign(Entry& entry,
@@ -213,6 +270,7 @@ CommandLine SettingTable::load(std::string_view usage,
       });
       const auto where = fmt::format("{}:{}:{}", path.string(), line.line, line.column);
       if (entry == entries_.end()) {
+        if (put_member(line.key, line.values, where)) continue;
         std::vector<std::string> known;
         for (const auto& one : entries_) known.push_back(one.info.key);
         throw Error{Code::invalid, fmt::format("there is no setting \"{}\"", line.key), where}.hint(

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,11 @@ namespace portoser {
 /// Text that is never printed: `--check-config` and logs show `***`.
 struct Secret {
   std::string value;
+};
+
+/// Values by name, of which only the names are printed.
+struct SecretMap {
+  std::map<std::string, std::string> values;
 };
 
 struct SettingInfo {
@@ -50,6 +56,10 @@ class SettingTable {
   SettingTable& add(std::vector<std::string>& target,
                     SettingInfo info);  ///< a list, or comma-separated
   SettingTable& add(Secret& target, SettingInfo info);
+  /// A map of text in the file ("key.name: value"), `name=value,name=value` elsewhere, which
+  /// replaces that of the file.
+  SettingTable& add(std::map<std::string, std::string>& target, SettingInfo info);
+  SettingTable& add(SecretMap& target, SettingInfo info);
 
   /// Fills every variable. `arguments` are those after the program's name (and a subcommand).
   /// `default_file` is read when it exists, another one (`--config FILE`) must exist. `usage` is
@@ -71,11 +81,20 @@ class SettingTable {
     std::function<std::string()> show;
     std::string source = "default";
     std::string standard;
+    /// Of a map: adds one value under its name. Null: it is none.
+    std::function<void(const std::string&, const std::string&)> put = nullptr;
   };
   SettingTable& add_entry(SettingInfo info,
                           std::function<void(const std::vector<std::string>&)> set,
                           std::function<std::string()> show);
+  SettingTable& add_map(std::map<std::string, std::string>& target,
+                        bool is_secret,
+                        SettingInfo info);
   void assign(Entry& entry, const std::vector<std::string>& values, std::string source);
+  /// A line of the file that belongs to the map; false: to none.
+  bool put_member(const std::string& key,
+                  const std::vector<std::string>& values,
+                  const std::string& source);
 
   std::vector<Entry> entries_;
 };

@@ -108,7 +108,9 @@ asio::awaitable<SeriesStart> SeriesStore::start() {
     SeriesStart start;
     start.last_seal = last_seal(connection);
     {
-      auto row = connection.query("SELECT coalesce(max(id), 0) FROM series_log");
+      auto row = connection.query(
+          "SELECT max(coalesce((SELECT max(id) FROM series_log), 0), "
+          "coalesce((SELECT max(id) FROM outgoing_samples), 0))");
       row.next();
       row.read(start.last_log_id);
     }
@@ -143,9 +145,14 @@ asio::awaitable<std::vector<LoggedSample>> SeriesStore::logged_after(std::int64_
 asio::awaitable<void> SeriesStore::log(std::vector<LoggedSample> samples) {
   return database_.write([samples = std::move(samples)](Connection& connection) {
     for (const auto& sample : samples) {
-      connection.query("INSERT INTO series_log (id, host, data) VALUES (?, ?, ?)")
-          .bind(sample.id, sample.host, Blob{sample.data})
-          .run();
+      if (!sample.data.empty()) {
+        connection.query("INSERT INTO series_log (id, host, data) VALUES (?, ?, ?)")
+            .bind(sample.id, sample.host, Blob{sample.data})
+            .run();
+      }
+      if (!sample.outgoing.data.empty()) {
+        put_outgoing(connection, sample.id, sample.host, sample.outgoing);
+      }
     }
   });
 }

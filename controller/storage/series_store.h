@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/tasks.h"
+#include "controller/storage/outgoing_store.h"
 
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,9 @@ struct BlockKey {
 struct LoggedSample {
   std::int64_t id = 0;  ///< rising with every sample of any host
   std::string host;
-  std::string data;
+  std::string data;  ///< empty: only what goes out
+  /// What goes to a store elsewhere, without id and host; empty data: nothing does. Not read back.
+  OutgoingSample outgoing{};
 };
 
 struct HostSealed {

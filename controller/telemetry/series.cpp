@@ -16,6 +16,19 @@ constexpr std::size_t most_logged_at_once = 5000;
 /// Samples that wait to be logged while the database takes nothing; they are in memory besides.
 constexpr std::size_t most_unlogged_bytes = std::size_t{64} << 20U;
 
+std::size_t bytes_of(const storage::LoggedSample& row) {
+  return row.data.size() + row.outgoing.data.size();
+}
+
+void count_outgoing(storage::OutgoingSize& size, const storage::LoggedSample& row) {
+  const auto& outgoing = row.outgoing;
+  if (outgoing.data.empty()) return;
+  ++size.rows;
+  size.samples += outgoing.samples;
+  size.bytes += static_cast<std::int64_t>(outgoing.data.size());
+  size.oldest_ms = std::min(size.oldest_ms.value_or(outgoing.queued_ms), outgoing.queued_ms);
+}
+
 }  // namespace
 
 Series::Series(storage::Database& database, const Clock& clock, SeriesSettings settings)
@@ -143,16 +156,33 @@ void Series::measured(const std::string& host,
   stats_.values += added;
   stats_.dropped_values += record.values.size() - added;
   if (added == 0) return;
-  auto& row = to_log_.emplace_back();
-  row.id = next_log_id_++;
+  storage::LoggedSample row;
   row.host = host;
   row.data = encode(record);
-  to_log_bytes_ += row.data.size();
+  if (tap_ != nullptr) row.outgoing = tap_->take(host, when, sample);
+  add_to_log(std::move(row));
+  if (bytes_ > settings_.most_bytes) keep_within_memory();
+}
+
+void Series::add_to_log(storage::LoggedSample row) {
+  row.id = next_log_id_++;
+  to_log_bytes_ += bytes_of(row);
+  to_log_.push_back(std::move(row));
+  storage::OutgoingSize lost;
   while (to_log_bytes_ > most_unlogged_bytes) {
-    to_log_bytes_ -= to_log_.front().data.size();
+    to_log_bytes_ -= bytes_of(to_log_.front());
+    count_outgoing(lost, to_log_.front());
     to_log_.pop_front();
   }
-  if (bytes_ > settings_.most_bytes) keep_within_memory();
+  if (lost.rows > 0) tap_->lost(lost);
+}
+
+void Series::log_outgoing(const std::string& host, storage::OutgoingSample outgoing) {
+  const std::lock_guard lock{mutex_};
+  storage::LoggedSample row;
+  row.host = host;
+  row.outgoing = std::move(outgoing);
+  add_to_log(std::move(row));
 }
 
 asio::awaitable<void> Series::write_log() {
@@ -162,7 +192,7 @@ asio::awaitable<void> Series::write_log() {
     {
       const std::lock_guard lock{mutex_};
       while (!to_log_.empty() && rows.size() < most_logged_at_once) {
-        bytes += to_log_.front().data.size();
+        bytes += bytes_of(to_log_.front());
         rows.push_back(std::move(to_log_.front()));
         to_log_.pop_front();
       }
@@ -175,7 +205,12 @@ asio::awaitable<void> Series::write_log() {
     } catch (...) {
       failure = std::current_exception();
     }
-    if (!failure) continue;
+    if (!failure) {
+      storage::OutgoingSize stored;
+      for (const auto& row : rows) count_outgoing(stored, row);
+      if (stored.rows > 0) tap_->stored(stored);
+      continue;
+    }
     {
       const std::lock_guard lock{mutex_};
       to_log_.insert(to_log_.begin(), rows.begin(), rows.end());

@@ -17,6 +17,7 @@
 #include "controller/storage/series_store.h"
 #include "controller/telemetry/host_series.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/sample_tap.h"
 #include "controller/telemetry/watches.h"
 
 #include <chrono>
@@ -80,6 +81,11 @@ class Series : public LiveListener {
  public:
   Series(storage::Database& database, const Clock& clock, SeriesSettings settings = {});
 
+  /// Before `start`. It must outlive this.
+  void set_tap(SampleTap& tap) { tap_ = &tap; }
+  /// Stores what the tap has to send beside samples, with the next of those.
+  void log_outgoing(const std::string& host, storage::OutgoingSample outgoing);
+
   /// Reads what an earlier controller logged and did not seal. Before the first `measured`.
   asio::awaitable<void> start();
   /// Logs, seals and deletes, until it is cancelled.
@@ -126,6 +132,7 @@ class Series : public LiveListener {
                           std::map<std::string, SampleNumbers>& sealed) const;
   void settle(const std::vector<Due>& due, std::map<std::string, SampleNumbers> sealed);
   void restore(const storage::LoggedSample& row);
+  void add_to_log(storage::LoggedSample row);
   void keep_within_memory();
   [[nodiscard]] bool is_wall_clock_sure();
   void damaged(const std::string& host, const Error& error);
@@ -134,6 +141,7 @@ class Series : public LiveListener {
   storage::SeriesStore store_;
   const Clock& clock_;
   const SeriesSettings settings_;
+  SampleTap* tap_ = nullptr;  ///< null: nobody else wants samples
   mutable std::mutex mutex_;  // guards what follows; never held while waiting
   std::map<std::string, HostSeries, std::less<>> hosts_;
   std::size_t bytes_ = 0;  ///< of all hosts

@@ -32,6 +32,7 @@
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
 
 #include <boost/asio/io_context.hpp>
@@ -163,6 +164,23 @@ telemetry::SeriesSettings series_settings(const ControllerSettings& settings) {
   return series;
 }
 
+telemetry::RemoteWriteSettings remote_write_settings(const ControllerSettings& settings) {
+  const auto& options = settings.remote_write;
+  telemetry::RemoteWriteSettings remote_write;
+  remote_write.target.url = options.url;
+  remote_write.target.headers = options.headers.values;
+  remote_write.target.bearer_token_file = options.bearer_token_file;
+  remote_write.target.user = options.basic_auth_username;
+  remote_write.target.password_file = options.basic_auth_password_file;
+  remote_write.target.ca_file = options.ca_file;
+  remote_write.target.timeout = options.timeout;
+  remote_write.external_labels = options.external_labels;
+  remote_write.max_samples_per_send = static_cast<std::size_t>(options.max_samples_per_send);
+  remote_write.queue_bytes = std::int64_t{options.queue_mib} << 20U;
+  remote_write.heard_within = std::chrono::milliseconds{settings.agents_offline_after_ms};
+  return remote_write;
+}
+
 deployment::ActionLimits action_limits(const ControllerSettings& settings) {
   using std::chrono::seconds;
   return {.start = seconds{settings.actions_start_seconds},
@@ -184,6 +202,7 @@ struct Rooms {
         registry(core, settings.registry_path, clock),
         live(3 * std::chrono::milliseconds{settings.agents_sample_interval_ms}),
         series(database, clock, series_settings(settings)),
+        remote_write(database, series, live, clock, remote_write_settings(settings)),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
@@ -203,6 +222,7 @@ struct Rooms {
         metrics_state(registry,
                       live,
                       series,
+                      remote_write,
                       database,
                       metrics,
                       std::chrono::milliseconds{settings.agents_sample_interval_ms},
@@ -212,6 +232,7 @@ struct Rooms {
         prometheus({registry,
                     live,
                     series,
+                    remote_write,
                     availability,
                     fleet,
                     jobs,
@@ -226,6 +247,7 @@ struct Rooms {
         tasks(core),
         background(prometheus.executor()) {
     live.add_listener(series);
+    live.add_listener(remote_write);
     live.add_listener(uptime_socket);
     live.add_listener(deployment_socket);
     live.add_listener(metrics_socket);
@@ -262,6 +284,7 @@ struct Rooms {
   registry::RegistryWatch registry;
   telemetry::Live live;
   telemetry::Series series;
+  telemetry::RemoteWrite remote_write;
   fleet::Fleet fleet;
   jobs::Jobs jobs;
   deployment::ServiceActions actions;
@@ -297,12 +320,15 @@ asio::awaitable<void> start(Rooms& rooms,
                             http::Server& server,
                             const ControllerSettings& settings) {
   co_await rooms.series.start();
+  co_await rooms.remote_write.start();
   co_await rooms.fleet.start();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
   rooms.tasks.spawn("series", rooms.series.run());
   rooms.background.spawn("availability", rooms.availability.run());
+  rooms.tasks.spawn("remote write", rooms.remote_write.run());
+  rooms.tasks.spawn("remote write of presence", rooms.remote_write.run_presence());
   auto web = listener(settings,
                       settings.http_address,
                       settings.http_port,
@@ -328,6 +354,7 @@ asio::awaitable<void> start(Rooms& rooms,
 asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   notify_service_manager("STOPPING=1");
   co_await server.stop();
+  rooms.remote_write.give_up();
   rooms.tasks.stop();
   rooms.background.stop();
   co_await rooms.tasks.join();

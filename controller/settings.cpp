@@ -187,7 +187,9 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
            {.key = "series.quarter_days",
             .env = "PORTOSER_SERIES_QUARTER_DAYS",
             .help = "days that their quarters of an hour are kept",
-            .check = between(2, most_days)})
+            .check = between(2, most_days)});
+  add_remote_write(table, settings.remote_write);
+  table
       .add(
           settings.log_level,
           {.key = "log.level",
@@ -214,6 +216,7 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
                 "agents.offline_after_ms"}
         .hint("make it at least four times agents.sample_interval_ms");
   }
+  check_remote_write(settings.remote_write);
   if (!is_loopback(settings.http_address) && !settings.insecure_no_auth) {
     throw Error{Code::invalid,
                 fmt::format("the web surface would listen on {}, and nobody has to sign in",

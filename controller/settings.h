@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/settings.h"
+#include "controller/remote_write_settings.h"
 
 #include <chrono>
 #include <cstdint>
@@ -49,6 +50,7 @@ struct ControllerSettings {
   int series_raw_hours = 2;
   int series_minute_hours = 48;
   int series_quarter_days = 400;
+  RemoteWriteOptions remote_write;
 
   bool check_config = false;
   std::string described;           ///< what `--check-config` prints

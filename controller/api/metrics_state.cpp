@@ -19,6 +19,26 @@ WorkerView running(std::string description) {
   return {true, "running", std::move(description)};
 }
 
+/// A store that is away for some attempts is nothing to call somebody for.
+constexpr std::chrono::minutes store_may_be_away{5};
+
+bool store_is_away(const telemetry::RemoteWriteStats& stats, Time now) {
+  return stats.failing_since && now - *stats.failing_since >= store_may_be_away;
+}
+
+WorkerView remote_write_worker(const telemetry::RemoteWriteStats& stats) {
+  if (!stats.is_on) return {false, "disabled", "remote_write.url is not set"};
+  if (stats.last_problem.empty()) {
+    return running(fmt::format("sends samples to a store, {} wait", stats.waiting.samples));
+  }
+  return {true,
+          "failing",
+          fmt::format("{} samples wait, {} were dropped; the store: {}",
+                      stats.waiting.samples,
+                      stats.refused + stats.given_up + stats.not_stored + stats.damaged,
+                      stats.last_problem)};
+}
+
 std::string health_word(telemetry::HostStanding standing) {
   switch (standing) {
     case telemetry::HostStanding::online:
@@ -133,6 +153,7 @@ WorkersView MetricsStateApi::workers(http::Call<void>) {
     queue.description = problem->message;
   }
   view.workers["metrics_collector"] = running("agents measure and send by themselves");
+  view.workers["remote_write"] = remote_write_worker(remote_write_.stats());
   view.workers["metrics_prefetcher"] =
       WorkerView{false, "disabled", "not needed: answers come from memory"};
   return view;
@@ -229,7 +250,8 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   }
   constexpr double crowded = 0.7;
   unhealthy = unhealthy || database.problem != nullptr;
-  degraded = degraded || health.queue.utilization > crowded;
+  degraded =
+      degraded || health.queue.utilization > crowded || store_is_away(remote_write_.stats(), now);
   health.status = unhealthy ? "unhealthy" : degraded ? "degraded" : "healthy";
   health.collection_interval_seconds = seconds(interval_);
   constexpr double milliseconds = 1000;

@@ -11,6 +11,7 @@
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/telemetry/live.h"
+#include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
 
 #include <map>
@@ -26,7 +27,7 @@ namespace portoser::api {
 
 struct WorkerView {
   bool enabled = true;
-  std::string status;  ///< running, failing
+  std::string status;  ///< running, failing, disabled
   std::string description;
 };
 BOOST_DESCRIBE_STRUCT(WorkerView, (), (enabled, status, description))
@@ -190,6 +191,7 @@ class MetricsStateApi {
   MetricsStateApi(const registry::RegistryWatch& registry,
                   const telemetry::Live& live,
                   telemetry::Series& series,
+                  const telemetry::RemoteWrite& remote_write,
                   const storage::Database& database,
                   MetricsApi& metrics,
                   std::chrono::milliseconds interval,
@@ -198,6 +200,7 @@ class MetricsStateApi {
       : registry_(registry),
         live_(live),
         series_(series),
+        remote_write_(remote_write),
         database_(database),
         metrics_(metrics),
         interval_(interval),
@@ -223,6 +226,7 @@ class MetricsStateApi {
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   telemetry::Series& series_;
+  const telemetry::RemoteWrite& remote_write_;
   const storage::Database& database_;
   MetricsApi& metrics_;
   std::chrono::milliseconds interval_;

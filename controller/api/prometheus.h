@@ -14,6 +14,7 @@
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/availability.h"
+#include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
 
 #include <memory>
@@ -31,6 +32,7 @@ struct PrometheusSources {
   const registry::RegistryWatch& registry;
   const telemetry::Live& live;
   const telemetry::Series& series;
+  const telemetry::RemoteWrite& remote_write;
   const telemetry::Availability& availability;
   const fleet::Fleet& fleet;
   const jobs::Jobs& jobs;

@@ -47,6 +47,7 @@ class ApiTest : public fleet::FleetTest {
 
   telemetry::Live live_;
   telemetry::Series series_{*database_, clock_};
+  telemetry::RemoteWrite remote_write_{*database_, series_, live_, clock_, {}};
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   RequestCounters requests_;

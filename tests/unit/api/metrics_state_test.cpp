@@ -50,6 +50,12 @@ TEST_F(MetricsStateTest, TheStreamHasALineForEachHost) {
   EXPECT_EQ(machines.size() + 2, types.size());
 }
 
+TEST_F(MetricsStateTest, RemoteWriteIsDisabledWithoutAnAddress) {
+  const auto view = get("/api/metrics/workers/status");
+  EXPECT_EQ(view["workers"]["remote_write"]["status"], "disabled");
+  EXPECT_EQ(view["workers"]["remote_write"]["enabled"], false);
+}
+
 TEST_F(MetricsStateTest, TheCollectorCountsSamplesAndHosts) {
   const auto before = get("/api/metrics/collector/status");
   EXPECT_EQ(before["interval"], 5.0);

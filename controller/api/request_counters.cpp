@@ -43,29 +43,42 @@ void RequestCounters::user_seen(const std::string& sub, Uptime now) {
   if (users_.size() < most) users_.emplace(sub, now);
 }
 
-void RequestCounters::socket_opened(std::string_view route) {
-  const std::lock_guard lock{mutex_};
-  ++sockets_[std::string{route}].open;
-}
-
-void RequestCounters::socket_closed(std::string_view route) {
-  const std::lock_guard lock{mutex_};
-  --sockets_[std::string{route}].open;
-}
-
 void RequestCounters::connection_refused(http::Refusal why) {
   const std::lock_guard lock{mutex_};
   ++refused_.at(static_cast<std::size_t>(why));
 }
 
+/// With the lock held.
+RequestCounters::Socket& RequestCounters::socket(std::string_view route) {
+  const auto found = sockets_.find(route);
+  return found != sockets_.end() ? found->second : sockets_[std::string{route}];
+}
+
+void RequestCounters::socket_opened(std::string_view route) {
+  const std::lock_guard lock{mutex_};
+  ++socket(route).open;
+}
+
+void RequestCounters::socket_closed(std::string_view route, std::uint16_t code) {
+  const std::lock_guard lock{mutex_};
+  auto& counted = socket(route);
+  --counted.open;
+  ++counted.closed[code];
+}
+
 void RequestCounters::frames_sent(std::string_view route, std::size_t count) {
   const std::lock_guard lock{mutex_};
-  sockets_[std::string{route}].sent += count;
+  socket(route).sent += count;
 }
 
 void RequestCounters::frames_dropped(std::string_view route, std::size_t count) {
   const std::lock_guard lock{mutex_};
-  sockets_[std::string{route}].dropped += count;
+  socket(route).dropped += count;
+}
+
+void RequestCounters::frames_replaced(std::string_view route, std::size_t count) {
+  const std::lock_guard lock{mutex_};
+  socket(route).replaced += count;
 }
 
 void RequestCounters::write(telemetry::Exposition& out, Uptime now) const {
@@ -145,9 +158,20 @@ void RequestCounters::write_sockets(telemetry::Exposition& out) const {
   for (const auto& [route, socket] : sockets_) {
     out.sample({{"endpoint", route}, {"type", "sent"}}, static_cast<double>(socket.sent));
   }
-  out.family("portoser_ws_dropped_total", "counter", "Frames that a slow client did not get");
+  out.family("portoser_ws_dropped_total",
+             "counter",
+             "Frames that a client did not get: it was closed for being too slow, or a newer value "
+             "took their place");
   for (const auto& [route, socket] : sockets_) {
     out.sample({{"endpoint", route}, {"reason", "slow"}}, static_cast<double>(socket.dropped));
+    out.sample({{"endpoint", route}, {"reason", "replaced"}}, static_cast<double>(socket.replaced));
+  }
+  out.family("portoser_ws_closed_total", "counter", "WebSockets that ended, by the code of it");
+  for (const auto& [route, socket] : sockets_) {
+    for (const auto& [code, count] : socket.closed) {
+      const auto code_text = std::to_string(code);
+      out.sample({{"endpoint", route}, {"code", code_text}}, static_cast<double>(count));
+    }
   }
 }
 

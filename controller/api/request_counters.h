@@ -27,10 +27,11 @@ class RequestCounters : public http::RequestObserver {
   void connection_opened() override { ++connections_; }
   void connection_closed() override { --connections_; }
   void socket_opened(std::string_view route) override;
-  void socket_closed(std::string_view route) override;
+  void socket_closed(std::string_view route, std::uint16_t code) override;
   void connection_refused(http::Refusal why) override;
   void frames_sent(std::string_view route, std::size_t count) override;
   void frames_dropped(std::string_view route, std::size_t count) override;
+  void frames_replaced(std::string_view route, std::size_t count) override;
 
   void write(telemetry::Exposition& out, Uptime now) const;
 
@@ -46,7 +47,10 @@ class RequestCounters : public http::RequestObserver {
     std::int64_t open = 0;
     std::uint64_t sent = 0;
     std::uint64_t dropped = 0;
+    std::uint64_t replaced = 0;
+    std::map<std::uint16_t, std::uint64_t> closed;  ///< by code
   };
+  Socket& socket(std::string_view route);
   /// Finds a route by a view of its name: a request makes no string.
   struct Less {
     using is_transparent = void;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -59,11 +60,16 @@ class RequestObserver {
   virtual void connection_opened() = 0;
   virtual void connection_closed() = 0;
   virtual void socket_opened(std::string_view route) = 0;
-  virtual void socket_closed(std::string_view route) = 0;
+  /// `code`: with which it was closed; 1005 when the client gave none or one of its own, 1006 when
+  /// it vanished.
+  virtual void socket_closed(std::string_view route, std::uint16_t code) = 0;
   virtual void frames_sent(std::string_view route, std::size_t count) = 0;
   virtual void connection_refused(Refusal why) = 0;
   /// Frames that a client too slow for them did not get.
   virtual void frames_dropped(std::string_view route, std::size_t count) = 0;
+  /// Values that a newer one took the place of before they were sent. No loss: a client that is
+  /// busy gets fewer of them.
+  virtual void frames_replaced(std::string_view route, std::size_t count) = 0;
 };
 
 }  // namespace portoser::http

@@ -165,7 +165,9 @@ std::string openapi_document(const Router& router, std::string_view title) {
     if (endpoint->socket) {
       sockets[route.path] = {{"summary", route.summary},
                              {"x-role", std::string{to_string(route.role)}},
-                             {"parameters", parameters_of(*endpoint)}};
+                             {"parameters", parameters_of(*endpoint)},
+                             {"x-client-actions", endpoint->takes},
+                             {"x-server-types", endpoint->sends}};
     } else {
       paths[route.path][lower_case(to_string(route.method))] = operation_of(*endpoint);
     }

@@ -1,6 +1,5 @@
 #include "controller/http/outbox.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace portoser::http {
@@ -8,30 +7,54 @@ namespace portoser::http {
 Outbox::Added Outbox::add(std::string_view key, Text text) {
   const std::lock_guard lock{mutex_};
   if (close_ || is_ended_) return {};
-  if (!key.empty()) {
-    const auto waiting = std::find_if(
-        frames_.begin(), frames_.end(), [key](const Frame& frame) { return frame.key == key; });
-    if (waiting != frames_.end()) {
-      bytes_ += text->size();
-      bytes_ -= waiting->text->size();
-      waiting->text = std::move(text);
-      return {};
-    }
-  }
-  if (frames_.size() >= frame_limit || (!frames_.empty() && bytes_ + text->size() > byte_limit)) {
-    Added lost;
-    lost.dropped = frames_.size() + 1;
-    frames_.clear();
-    bytes_ = 0;
-    close_ = CloseReason{1013, "the client is too slow for what is sent to it"};
-    lost.wakes_writer = wake();
-    return lost;
-  }
-  bytes_ += text->size();
-  frames_.push_back({std::string{key}, std::move(text)});
   Added added;
+  if (const auto waiting = values_.find(key); waiting != values_.end()) {
+    value_bytes_ += text->size();
+    value_bytes_ -= waiting->second->text->size();
+    waiting->second->text = std::move(text);
+    added.replaced = true;
+    return added;
+  }
+  if (!has_room(key, text->size())) {
+    added = drop_all();
+    ++added.dropped;
+    return added;
+  }
+  (key.empty() ? event_bytes_ : value_bytes_) += text->size();
+  auto& frame = frames_.emplace_back(Frame{std::string{key}, std::move(text)});
+  if (!key.empty()) values_.emplace(frame.key, &frame);
   added.wakes_writer = wake();
   return added;
+}
+
+bool Outbox::has_room(std::string_view key, std::size_t bytes) const {
+  const auto events = frames_.size() - values_.size();
+  if (!key.empty()) {
+    return values_.size() < value_limit && value_bytes_ + bytes <= value_byte_limit;
+  }
+  return events < frame_limit && (events == 0 || event_bytes_ + bytes <= byte_limit);
+}
+
+Outbox::Added Outbox::give_up() {
+  const std::lock_guard lock{mutex_};
+  if (close_ || is_ended_) return {};
+  return drop_all();
+}
+
+Outbox::Added Outbox::drop_all() {
+  Added lost;
+  lost.dropped = frames_.size();
+  clear_frames();
+  close_ = CloseReason{1013, "the client is too slow for what is sent to it"};
+  lost.wakes_writer = wake();
+  return lost;
+}
+
+void Outbox::clear_frames() {
+  values_.clear();
+  frames_.clear();
+  event_bytes_ = 0;
+  value_bytes_ = 0;
 }
 
 bool Outbox::close(CloseReason reason) {
@@ -51,7 +74,7 @@ bool Outbox::ping() {
 bool Outbox::end() {
   const std::lock_guard lock{mutex_};
   is_ended_ = true;
-  frames_.clear();
+  clear_frames();
   return wake();
 }
 
@@ -64,9 +87,15 @@ Outbox::Next Outbox::next() {
     wants_ping_ = false;
     next.kind = Next::Kind::ping;
   } else if (!frames_.empty()) {
+    auto& first = frames_.front();
     next.kind = Next::Kind::frame;
-    next.text = std::move(frames_.front().text);
-    bytes_ -= next.text->size();
+    next.text = std::move(first.text);
+    if (first.key.empty()) {
+      event_bytes_ -= next.text->size();
+    } else {
+      value_bytes_ -= next.text->size();
+      values_.erase(first.key);
+    }
     frames_.pop_front();
   } else if (close_) {
     next.kind = Next::Kind::close;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace portoser::http {
@@ -20,8 +21,13 @@ struct CloseReason {
 class Outbox {
  public:
   using Text = std::shared_ptr<const std::string>;
+  /// Of events, none of which may be skipped.
   static constexpr std::size_t frame_limit = 256;
   static constexpr std::size_t byte_limit = 1U << 20U;
+  /// Of values, of each of which the newest is enough: they are as many as the client asked for,
+  /// and their texts belong to all clients together.
+  static constexpr std::size_t value_limit = 8192;
+  static constexpr std::size_t value_byte_limit = 8U << 20U;
 
   /// What the writer does next.
   struct Next {
@@ -34,12 +40,15 @@ class Outbox {
   /// What an addition did.
   struct Added {
     bool wakes_writer = false;
-    std::size_t dropped = 0;  ///< frames lost because the limit was reached; the outbox closes
+    bool replaced = false;    ///< an older value, which is not sent any more
+    std::size_t dropped = 0;  ///< frames lost because a limit was reached; the outbox closes
   };
 
   /// `key` empty: a frame of its own; else it takes the place of a waiting one of that key. A frame
   /// larger than the limit is taken when nothing else waits.
   Added add(std::string_view key, Text text);
+  /// The client takes nothing: closes as at a limit.
+  Added give_up();
   /// Waiting frames go out first. True: the writer has to be woken.
   bool close(CloseReason reason);
   /// Asks for a ping. True: the writer has to be woken.
@@ -56,10 +65,15 @@ class Outbox {
     Text text;
   };
   bool wake() { return std::exchange(is_asleep_, false); }
+  [[nodiscard]] bool has_room(std::string_view key, std::size_t bytes) const;
+  Added drop_all();
+  void clear_frames();
 
   std::mutex mutex_;
   std::deque<Frame> frames_;
-  std::size_t bytes_ = 0;
+  std::unordered_map<std::string_view, Frame*> values_;  ///< those of `frames_` that have a key
+  std::size_t event_bytes_ = 0;
+  std::size_t value_bytes_ = 0;
   std::optional<CloseReason> close_;
   bool wants_ping_ = false;
   bool is_ended_ = false;

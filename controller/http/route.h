@@ -48,6 +48,9 @@ struct SocketRoute {
   std::string summary{};
   Role role = Role::viewer;
   std::vector<Parameter> query{};
+  // For the documentation; docs/sockets.md has the shapes.
+  std::vector<std::string> takes{};  ///< the actions that a client may ask for
+  std::vector<std::string> sends{};  ///< the types of the server's frames
 };
 
 /// One row of the table. Exactly one of the three functions is set.
@@ -57,8 +60,10 @@ struct Endpoint {
   std::function<Response(CallContext)> at_once;
   std::function<asio::awaitable<Response>(CallContext)> later;
   std::function<asio::awaitable<void>(std::shared_ptr<WebSocket>)> socket;
-  Json request_schema;   ///< null: no body
-  Json response_schema;  ///< null: no JSON, but `route.text_type` or nothing (204)
+  Json request_schema;             ///< null: no body
+  Json response_schema;            ///< null: no JSON, but `route.text_type` or nothing (204)
+  std::vector<std::string> takes;  ///< of a socket, as in `SocketRoute`
+  std::vector<std::string> sends;
 };
 
 }  // namespace portoser::http

@@ -231,6 +231,8 @@ void Router::add_socket(SocketRoute route,
   endpoint->route.summary = std::move(route.summary);
   endpoint->route.role = route.role;
   endpoint->route.query = std::move(route.query);
+  endpoint->takes = std::move(route.takes);
+  endpoint->sends = std::move(route.sends);
   endpoint->route.body_limit = 0;
   insert(std::move(endpoint));
 }

@@ -44,7 +44,12 @@ struct SocketSettings {
   std::size_t max_open_per_user = 50;  ///< 0: no limit (when everybody is the same user)
   std::chrono::seconds ping_period{20};
   std::chrono::seconds idle_timeout{60};  ///< without a sign of the client
+  /// So long may a frame take that the client does not let through; then what waits is dropped and
+  /// the socket closed with 1013, and cut after as long again.
   std::chrono::seconds write_timeout{10};
+  /// What the kernel keeps for a client that does not read. Its own limit is megabytes, which a
+  /// thousand sockets would make gigabytes.
+  int send_buffer = 256 << 10;
 };
 
 struct ServerSettings {

@@ -6,6 +6,7 @@
 #include "controller/http/refusals.h"
 #include "controller/http/response_head.h"
 #include "controller/http/server.h"
+#include "controller/http/unwelcome.h"
 
 #include <atomic>
 #include <memory>
@@ -30,6 +31,7 @@ struct ServerContext {
   ResponseHead head;
   Peers peers;
   SocketCount sockets;
+  Unwelcome unwelcome;
   const Clock& clock;
   Refusals refusals;
   std::atomic<bool> stopping{false};

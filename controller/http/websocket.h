@@ -24,13 +24,13 @@ class WebSocket {
   WebSocket& operator=(const WebSocket&) = delete;
   virtual ~WebSocket() = default;
 
-  /// Any thread; never waits. At most 256 frames or 1 MiB wait for the client: beyond that the
-  /// socket is closed with 1013, since a client that misses events must start anew. Dropped when
-  /// closed.
+  /// Any thread; never waits. At most 256 frames or 1 MiB wait for the client: beyond that, or when
+  /// it takes nothing for 10 s, the socket is closed with 1013, since a client that misses events
+  /// must start anew. Dropped when closed.
   virtual void send(std::shared_ptr<const std::string> text) = 0;
   void send(std::string text) { send(std::make_shared<const std::string>(std::move(text))); }
   /// Replaces a frame of the same key that still waits, in its place: for values whose newest is
-  /// enough. Any thread.
+  /// enough. The limit is 8192 keys or 8 MiB beside that of `send`. Any thread.
   virtual void send_latest(std::string_view key, std::shared_ptr<const std::string> text) = 0;
 
   /// The next text of the client (64 KiB at most; longer ones end the socket with 1009, binary ones

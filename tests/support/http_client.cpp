@@ -198,6 +198,12 @@ void SocketClient::close() {
   implementation_->stream.close(beast::websocket::close_code::normal, ignored);
 }
 
+void SocketClient::reset() {
+  error_code ignored;
+  implementation_->stream.next_layer().set_option(tcp::socket::linger{true, 0}, ignored);
+  implementation_->stream.next_layer().close(ignored);
+}
+
 void SocketClient::hang_up() {
   error_code ignored;
   implementation_->stream.next_layer().close(ignored);

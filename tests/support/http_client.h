@@ -73,6 +73,8 @@ class SocketClient {
   void close();
   /// Without a closing handshake.
   void hang_up();
+  /// As a crash of the client's machine is seen behind a router: RST.
+  void reset();
 
  private:
   struct Implementation;

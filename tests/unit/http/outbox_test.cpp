@@ -64,6 +64,43 @@ TEST(Outbox, CountsBytesRightWhenAFrameIsReplacedOrTaken) {
   EXPECT_EQ(outbox.add("", text("x")).dropped, 3U);
 }
 
+TEST(Outbox, TakesAsManyValuesAsAClientMayWantBesideItsEvents) {
+  Outbox outbox;
+  for (std::size_t i = 0; i < Outbox::value_limit; ++i) {
+    ASSERT_EQ(outbox.add("host " + std::to_string(i), text("old")).dropped, 0U);
+  }
+  for (std::size_t i = 0; i < Outbox::value_limit; ++i) {
+    const auto again = outbox.add("host " + std::to_string(i), text("new"));
+    ASSERT_TRUE(again.replaced);
+    ASSERT_EQ(again.dropped, 0U);
+  }
+  for (std::size_t i = 0; i < Outbox::frame_limit; ++i) {
+    ASSERT_EQ(outbox.add("", text("event")).dropped, 0U);
+  }
+  EXPECT_EQ(*outbox.next().text, "new");
+  EXPECT_FALSE(outbox.add("host 0", text("newer")).replaced) << "it has been sent";
+  EXPECT_GT(outbox.add("one too many", text("x")).dropped, 0U);
+  EXPECT_EQ(outbox.next().reason.code, 1013);
+}
+
+TEST(Outbox, ValuesAreBoundedInBytes) {
+  Outbox outbox;
+  const auto half = text(std::string(Outbox::value_byte_limit / 2, 'x'));
+  EXPECT_EQ(outbox.add("a", half).dropped, 0U);
+  EXPECT_EQ(outbox.add("b", half).dropped, 0U);
+  EXPECT_EQ(outbox.add("c", text("x")).dropped, 3U);
+  EXPECT_EQ(outbox.next().reason.code, 1013);
+}
+
+TEST(Outbox, GivingUpDropsWhatWaitsAndClosesOnce) {
+  Outbox outbox;
+  outbox.add("", text("x"));
+  outbox.add("k", text("y"));
+  EXPECT_EQ(outbox.give_up().dropped, 2U);
+  EXPECT_EQ(outbox.give_up().dropped, 0U);
+  EXPECT_EQ(outbox.next().reason.code, 1013);
+}
+
 TEST(Outbox, WakesTheWriterOnlyWhenItSleeps) {
   Outbox outbox;
   EXPECT_FALSE(outbox.add("", text("x")).wakes_writer);

@@ -93,17 +93,25 @@ class TestObserver : public RequestObserver {
   void connection_opened() override { ++connections; }
   void connection_closed() override { --connections; }
   void socket_opened(std::string_view /*route*/) override { ++opened; }
-  void socket_closed(std::string_view /*route*/) override { ++closed; }
+  void socket_closed(std::string_view /*route*/, std::uint16_t code) override {
+    last_code = code;
+    ++closed;
+  }
   void connection_refused(Refusal why) override {
     ++(why == Refusal::too_slow ? too_slow : too_many);
   }
   void frames_sent(std::string_view /*route*/, std::size_t count) override { sent += count; }
   void frames_dropped(std::string_view /*route*/, std::size_t count) override { dropped += count; }
+  void frames_replaced(std::string_view /*route*/, std::size_t count) override {
+    replaced += count;
+  }
   std::vector<std::string> requests() const {
     const std::lock_guard lock{mutex_};
     return requests_;
   }
 
+  std::atomic<std::uint16_t> last_code{0};  ///< of the socket that ended last
+  std::atomic<std::size_t> replaced{0};
   std::atomic<int> connections{0};
   std::atomic<std::size_t> opened{0};
   std::atomic<std::size_t> closed{0};

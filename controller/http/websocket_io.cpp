@@ -1,0 +1,143 @@
+#include "controller/http/websocket_inside.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket/error.hpp>
+
+#include <utility>
+
+namespace portoser::http {
+namespace {
+
+namespace frames = boost::beast::websocket;
+using boost::system::error_code;
+
+constexpr std::size_t inbox_limit = 64;
+
+/// How a socket ended whose reading ended so.
+std::uint16_t code_of_end(error_code failure, const frames::close_reason& said) {
+  if (failure == frames::error::closed) {
+    // The client may choose any of thousands of codes, and each would be a series of its own.
+    const bool is_common =
+        said.code == frames::close_code::normal || said.code == frames::close_code::going_away;
+    return is_common ? std::uint16_t{said.code} : std::uint16_t{1005};
+  }
+  if (failure == frames::error::message_too_big || failure == frames::error::buffer_overflow) {
+    return 1009;
+  }
+  if (failure == frames::error::bad_frame_payload) return 1007;
+  return failure == frames::condition::protocol_violation ? 1002 : 1006;
+}
+
+}  // namespace
+
+asio::awaitable<void> WebSocketSession::read() {
+  boost::beast::flat_buffer buffer;
+  for (;;) {
+    if (!co_await make_room()) co_return;
+    error_code failure;
+    const auto size =
+        co_await stream_.async_read(buffer, asio::redirect_error(asio::use_awaitable, failure));
+    if (failure) {
+      ends_with(code_of_end(failure, stream_.reason()));
+      break;
+    }
+    heard();
+    if (!is_served_) {
+      buffer.consume(size);  // nobody is there to hear it
+      continue;
+    }
+    if (stream_.got_binary()) {
+      close(1003, "frames are JSON texts here");
+      co_return;  // the closing handshake of the writer reads the rest
+    }
+    const auto data = buffer.data();
+    inbox_.emplace_back(static_cast<const char*>(data.data()), size);
+    buffer.consume(size);
+    inbox_changed_.cancel();
+  }
+  // The peer closed, or the stream broke; our own close ends here too, and then this changes
+  // nothing.
+  mark_closed();
+  if (outbox_.end()) writer_sleep_.cancel();
+}
+
+/// A handler that is slower than its client makes the client wait: nothing is read until it catches
+/// up.
+asio::awaitable<bool> WebSocketSession::make_room() {
+  while (inbox_.size() >= inbox_limit && !is_closed_) {
+    last_heard_ = 0;  // not listening is our doing, so silence does not count
+    error_code ignored;
+    co_await inbox_changed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  heard();
+  co_return !is_closed_;
+}
+
+asio::awaitable<void> WebSocketSession::write() {
+  for (;;) {
+    auto next = outbox_.next();
+    if (next.kind == Outbox::Next::Kind::end) break;
+    if (next.kind == Outbox::Next::Kind::wait) {
+      error_code ignored;
+      co_await writer_sleep_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      continue;
+    }
+    const bool is_last = next.kind == Outbox::Next::Kind::close;
+    const bool is_frame = next.kind == Outbox::Next::Kind::frame;
+    is_closing_ = is_last;
+    write_started_ = context_->clock.uptime().count();
+    const auto failure = co_await write_next(std::move(next));
+    write_started_ = 0;
+    if (failure || is_last) break;
+    if (is_frame) context_->pipeline.observer().frames_sent(route_name(exchange_), 1);
+  }
+  mark_closed();
+  error_code ignored;
+  stream_.next_layer().close(ignored);
+}
+
+asio::awaitable<error_code> WebSocketSession::write_next(Outbox::Next next) {
+  error_code failure;
+  switch (next.kind) {
+    case Outbox::Next::Kind::frame: {
+      const auto frame = asio::buffer(*next.text);
+      co_await stream_.async_write(frame, asio::redirect_error(asio::use_awaitable, failure));
+      break;
+    }
+    case Outbox::Next::Kind::ping: {
+      const frames::ping_data nothing;
+      co_await stream_.async_ping(nothing, asio::redirect_error(asio::use_awaitable, failure));
+      break;
+    }
+    case Outbox::Next::Kind::close: {
+      const auto code = static_cast<frames::close_code>(next.reason.code);
+      const frames::close_reason reason{code, {next.reason.text.data(), next.reason.text.size()}};
+      co_await stream_.async_close(reason, asio::redirect_error(asio::use_awaitable, failure));
+      break;
+    }
+    case Outbox::Next::Kind::wait:
+    case Outbox::Next::Kind::end:
+      break;
+  }
+  co_return failure;
+}
+
+asio::awaitable<std::optional<std::string>> WebSocketSession::receive() {
+  while (inbox_.empty() && !is_closed_) {
+    error_code ignored;
+    co_await inbox_changed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error{asio::error::operation_aborted};
+    }
+  }
+  if (inbox_.empty()) co_return std::nullopt;
+  auto text = std::move(inbox_.front());
+  inbox_.pop_front();
+  inbox_changed_.cancel();
+  co_return text;
+}
+
+}  // namespace portoser::http

@@ -8,6 +8,7 @@
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
+#include "controller/api/devices_socket.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
@@ -40,6 +41,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <list>
 #include <optional>
 #include <thread>
@@ -115,7 +117,9 @@ http::ServerSettings server_settings(const ControllerSettings& settings) {
   server.allowed_origins = settings.allowed_origins;
   server.lanes = static_cast<std::size_t>(settings.threads);
   server.sockets.idle_timeout = std::chrono::seconds{settings.http_socket_silence_seconds};
-  server.sockets.ping_period = server.sockets.idle_timeout / 3;
+  server.sockets.ping_period = std::min(std::chrono::seconds{settings.http_socket_ping_seconds},
+                                        server.sockets.idle_timeout / 3);
+  server.sockets.max_open = static_cast<std::size_t>(settings.http_sockets);
   // Without accounts everybody is the same user.
   server.sockets.max_open_per_user = 0;
   return server;
@@ -209,6 +213,7 @@ struct Rooms {
         deployment_socket(clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
+        devices_socket(registry, live, fleet, clock),
         services(registry, live, jobs, actions, core, clock),
         machines(registry, live, fleet, services.rows(), clock),
         join_tokens(database, {join_url(settings), keys.public_key}, clock),
@@ -251,6 +256,7 @@ struct Rooms {
     live.add_listener(uptime_socket);
     live.add_listener(deployment_socket);
     live.add_listener(metrics_socket);
+    live.add_listener(devices_socket);
     live.on_late_result_call(
         [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
@@ -271,6 +277,7 @@ struct Rooms {
     deployment_socket.add_to(web);
     uptime_socket.add_to(web);
     metrics_socket.add_to(web);
+    devices_socket.add_to(web);
     devices.add_registration_to(joining);
     devices.add_heartbeat_to(joining);
   }
@@ -293,6 +300,7 @@ struct Rooms {
   api::DeploymentSocket deployment_socket;
   api::UptimeSocket uptime_socket;
   api::MetricsSocket metrics_socket;
+  api::DevicesSocket devices_socket;
   api::ServicesApi services;
   api::MachinesApi machines;
   fleet::JoinTokens join_tokens;

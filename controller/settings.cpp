@@ -104,6 +104,17 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .help = "a WebSocket whose client gives no sign for so long is ended; it is asked "
                     "at least twice meanwhile",
             .check = between(3, 3600)})
+      .add(settings.http_socket_ping_seconds,
+           {.key = "http.socket_ping_seconds",
+            .env = "PORTOSER_HTTP_SOCKET_PING_SECONDS",
+            .help = "how often the client of a WebSocket is asked whether it is there, at least; "
+                    "proxies end sockets that are silent for a minute",
+            .check = between(1, 1800)})
+      .add(settings.http_sockets,
+           {.key = "http.sockets",
+            .env = "PORTOSER_HTTP_SOCKETS",
+            .help = "how many WebSockets may be open at a time; a page of the UI opens up to five",
+            .check = between(1, 100'000)})
       .add(settings.agents_sample_interval_ms,
            {.key = "agents.sample_interval_ms",
             .env = "PORTOSER_SAMPLE_INTERVAL_MS",

@@ -33,6 +33,8 @@ struct ControllerSettings {
   int http_body_seconds = 60;
   int http_idle_seconds = 75;
   int http_socket_silence_seconds = 60;
+  int http_socket_ping_seconds = 20;
+  int http_sockets = 1000;
   int agents_sample_interval_ms = 5000;
   int agents_offline_after_ms = 60'000;
   int agents_grace_ms = 30'000;

@@ -18,4 +18,19 @@ std::string text_of(const Json& message, const char* key) {
   return found != message.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+Json stamped(std::string_view type, const Clock& clock) {
+  return Json{{"type", type}, {"timestamp", to_rfc3339(clock.now())}};
+}
+
+std::string error_frame(const std::string& message, const Clock& clock) {
+  auto frame = stamped("error", clock);
+  frame["message"] = message;
+  return dump(frame);
+}
+
+std::string as_repeated(const std::string& text) {
+  constexpr std::size_t most = 100;
+  return text.size() <= most ? text : text.substr(0, most) + "…";
+}
+
 }  // namespace portoser::api

@@ -1,9 +1,9 @@
 #include "controller/api/deployment_socket.h"
 
 #include "controller/api/client_message.h"
+#include "controller/api/device_frames.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -31,28 +31,6 @@ Json result_of(const storage::JobRecord& job) {
 
 }  // namespace
 
-std::string device_status_frame(const std::string& host,
-                                fleet::Liveness before,
-                                fleet::Liveness after,
-                                std::optional<Time> last_seen,
-                                Time now) {
-  const auto word = [](fleet::Liveness liveness) {
-    return telemetry::device_status(telemetry::standing_of(liveness));
-  };
-  const auto* reason = after == fleet::Liveness::online ? "heartbeat_recovered"
-                       : last_seen                      ? "heartbeat_timeout"
-                                                        : "no_heartbeat_data";
-  Json frame{{"type", "device_status_change"},
-             {"timestamp", to_rfc3339(now)},
-             {"data",
-              {{"hostname", host},
-               {"old_status", word(before)},
-               {"new_status", word(after)},
-               {"reason", reason},
-               {"last_seen", last_seen ? Json(to_rfc3339(*last_seen)) : Json(nullptr)}}}};
-  return dump(frame);
-}
-
 struct DeploymentSocket::Client {
   Client(asio::any_io_executor on, std::shared_ptr<http::WebSocket> of)
       : executor(std::move(on)), socket(std::move(of)), wake(executor) {}
@@ -63,10 +41,24 @@ struct DeploymentSocket::Client {
 };
 
 void DeploymentSocket::add_to(http::Router& router) {
-  router.add_socket(
-      {.path = "/ws", .summary = "Jobs as they run, events of services, liveness of hosts"},
-      *this,
-      &DeploymentSocket::run);
+  router.add_socket({.path = "/ws",
+                     .summary = "Jobs as they run, events of services, liveness of hosts",
+                     .takes = {"ping"},
+                     .sends = {"deployment_started",
+                               "deployment_progress",
+                               "deployment_log",
+                               "deployment_completed",
+                               "deployment_failed",
+                               "service_started",
+                               "service_stopped",
+                               "service_restarted",
+                               "service_rebuilding",
+                               "service_rebuilt",
+                               "uptime_event",
+                               "device_status_change",
+                               "pong"}},
+                    *this,
+                    &DeploymentSocket::run);
 }
 
 asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> socket) {
@@ -86,7 +78,7 @@ asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> soc
 asio::awaitable<void> DeploymentSocket::send_paced(std::shared_ptr<Client> client) {
   while (!client->socket->closed()) {
     if (auto text = client->frames.take(std::chrono::steady_clock::now())) {
-      client->socket->send(std::move(*text));
+      client->socket->send(std::move(text));
     }
     client->wake.expires_at(
         client->frames.next().value_or(std::chrono::steady_clock::time_point::max()));
@@ -102,17 +94,19 @@ asio::awaitable<void> DeploymentSocket::receive(std::shared_ptr<Client> client) 
     // The UI's bare "ping" gets no answer: any frame after a finished deployment confuses it.
     const auto message = client_message(*text);
     if (message.is_object() && text_of(message, "action") == "ping") {
-      Json pong{{"type", "pong"}, {"timestamp", to_rfc3339(clock_.now())}};
-      client->socket->send(dump(pong));
+      client->socket->send(dump(stamped("pong", clock_)));
     }
   }
 }
 
 void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
+  const auto shared = std::make_shared<const std::string>(std::move(text));
   const std::lock_guard lock{mutex_};
   for (const auto& client : clients_) {
-    asio::post(client->executor, [client, kind, text] {
-      client->frames.push({kind, text});
+    asio::post(client->executor, [client, kind, shared] {
+      if (!client->frames.push({kind, shared})) {
+        client->socket->close(1013, "more happened than can be shown in time");
+      }
       client->wake.cancel();
     });
   }

@@ -23,13 +23,6 @@ class Router;
 
 namespace portoser::api {
 
-/// The frame `device_status_change` as text, in the words of GET /api/devices.
-std::string device_status_frame(const std::string& host,
-                                fleet::Liveness before,
-                                fleet::Liveness after,
-                                std::optional<Time> last_seen,
-                                Time now);
-
 class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
  public:
   explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}

@@ -4,21 +4,12 @@
 #include "controller/api/metrics_rows.h"
 #include "controller/http/router.h"
 
+#include <vector>
+
 namespace portoser::api {
 namespace {
 
-bool wants_host(const std::set<std::string>& wanted, const std::string& host) {
-  return wanted.contains("*@" + host) || wanted.contains("*@*");
-}
-
-bool wants_service(const std::set<std::string>& wanted,
-                   const std::string& service,
-                   const std::string& host) {
-  return wants_host(wanted, host) || wanted.contains(service + "@" + host) ||
-         wanted.contains(service + "@*");
-}
-
-/// The list of a message in either dialect: "subscriptions", or "device_id" and "device_ids".
+/// The hosts of a message in the other dialect: "device_id" and "device_ids".
 std::vector<std::string> devices_of(const Json& message) {
   std::vector<std::string> devices;
   if (const auto one = text_of(message, "device_id"); !one.empty()) devices.push_back(one);
@@ -30,28 +21,67 @@ std::vector<std::string> devices_of(const Json& message) {
   return devices;
 }
 
+/// What a message of either dialect names, and what of it is no subscription.
+struct Named {
+  MetricsSubscriptions::Patterns patterns;
+  std::vector<std::string> mistakes;
+};
+
+Named named_in(const Json& message) {
+  Named named;
+  const auto take = [&named](const std::string& one) {
+    if (is_subscription(one)) {
+      named.patterns.insert(one);
+    } else {
+      named.mistakes.push_back(one);
+    }
+  };
+  for (const auto& device : devices_of(message)) take("*@" + device);
+  if (const auto list = message.find("subscriptions"); list != message.end()) {
+    for (const auto& entry : *list) {
+      if (entry.is_string()) {
+        take(entry.get<std::string>());
+      } else {
+        named.mistakes.push_back(dump(entry));
+      }
+    }
+  }
+  return named;
+}
+
+bool has_wrong_list(const Json& message) {
+  const auto list = message.find("subscriptions");
+  return list != message.end() && !list->is_array();
+}
+
 }  // namespace
 
 void MetricsSocket::add_to(http::Router& router) {
   for (const auto* path : {"/api/metrics/ws", "/api/ws/metrics"}) {
-    router.add_socket({.path = path, .summary = "Samples of hosts and services, by subscription"},
-                      *this,
-                      &MetricsSocket::run);
+    router.add_socket(
+        {.path = path,
+         .summary = "Samples of hosts and services, by subscription",
+         .takes = {"subscribe", "unsubscribe", "get_current", "list_subscriptions", "ping"},
+         .sends = {"connected",
+                   "subscribed",
+                   "unsubscribed",
+                   "metrics_update",
+                   "machine_metrics_update",
+                   "metrics_current",
+                   "subscriptions_list",
+                   "pong",
+                   "error"}},
+        *this,
+        &MetricsSocket::run);
   }
 }
 
-Json MetricsSocket::stamped(std::string_view type) const {
-  return Json{{"type", type}, {"timestamp", to_rfc3339(clock_.now())}};
-}
-
 void MetricsSocket::error(const SocketPtr& socket, const std::string& message) const {
-  auto frame = stamped("error");
-  frame["message"] = message;
-  socket->send(dump(frame));
+  socket->send(error_frame(message, clock_));
 }
 
 asio::awaitable<void> MetricsSocket::run(SocketPtr socket) {
-  auto greeting = stamped("connected");
+  auto greeting = stamped("connected", clock_);
   greeting["message"] = "Connected to metrics stream";
   greeting["server"] = "portoser-metrics-ws";
   socket->send(dump(greeting));
@@ -60,24 +90,28 @@ asio::awaitable<void> MetricsSocket::run(SocketPtr socket) {
     clients_[socket];
   }
   while (const auto text = co_await socket->receive()) answer(socket, *text);
+  forget(socket);
+}
+
+void MetricsSocket::forget(const SocketPtr& socket) {
   const std::lock_guard lock{mutex_};
-  clients_.erase(socket);
+  const auto client = clients_.find(socket);
+  counts_.remove(client->second.patterns());
+  clients_.erase(client);
 }
 
 void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
-  if (text == "ping") {
-    socket->send(dump(stamped("pong")));
-    return;
-  }
   const auto message = client_message(text);
-  if (!message.is_object()) {
+  auto action = text == "ping" ? text : std::string{};
+  if (message.is_object()) {
+    action = text_of(message, "action");
+    if (action.empty()) action = text_of(message, "type");
+  } else if (action.empty()) {
     error(socket, "Invalid JSON");
     return;
   }
-  auto action = text_of(message, "action");
-  if (action.empty()) action = text_of(message, "type");
   if (action == "ping") {
-    socket->send(dump(stamped("pong")));
+    socket->send(dump(stamped("pong", clock_)));
   } else if (action == "subscribe") {
     subscribe(socket, message);
   } else if (action == "unsubscribe") {
@@ -87,69 +121,65 @@ void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
   } else if (action == "list_subscriptions") {
     list_subscriptions(socket);
   } else if (!action.empty()) {
-    error(socket, "Unknown action: " + action);
+    error(socket, "Unknown action: " + as_repeated(action));
   }
 }
 
 void MetricsSocket::subscribe(const SocketPtr& socket, const Json& message) {
-  Subscriptions accepted;
-  for (const auto& device : devices_of(message)) accepted.insert("*@" + device);
-  if (const auto list = message.find("subscriptions"); list != message.end()) {
-    if (!list->is_array()) {
-      error(socket, "subscriptions must be a list");
-      return;
-    }
-    for (const auto& entry : *list) {
-      const auto one = entry.is_string() ? entry.get<std::string>() : dump(entry);
-      const auto at = one.find('@');
-      if (!entry.is_string() || at == std::string::npos || at == 0 || at + 1 == one.size()) {
-        error(socket, "Invalid subscription format: " + one + ". Use 'service@machine'");
-      } else {
-        accepted.insert(one);
-      }
-    }
-  }
-  {
-    constexpr std::size_t most_subscriptions = 1000;
-    const std::lock_guard lock{mutex_};
-    auto& subscriptions = clients_[socket];
-    if (subscriptions.size() + accepted.size() > most_subscriptions) {
-      error(socket, "too many subscriptions; use *@machine or *@*");
-      return;
-    }
-    subscriptions.insert(accepted.begin(), accepted.end());
-  }
-  auto reply = stamped("subscribed");
-  reply["subscriptions"] = accepted;
-  socket->send(dump(reply));
-  send_known(socket, accepted);
-}
-
-void MetricsSocket::unsubscribe(const SocketPtr& socket, const Json& message) {
-  auto reply = stamped("unsubscribed");
-  const auto list = message.find("subscriptions");
-  const auto devices = devices_of(message);
-  if (list != message.end() && !list->is_array()) {
+  if (has_wrong_list(message)) {
     error(socket, "subscriptions must be a list");
     return;
   }
+  const auto named = named_in(message);
+  constexpr std::size_t most_told = 20;
+  for (std::size_t i = 0; i < named.mistakes.size() && i < most_told; ++i) {
+    error(socket,
+          "Invalid subscription format: " + as_repeated(named.mistakes[i]) +
+              ". Use 'service@machine'");
+  }
+  if (named.mistakes.size() > most_told) {
+    error(socket,
+          std::to_string(named.mistakes.size() - most_told) + " more are no subscriptions either");
+  }
   const std::lock_guard lock{mutex_};
-  auto& subscriptions = clients_[socket];
-  if (list == message.end() && devices.empty()) {
-    subscriptions.clear();
+  auto& wanted = clients_[socket];
+  const auto before = wanted;
+  if (!wanted.add(named.patterns)) {
+    error(socket,
+          "Too many subscriptions: a client may have " +
+              std::to_string(MetricsSubscriptions::most) + ". Use '*@machine' or '*@*'");
+    return;
+  }
+  counts_.remove(before.patterns());
+  counts_.add(wanted.patterns());
+  auto reply = stamped("subscribed", clock_);
+  reply["subscriptions"] = named.patterns;
+  socket->send(dump(reply));
+  send_known(*socket, before, wanted);
+}
+
+void MetricsSocket::unsubscribe(const SocketPtr& socket, const Json& message) {
+  if (has_wrong_list(message)) {
+    error(socket, "subscriptions must be a list");
+    return;
+  }
+  const auto named = named_in(message);
+  const bool is_all = !message.contains("subscriptions") && !message.contains("device_id") &&
+                      !message.contains("device_ids");
+  auto reply = stamped("unsubscribed", clock_);
+  const std::lock_guard lock{mutex_};
+  auto& wanted = clients_[socket];
+  if (is_all) {
+    counts_.remove(wanted.patterns());
+    wanted.clear();
     reply["subscriptions"] = "all";
   } else {
-    Json removed = Json::array();
-    const auto remove = [&](const std::string& one) {
-      if (subscriptions.erase(one) > 0) removed.push_back(one);
-    };
-    for (const auto& device : devices) remove("*@" + device);
-    if (list != message.end()) {
-      for (const auto& entry : *list) {
-        if (entry.is_string()) remove(entry.get<std::string>());
-      }
+    MetricsSubscriptions::Patterns removed;
+    for (const auto& one : named.patterns) {
+      if (wanted.remove(one)) removed.insert(one);
     }
-    reply["subscriptions"] = std::move(removed);
+    counts_.remove(removed);
+    reply["subscriptions"] = removed;
   }
   socket->send(dump(reply));
 }
@@ -165,10 +195,10 @@ void MetricsSocket::send_current(const SocketPtr& socket, const Json& message) c
   const auto* entry = registry->find_service(service);
   auto metrics = service_metrics(service, machine, live_, clock_.now(), "1h");
   if (entry == nullptr || entry->current_host != machine || !metrics.current) {
-    error(socket, "No metrics found for " + service + "@" + machine);
+    error(socket, "No metrics found for " + as_repeated(service) + "@" + as_repeated(machine));
     return;
   }
-  auto frame = stamped("metrics_current");
+  auto frame = stamped("metrics_current", clock_);
   frame["service"] = service;
   frame["machine"] = machine;
   frame["data"] = to_json(metrics);
@@ -176,59 +206,61 @@ void MetricsSocket::send_current(const SocketPtr& socket, const Json& message) c
 }
 
 void MetricsSocket::list_subscriptions(const SocketPtr& socket) {
-  std::map<std::string, int> counts;
+  constexpr std::size_t most_listed = 1000;
+  auto frame = stamped("subscriptions_list", clock_);
+  auto& list = frame["subscriptions"] = Json::object();
   {
     const std::lock_guard lock{mutex_};
-    for (const auto& [client, subscriptions] : clients_) {
-      for (const auto& one : subscriptions) ++counts[one];
+    const auto& counts = counts_.by_pattern();
+    for (auto one = counts.begin(); one != counts.end() && list.size() < most_listed; ++one) {
+      list[one->first] = one->second;
     }
+    if (counts.size() > most_listed) frame["truncated"] = true;
   }
-  auto frame = stamped("subscriptions_list");
-  frame["subscriptions"] = counts;
   socket->send(dump(frame));
 }
 
-void MetricsSocket::send_known(const SocketPtr& socket, const Subscriptions& wanted) const {
+/// What is known already of that which was not wanted before.
+void MetricsSocket::send_known(http::WebSocket& socket,
+                               const MetricsSubscriptions& before,
+                               const MetricsSubscriptions& wanted) {
   for (const auto& [host, live] : live_.hosts()) {
-    if (live->sample) send_host(socket, wanted, host);
-  }
-}
-
-void MetricsSocket::send_host(const SocketPtr& socket,
-                              const Subscriptions& wanted,
-                              const std::string& host) const {
-  const auto registry = registry_.snapshot()->registry;
-  const auto now = clock_.now();
-  if (wants_host(wanted, host)) {
-    const auto row = to_json(machine_metrics(*registry, host, live_, now));
-    auto frame = stamped("machine_metrics_update");
-    frame["machine"] = host;
-    frame["data"] = row;
-    frame["metrics"] = row;
-    socket->send_latest("machine " + host, std::make_shared<const std::string>(dump(frame)));
-  }
-  for (const auto& service : registry->services()) {
-    if (service.current_host != host || !wants_service(wanted, service.name, host)) continue;
-    const auto metrics = service_metrics(service.name, host, live_, now, "1h");
-    if (!metrics.current) continue;
-    auto frame = stamped("metrics_update");
-    frame["service"] = service.name;
-    frame["machine"] = host;
-    frame["data"] = to_json(metrics);
-    frame["metrics"] = to_json(*metrics.current);
-    socket->send_latest("service " + service.name + "@" + host,
-                        std::make_shared<const std::string>(dump(frame)));
+    const auto newest = handed_out_.find(host);
+    if (!counts_.concern(host) || newest == handed_out_.end() || newest->second != live->sample) {
+      continue;
+    }
+    const auto frames = frames_.of(host);
+    if (!frames) continue;
+    const auto& machine = frames->on_machine;
+    if (wanted.want_machine(machine) && !before.want_machine(machine)) {
+      socket.send_latest(frames->key, frames->text);
+    }
+    for (const auto& one : frames->services) {
+      if (wanted.want_service(one.pair, one.anywhere, machine) &&
+          !before.want_service(one.pair, one.anywhere, machine)) {
+        socket.send_latest(one.key, one.text);
+      }
+    }
   }
 }
 
 void MetricsSocket::sample_arrived(const std::string& host) {
-  std::map<SocketPtr, Subscriptions> clients;
-  {
-    const std::lock_guard lock{mutex_};
-    clients = clients_;
-  }
-  for (const auto& [socket, wanted] : clients) {
-    if (!wanted.empty()) send_host(socket, wanted, host);
+  const auto live = live_.host(host);
+  if (!live) return;
+  const std::lock_guard lock{mutex_};
+  handed_out_[host] = live->sample;
+  if (!counts_.concern(host)) return;
+  const auto frames = frames_.of(host);
+  if (!frames) return;
+  for (const auto& [socket, wanted] : clients_) {
+    if (wanted.empty()) continue;
+    const auto& machine = frames->on_machine;
+    if (wanted.want_machine(machine)) socket->send_latest(frames->key, frames->text);
+    for (const auto& one : frames->services) {
+      if (wanted.want_service(one.pair, one.anywhere, machine)) {
+        socket->send_latest(one.key, one.text);
+      }
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include "common/clock.h"
 #include "common/describe_json.h"
+#include "controller/api/metrics_frames.h"
+#include "controller/api/metrics_subscriptions.h"
 #include "controller/http/websocket.h"
 #include "controller/registry/watch.h"
 #include "controller/telemetry/live.h"
@@ -10,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 
 namespace portoser::http {
@@ -24,7 +25,7 @@ class MetricsSocket : public telemetry::LiveListener {
   MetricsSocket(const registry::RegistryWatch& registry,
                 const telemetry::Live& live,
                 const Clock& clock)
-      : registry_(registry), live_(live), clock_(clock) {}
+      : registry_(registry), live_(live), clock_(clock), frames_(registry, live, clock) {}
 
   void add_to(http::Router& router);
 
@@ -32,8 +33,6 @@ class MetricsSocket : public telemetry::LiveListener {
   void sample_arrived(const std::string& host) override;
 
  private:
-  /// "service@machine", either side may be "*". "*@m" gets the host's own samples too.
-  using Subscriptions = std::set<std::string>;
   using SocketPtr = std::shared_ptr<http::WebSocket>;
 
   asio::awaitable<void> run(SocketPtr socket);
@@ -42,18 +41,22 @@ class MetricsSocket : public telemetry::LiveListener {
   void unsubscribe(const SocketPtr& socket, const Json& message);
   void send_current(const SocketPtr& socket, const Json& message) const;
   void list_subscriptions(const SocketPtr& socket);
-  void send_known(const SocketPtr& socket, const Subscriptions& wanted) const;
-  void send_host(const SocketPtr& socket,
-                 const Subscriptions& wanted,
-                 const std::string& host) const;
+  void send_known(http::WebSocket& socket,
+                  const MetricsSubscriptions& before,
+                  const MetricsSubscriptions& wanted);
+  void forget(const SocketPtr& socket);
   void error(const SocketPtr& socket, const std::string& message) const;
-  [[nodiscard]] Json stamped(std::string_view type) const;
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   const Clock& clock_;
-  std::mutex mutex_;
-  std::map<SocketPtr, Subscriptions> clients_;
+  std::mutex mutex_;  // held while values are handed out, so that none comes after "unsubscribed"
+  MetricsFrames frames_;
+  std::map<SocketPtr, MetricsSubscriptions> clients_;
+  /// The newest sample of each host that was handed out. One that is newer comes in a moment, to
+  /// all, and must not come twice.
+  std::map<std::string, std::shared_ptr<const protocol::Sample>> handed_out_;
+  SubscriptionCounts counts_;
 };
 
 }  // namespace portoser::api

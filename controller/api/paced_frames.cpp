@@ -6,21 +6,12 @@
 
 namespace portoser::api {
 
-void PacedFrames::push(Frame frame) {
+bool PacedFrames::push(Frame frame) {
+  if (waiting_.size() >= frames_waiting) return false;
   const bool is_log = frame.kind == FrameKind::log;
   waiting_.push_back({std::move(frame), 0});
-  if (is_log && ++logs_ > log_lines_waiting) {
-    shorten();
-  }
-  if (waiting_.size() > frames_waiting) {
-    // The end of a deployment is what the UI waits for: it is the last to go.
-    const auto victim = std::find_if(waiting_.begin(), waiting_.end(), [](const Waiting& one) {
-      return one.frame.kind != FrameKind::completed;
-    });
-    const auto chosen = victim == waiting_.end() ? waiting_.begin() : victim;
-    if (chosen->frame.kind == FrameKind::log) --logs_;
-    waiting_.erase(chosen);
-  }
+  if (is_log && ++logs_ > log_lines_waiting) shorten();
+  return true;
 }
 
 void PacedFrames::shorten() {
@@ -44,13 +35,11 @@ void PacedFrames::shorten() {
   }
   auto message = Json{{"type", "deployment_log"},
                       {"message", "… " + std::to_string(marker->left_out) + " lines"}};
-  marker->frame.text = dump(message);
+  marker->frame.text = std::make_shared<const std::string>(dump(message));
 }
 
-std::optional<std::string> PacedFrames::take(TimePoint now) {
-  if (waiting_.empty() || now < not_before_) {
-    return std::nullopt;
-  }
+std::shared_ptr<const std::string> PacedFrames::take(TimePoint now) {
+  if (waiting_.empty() || now < not_before_) return nullptr;
   auto first = std::move(waiting_.front());
   waiting_.pop_front();
   if (first.frame.kind == FrameKind::log) --logs_;
@@ -60,7 +49,7 @@ std::optional<std::string> PacedFrames::take(TimePoint now) {
   } else {
     not_before_ += spacing;
   }
-  return std::move(first.frame.text);
+  return first.frame.text;
 }
 
 std::optional<PacedFrames::TimePoint> PacedFrames::next() const {

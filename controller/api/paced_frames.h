@@ -1,12 +1,14 @@
 /// The frames that wait for one `/ws` socket. The existing UI keeps only the last frame of a
 /// render, so frames are spaced; and any frame shortly after `deployment_completed` makes it keep a
 /// finished plan on the screen, so there is silence behind that one. A long log is shortened in its
-/// middle rather than delayed. Pure; owned by the socket's executor.
+/// middle, with a word of it, rather than delayed; nothing else is ever skipped. Pure; owned by the
+/// socket's executor.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,7 +18,7 @@ enum class FrameKind { log, completed, other };
 
 struct Frame {
   FrameKind kind = FrameKind::other;
-  std::string text;
+  std::shared_ptr<const std::string> text;  ///< one for all sockets
 };
 
 class PacedFrames {
@@ -25,11 +27,13 @@ class PacedFrames {
   static constexpr std::chrono::milliseconds spacing{50};
   static constexpr std::chrono::seconds silence{10};
   static constexpr std::size_t log_lines_waiting = 40;
-  static constexpr std::size_t frames_waiting = 200;
+  static constexpr std::size_t frames_waiting = 1000;  ///< fifty seconds
 
-  void push(Frame frame);
-  /// The frame whose time has come; nothing when none waits or it is too early.
-  std::optional<std::string> take(TimePoint now);
+  /// False: so many wait that this one cannot. The socket has to be closed, so that its client
+  /// knows that it missed something.
+  [[nodiscard]] bool push(Frame frame);
+  /// The frame whose time has come; null when none waits or it is too early.
+  std::shared_ptr<const std::string> take(TimePoint now);
   /// When `take` will have something; nothing when no frame waits.
   [[nodiscard]] std::optional<TimePoint> next() const;
 

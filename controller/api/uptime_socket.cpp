@@ -9,20 +9,49 @@ namespace {
 /// A socket holds 256 frames; who was away longer is told so, and asks the history.
 constexpr std::size_t replay_limit = 200;
 
-Json stamped(std::string_view type, const Clock& clock) {
-  return Json{{"type", type}, {"timestamp", to_rfc3339(clock.now())}};
+constexpr std::size_t most_services = 1000;
+
+/// The UI shows each value as it is: a nested one would crash its page, true and false would be
+/// blank.
+Json flat_values(const std::string& metadata) {
+  const auto parsed = Json::parse(metadata, nullptr, false);
+  Json values = Json::object();
+  if (!parsed.is_object()) return values;
+  for (const auto& [key, value] : parsed.items()) {
+    values[key] = value.is_string() || value.is_number() ? value : Json(dump(value));
+  }
+  return values;
+}
+
+/// The services that a message names; none: all of them.
+std::set<std::string> services_of(const Json& message) {
+  std::set<std::string> services;
+  const auto service = text_of(message, "service");
+  if (!service.empty() && service != "*") services.insert(service);
+  if (const auto list = message.find("services"); list != message.end()) {
+    if (!list->is_array()) throw Error{Code::invalid, "services must be a list"};
+    for (const auto& one : *list) {
+      if (!one.is_string()) throw Error{Code::invalid, "services must be names"};
+      services.insert(one.get<std::string>());
+    }
+  }
+  if (services.size() > most_services) {
+    throw Error{Code::invalid,
+                "too many services: " + std::to_string(most_services) +
+                    " can be named; without any, all of them come"};
+  }
+  return services;
 }
 
 }  // namespace
 
 std::string uptime_frame(const storage::EventRecord& event) {
-  auto metadata = Json::parse(event.metadata, nullptr, false);
   Json full{{"timestamp", to_rfc3339(event.time)},
             {"event_type", event.event_type},
             {"service", event.service},
             {"machine", event.machine},
             {"details", event.details},
-            {"metadata", metadata.is_discarded() ? Json(nullptr) : std::move(metadata)},
+            {"metadata", flat_values(event.metadata)},
             {"time_estimated", event.time_estimated}};
   Json frame{{"type", "uptime_event"},
              {"id", event.id},
@@ -35,12 +64,21 @@ std::string uptime_frame(const storage::EventRecord& event) {
 }
 
 bool UptimeSocket::Filter::passes(const storage::EventRecord& event) const {
-  return (services.empty() || services.contains(event.service)) &&
+  return !lets_nothing && (services.empty() || services.contains(event.service)) &&
          (!machine || *machine == event.machine);
 }
 
 void UptimeSocket::add_to(http::Router& router) {
-  router.add_socket({.path = "/api/uptime/ws", .summary = "Events of services as they happen"},
+  router.add_socket({.path = "/api/uptime/ws",
+                     .summary = "Events of services as they happen",
+                     .takes = {"subscribe", "unsubscribe", "ping"},
+                     .sends = {"connected",
+                               "subscribed",
+                               "unsubscribed",
+                               "uptime_event",
+                               "replay_truncated",
+                               "pong",
+                               "error"}},
                     *this,
                     &UptimeSocket::run);
 }
@@ -57,9 +95,7 @@ asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket)
     try {
       co_await answer(socket, std::move(*text));
     } catch (const Error& error) {
-      auto frame = stamped("error", clock_);
-      frame["message"] = error.message();
-      socket->send(dump(frame));
+      socket->send(error_frame(error.message(), clock_));
     }
   }
   const std::lock_guard lock{mutex_};
@@ -75,35 +111,55 @@ asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> sock
     co_return;
   }
   if (!message.is_object()) {
-    auto error = stamped("error", clock_);
-    error["message"] = "Invalid JSON";
-    socket->send(dump(error));
-    co_return;
+    socket->send(error_frame("Invalid JSON", clock_));
+  } else if (action == "subscribe") {
+    co_await subscribe(socket, message);
+  } else if (action == "unsubscribe") {
+    unsubscribe(socket, message);
   }
-  if (action != "subscribe" && action != "unsubscribe") co_return;
+}
+
+asio::awaitable<void> UptimeSocket::subscribe(std::shared_ptr<http::WebSocket> socket,
+                                              Json message) {
   Filter filter;
-  if (action == "subscribe") {
-    const auto service = text_of(message, "service");
-    if (!service.empty() && service != "*") filter.services.insert(service);
-    if (const auto list = message.find("services"); list != message.end() && list->is_array()) {
-      for (const auto& one : *list) {
-        if (one.is_string()) filter.services.insert(one.get<std::string>());
-      }
-    }
-    const auto machine = text_of(message, "machine");
-    if (!machine.empty() && machine != "*") filter.machine = machine;
-  }
-  auto reply = stamped(action == "subscribe" ? "subscribed" : "unsubscribed", clock_);
-  reply["services"] = filter.services;
-  reply["machine"] = filter.machine ? Json(*filter.machine) : Json(nullptr);
+  filter.services = services_of(message);
+  const auto machine = text_of(message, "machine");
+  if (!machine.empty() && machine != "*") filter.machine = machine;
   const auto since = message.find("since");
-  const bool replaying = since != message.end() && since->is_number_integer();
+  const bool replaying = since != message.end() && !since->is_null();
+  if (replaying && !since->is_number_integer()) {
+    throw Error{Code::invalid, "since must be the id of an event"};
+  }
   {
     const std::lock_guard lock{mutex_};
-    socket->send(dump(reply));
+    confirm(*socket, "subscribed", filter);
     clients_[socket] = {filter, replaying};
   }
   if (replaying) co_await replay(socket, std::move(filter), since->get<std::int64_t>());
+}
+
+void UptimeSocket::unsubscribe(const std::shared_ptr<http::WebSocket>& socket,
+                               const Json& message) {
+  const auto services = services_of(message);
+  const std::lock_guard lock{mutex_};
+  auto& filter = clients_[socket].filter;
+  if (services.empty()) {
+    filter.services.clear();
+  } else if (filter.services.empty()) {
+    throw Error{Code::invalid, "all services come: subscribe to those that you want instead"};
+  }
+  for (const auto& one : services) filter.services.erase(one);
+  filter.lets_nothing = filter.services.empty();
+  confirm(*socket, "unsubscribed", filter);
+}
+
+void UptimeSocket::confirm(http::WebSocket& socket,
+                           std::string_view type,
+                           const Filter& filter) const {
+  auto reply = stamped(type, clock_);
+  reply["services"] = filter.services;
+  reply["machine"] = filter.machine ? Json(*filter.machine) : Json(nullptr);
+  socket.send(dump(reply));
 }
 
 asio::awaitable<void> UptimeSocket::replay(std::shared_ptr<http::WebSocket> socket,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "common/describe_json.h"
 #include "controller/api/recent_events.h"
 #include "controller/http/websocket.h"
 #include "controller/storage/event_store.h"
@@ -13,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portoser::http {
@@ -39,6 +41,7 @@ class UptimeSocket : public telemetry::LiveListener {
   struct Filter {
     std::set<std::string> services;
     std::optional<std::string> machine;
+    bool lets_nothing = false;  ///< after "unsubscribe"
     [[nodiscard]] bool passes(const storage::EventRecord& event) const;
   };
 
@@ -49,6 +52,10 @@ class UptimeSocket : public telemetry::LiveListener {
 
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
   asio::awaitable<void> answer(std::shared_ptr<http::WebSocket> socket, std::string text);
+  asio::awaitable<void> subscribe(std::shared_ptr<http::WebSocket> socket, Json message);
+  void unsubscribe(const std::shared_ptr<http::WebSocket>& socket, const Json& message);
+  /// With the lock held.
+  void confirm(http::WebSocket& socket, std::string_view type, const Filter& filter) const;
   asio::awaitable<void> replay(std::shared_ptr<http::WebSocket> socket,
                                Filter filter,
                                std::int64_t since);

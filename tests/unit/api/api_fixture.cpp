@@ -15,6 +15,7 @@ ApiTest::ApiTest() {
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
+  devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   devices_ =
@@ -53,6 +54,7 @@ ApiTest::ApiTest() {
   deployment_socket_->add_to(router_);
   uptime_socket_->add_to(router_);
   metrics_socket_->add_to(router_);
+  devices_socket_->add_to(router_);
   services_->add_to(router_);
   machines_->add_to(router_);
   devices_->add_to(router_);
@@ -68,6 +70,8 @@ ApiTest::ApiTest() {
   run(jobs_->start());
   run(series_.start());
   live_.add_listener(series_);
+  live_.add_listener(*metrics_socket_);
+  live_.add_listener(*devices_socket_);
   join_brick();
   auto sample = telemetry::full_sample(1);
   sample.containers = {telemetry::container("a", 4096)};

@@ -6,6 +6,7 @@
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
+#include "controller/api/devices_socket.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
@@ -56,6 +57,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<DeploymentSocket> deployment_socket_;
   std::unique_ptr<UptimeSocket> uptime_socket_;
   std::unique_ptr<MetricsSocket> metrics_socket_;
+  std::unique_ptr<DevicesSocket> devices_socket_;
   std::unique_ptr<ServicesApi> services_;
   std::unique_ptr<MachinesApi> machines_;
   std::unique_ptr<DevicesApi> devices_;

@@ -1,5 +1,5 @@
 #include "common/describe_json.h"
-#include "controller/api/deployment_socket.h"
+#include "controller/api/device_frames.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,124 @@
+#include "controller/api/device_frames.h"
+
+#include "controller/telemetry/service_view.h"
+
+#include <utility>
+#include <vector>
+
+namespace portoser::api {
+namespace {
+
+using fleet::Liveness;
+
+std::string status_word(Liveness liveness) {
+  return telemetry::device_status(telemetry::standing_of(liveness));
+}
+
+Json time_or_null(const std::optional<Time>& time) {
+  return time ? Json(to_rfc3339(*time)) : Json(nullptr);
+}
+
+/// A frame about one host, which subscribers of that host get.
+Json frame_about(std::string_view type, const std::string& host, Time now) {
+  return Json{{"type", type}, {"hostname", host}, {"timestamp", to_rfc3339(now)}};
+}
+
+const char* reason_of(Liveness after, const std::optional<Time>& last_seen) {
+  if (after == Liveness::online) return "heartbeat_recovered";
+  return last_seen ? "heartbeat_timeout" : "no_heartbeat_data";
+}
+
+/// As GET /api/devices says it: the registry knows better than the host.
+std::string address_of(const fleet::Device& device, const registry::Registry& registry) {
+  if (const auto* host = registry.find_host(device.name)) return host->ip;
+  return device.facts.addresses.empty() ? std::string{} : device.facts.addresses.front();
+}
+
+}  // namespace
+
+std::string device_status_frame(const std::string& host,
+                                Liveness before,
+                                Liveness after,
+                                std::optional<Time> last_seen,
+                                Time now) {
+  Json frame{{"type", "device_status_change"},
+             {"timestamp", to_rfc3339(now)},
+             {"data",
+              {{"hostname", host},
+               {"old_status", status_word(before)},
+               {"new_status", status_word(after)},
+               {"reason", reason_of(after, last_seen)},
+               {"last_seen", time_or_null(last_seen)}}}};
+  return dump(frame);
+}
+
+std::string device_presence_frame(const std::string& host,
+                                  Liveness before,
+                                  Liveness after,
+                                  std::optional<Time> last_seen,
+                                  Time now) {
+  const bool went = after == Liveness::offline;
+  // A host that was late has not been away.
+  const bool came = after == Liveness::online && before != Liveness::stale;
+  if (!went && !came) return {};
+  auto frame = frame_about(went ? "device_offline" : "device_online", host, now);
+  frame["status"] = status_word(after);
+  frame["old_status"] = status_word(before);
+  frame["reason"] = reason_of(after, last_seen);
+  frame["last_seen_at"] = time_or_null(last_seen);
+  return dump(frame);
+}
+
+std::string device_registered_frame(const fleet::Device& device,
+                                    const registry::Registry& registry,
+                                    Time now) {
+  auto frame = frame_about("device_registered", device.name, now);
+  frame["ip"] = address_of(device, registry);
+  frame["status"] = "active";
+  frame["approval_required"] = false;
+  return dump(frame);
+}
+
+std::string device_deregistered_frame(const std::string& host, Time now) {
+  return dump(frame_about("device_deregistered", host, now));
+}
+
+std::string device_updated_frame(const fleet::Device& before, const fleet::Device& now, Time when) {
+  std::vector<std::string> changed;
+  const auto compare = [&changed](const char* what, const auto& was, const auto& is) {
+    if (!(was == is)) changed.emplace_back(what);
+  };
+  compare("device_id", before.id, now.id);
+  compare("agent_version", before.agent_version, now.agent_version);
+  compare("facts", before.facts, now.facts);
+  compare("capabilities", before.declared.capabilities, now.declared.capabilities);
+  compare("labels", before.declared.labels, now.declared.labels);
+  compare("resources",
+          std::pair{before.declared.gpu, before.declared.mlx_capable},
+          std::pair{now.declared.gpu, now.declared.mlx_capable});
+  if (changed.empty()) return {};
+  auto frame = frame_about("device_updated", now.name, when);
+  frame["changed"] = changed;
+  return dump(frame);
+}
+
+std::string device_heartbeat_frame(const std::string& host,
+                                   const telemetry::HostLive* live,
+                                   Time now) {
+  auto frame = frame_about("device_heartbeat", host, now);
+  frame["status"] = telemetry::device_status(telemetry::standing_of(live, now));
+  frame["last_seen_at"] = to_rfc3339(now);
+  return dump(frame);
+}
+
+Json device_brief(const fleet::Device& device,
+                  const registry::Registry& registry,
+                  const telemetry::HostLive* live,
+                  Time now) {
+  return {{"hostname", device.name},
+          {"ip", address_of(device, registry)},
+          {"status", telemetry::device_status(telemetry::standing_of(live, now))},
+          {"last_seen_at", time_or_null(device.last_seen)}};
+}
+
+}  // namespace portoser::api

@@ -34,6 +34,13 @@ class Sockets : public ApiTest {
     for (const auto& frame : of_type(socket, "error")) messages.push_back(frame["message"]);
     return messages;
   }
+  /// The types of frames that the route says it sends.
+  [[nodiscard]] std::vector<std::string> declared(const std::string& path) const {
+    for (const auto& endpoint : router_.endpoints()) {
+      if (endpoint->route.path == path && endpoint->socket) return endpoint->sends;
+    }
+    return {};
+  }
   /// The moments of measurement that the frames of this type tell of, in their order.
   static std::vector<std::string> samples(const PlayedSocket& socket, std::string_view type) {
     std::vector<std::string> times;
@@ -330,10 +337,16 @@ TEST_F(Sockets, EveryMomentInEveryFrameEndsInZ) {
         "brick", fleet::Liveness::stale, fleet::Liveness::offline, clock_.now());
   }
   frame_of(*all, "device_status_change");
-  for (const auto& socket : {metrics, devices, uptime, all}) {
+  const std::map<std::string, PlayedSocket*> sockets{{"/api/metrics/ws", metrics.get()},
+                                                     {"/ws/devices", devices.get()},
+                                                     {"/api/uptime/ws", uptime.get()},
+                                                     {"/ws", all.get()}};
+  for (const auto& [path, socket] : sockets) {
     for (const auto& frame : socket->frames) {
       ASSERT_TRUE(frame.contains("timestamp")) << dump(frame);
-      expect_times_in_utc(frame, frame["type"].get<std::string>());
+      const auto type = frame["type"].get<std::string>();
+      expect_times_in_utc(frame, type);
+      EXPECT_THAT(declared(path), testing::Contains(type)) << path;
     }
   }
   const auto shown = frame_of(*all, "uptime_event")["event"]["metadata"];

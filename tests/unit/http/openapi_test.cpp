@@ -62,6 +62,8 @@ TEST_F(OpenApi, ListsQueryParametersSocketsAndStatusesWithoutBody) {
   EXPECT_TRUE(get["responses"].contains("422")) << "of a number that is none";
   EXPECT_TRUE(document_["paths"]["/api/services/{service}"]["delete"]["responses"].contains("204"));
   EXPECT_EQ(document_["x-websockets"]["/ws/echo/{name}"]["x-role"], "viewer");
+  EXPECT_EQ(document_["x-websockets"]["/ws/echo/{name}"]["x-client-actions"], Json::array({"say"}));
+  EXPECT_EQ(document_["x-websockets"]["/ws/echo/{name}"]["x-server-types"], Json::array({"said"}));
   EXPECT_FALSE(document_["paths"].contains("/ws/echo/{name}"));
 }
 

@@ -198,7 +198,10 @@ class TestApi {
     router.add({.method = Method::post, .path = "/api/size", .body_limit = 4U << 20U},
                *this,
                &TestApi::size);
-    router.add_socket({.path = "/ws/echo/{name}", .summary = "Echo"}, *this, &TestApi::echo_socket);
+    router.add_socket(
+        {.path = "/ws/echo/{name}", .summary = "Echo", .takes = {"say"}, .sends = {"said"}},
+        *this,
+        &TestApi::echo_socket);
     router.add_socket({.path = "/ws/flood", .query = {{.name = "pace", .allowed = {"slow"}}}},
                       *this,
                       &TestApi::flood_socket);

@@ -9,6 +9,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
 #include <atomic>
@@ -48,6 +49,7 @@ class WebSocketSession final : public WebSocket,
   asio::awaitable<bool> accept();
   asio::awaitable<void> handle();
   asio::awaitable<void> read();
+  asio::awaitable<boost::system::error_code> read_message(boost::beast::flat_buffer& buffer);
   asio::awaitable<void> write();
   asio::awaitable<boost::system::error_code> write_next(Outbox::Next next);
   asio::awaitable<bool> make_room();

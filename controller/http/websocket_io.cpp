@@ -13,6 +13,7 @@ namespace {
 namespace frames = boost::beast::websocket;
 using boost::system::error_code;
 
+constexpr std::size_t message_limit = 64U << 10U;
 constexpr std::size_t inbox_limit = 64;
 
 /// How a socket ended whose reading ended so.
@@ -36,31 +37,43 @@ asio::awaitable<void> WebSocketSession::read() {
   boost::beast::flat_buffer buffer;
   for (;;) {
     if (!co_await make_room()) co_return;
-    error_code failure;
-    const auto size =
-        co_await stream_.async_read(buffer, asio::redirect_error(asio::use_awaitable, failure));
+    const auto failure = co_await read_message(buffer);
     if (failure) {
       ends_with(code_of_end(failure, stream_.reason()));
       break;
     }
     heard();
     if (!is_served_) {
-      buffer.consume(size);  // nobody is there to hear it
+      buffer.clear();  // nobody is there to hear it
       continue;
     }
-    if (stream_.got_binary()) {
-      close(1003, "frames are JSON texts here");
+    const bool is_too_long = buffer.size() > message_limit;
+    if (is_too_long || stream_.got_binary()) {
+      is_too_long ? close(1009, "a message has 64 KiB at most")
+                  : close(1003, "frames are JSON texts here");
       co_return;  // the closing handshake of the writer reads the rest
     }
     const auto data = buffer.data();
-    inbox_.emplace_back(static_cast<const char*>(data.data()), size);
-    buffer.consume(size);
+    inbox_.emplace_back(static_cast<const char*>(data.data()), data.size());
+    buffer.clear();
     inbox_changed_.cancel();
   }
   // The peer closed, or the stream broke; our own close ends here too, and then this changes
   // nothing.
   mark_closed();
   if (outbox_.end()) writer_sleep_.cancel();
+}
+
+/// A whole message, or so much of it that it is too long. The limit of Beast would not do: it ends
+/// the connection with bytes unread, which resets it, and the client may never see why.
+asio::awaitable<error_code> WebSocketSession::read_message(boost::beast::flat_buffer& buffer) {
+  error_code failure;
+  do {
+    const auto space = message_limit + 1 - buffer.size();
+    co_await stream_.async_read_some(
+        buffer, space, asio::redirect_error(asio::use_awaitable, failure));
+  } while (!failure && !stream_.is_message_done() && buffer.size() <= message_limit);
+  co_return failure;
 }
 
 /// A handler that is slower than its client makes the client wait: nothing is read until it catches

@@ -20,7 +20,6 @@ namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 using boost::system::error_code;
 
-constexpr std::size_t message_limit = 64U << 10U;
 constexpr std::string_view subprotocol_prefix = "bearer.";
 
 beast::string_view beast_view(std::string_view text) {
@@ -53,7 +52,7 @@ WebSocketSession::WebSocketSession(asio::ip::tcp::socket socket,
   error_code ignored;
   stream_.next_layer().set_option(
       asio::socket_base::send_buffer_size{context_->settings.sockets.send_buffer}, ignored);
-  stream_.read_message_max(message_limit);
+  stream_.read_message_max(0);  // `read_message` has its own limit
   stream_.auto_fragment(false);
   stream_.text(true);
   // Timeouts are the tick's matter, for all sockets alike.

@@ -2,9 +2,6 @@
 
 #include "controller/telemetry/service_view.h"
 
-#include <utility>
-#include <vector>
-
 namespace portoser::api {
 namespace {
 
@@ -69,45 +66,12 @@ std::string device_presence_frame(const std::string& host,
   return dump(frame);
 }
 
-std::string device_registered_frame(const fleet::Device& device,
-                                    const registry::Registry& registry,
-                                    Time now) {
-  auto frame = frame_about("device_registered", device.name, now);
-  frame["ip"] = address_of(device, registry);
-  frame["status"] = "active";
-  frame["approval_required"] = false;
-  return dump(frame);
-}
-
-std::string device_deregistered_frame(const std::string& host, Time now) {
-  return dump(frame_about("device_deregistered", host, now));
-}
-
-std::string device_updated_frame(const fleet::Device& before, const fleet::Device& now, Time when) {
-  std::vector<std::string> changed;
-  const auto compare = [&changed](const char* what, const auto& was, const auto& is) {
-    if (!(was == is)) changed.emplace_back(what);
-  };
-  compare("device_id", before.id, now.id);
-  compare("agent_version", before.agent_version, now.agent_version);
-  compare("facts", before.facts, now.facts);
-  compare("capabilities", before.declared.capabilities, now.declared.capabilities);
-  compare("labels", before.declared.labels, now.declared.labels);
-  compare("resources",
-          std::pair{before.declared.gpu, before.declared.mlx_capable},
-          std::pair{now.declared.gpu, now.declared.mlx_capable});
-  if (changed.empty()) return {};
-  auto frame = frame_about("device_updated", now.name, when);
-  frame["changed"] = changed;
-  return dump(frame);
-}
-
-std::string device_heartbeat_frame(const std::string& host,
-                                   const telemetry::HostLive* live,
-                                   Time now) {
-  auto frame = frame_about("device_heartbeat", host, now);
-  frame["status"] = telemetry::device_status(telemetry::standing_of(live, now));
-  frame["last_seen_at"] = to_rfc3339(now);
+std::string device_event_frame(const fleet::DeviceEvent& event, Time now) {
+  auto frame = frame_about(event.type, event.hostname, now);
+  frame["ip"] = event.ip;
+  frame["status"] = event.status;
+  frame["approval_required"] = event.approval_required;
+  frame["last_seen_at"] = time_or_null(event.last_seen_at);
   return dump(frame);
 }
 
@@ -115,10 +79,12 @@ Json device_brief(const fleet::Device& device,
                   const registry::Registry& registry,
                   const telemetry::HostLive* live,
                   Time now) {
-  return {{"hostname", device.name},
-          {"ip", address_of(device, registry)},
-          {"status", telemetry::device_status(telemetry::standing_of(live, now))},
-          {"last_seen_at", time_or_null(device.last_seen)}};
+  const auto over = fleet::status_over_liveness(device);
+  return {
+      {"hostname", device.name},
+      {"ip", address_of(device, registry)},
+      {"status", over.empty() ? telemetry::device_status(telemetry::standing_of(live, now)) : over},
+      {"last_seen_at", time_or_null(device.last_seen)}};
 }
 
 }  // namespace portoser::api

@@ -3,6 +3,7 @@
 
 #include "common/describe_json.h"
 #include "controller/fleet/device.h"
+#include "controller/fleet/device_event.h"
 #include "controller/registry/model.h"
 #include "controller/telemetry/live.h"
 
@@ -26,20 +27,9 @@ std::string device_presence_frame(const std::string& host,
                                   std::optional<Time> last_seen,
                                   Time now);
 
-/// `device_registered`.
-std::string device_registered_frame(const fleet::Device& device,
-                                    const registry::Registry& registry,
-                                    Time now);
-/// `device_deregistered`.
-std::string device_deregistered_frame(const std::string& host, Time now);
-/// `device_updated`, with the names of what changed; empty: nothing did that does not change by
-/// itself.
-std::string device_updated_frame(const fleet::Device& before, const fleet::Device& now, Time when);
-
-/// `device_heartbeat`. `live`: null when nothing is known of it.
-std::string device_heartbeat_frame(const std::string& host,
-                                   const telemetry::HostLive* live,
-                                   Time now);
+/// What the fleet says of a device: registered, approved, rejected, updated, deregistered,
+/// heartbeat.
+std::string device_event_frame(const fleet::DeviceEvent& event, Time now);
 
 /// A row of `device_list`.
 Json device_brief(const fleet::Device& device,

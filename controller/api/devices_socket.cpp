@@ -27,6 +27,8 @@ void DevicesSocket::add_to(http::Router& router) {
                                "unsubscribed",
                                "device_list",
                                "device_registered",
+                               "device_approved",
+                               "device_rejected",
                                "device_updated",
                                "device_deregistered",
                                "device_online",
@@ -147,18 +149,17 @@ void DevicesSocket::tell(const std::string& host, std::string frame) {
   }
 }
 
-void DevicesSocket::sample_arrived(const std::string& host) {
-  const auto now = clock_.uptime();
+void DevicesSocket::device_changed(const fleet::DeviceEvent& event) {
   const std::lock_guard lock{mutex_};
-  const auto [beat, is_first] = beats_.try_emplace(host, now);
-  if (!is_first && now - beat->second < heartbeat_every) return;
-  beat->second = now;
-  if (!is_wanted(host)) return;
-  const auto live = live_.host(host);
-  const auto text =
-      std::make_shared<const std::string>(device_heartbeat_frame(host, live.get(), clock_.now()));
+  if (!is_wanted(event.hostname)) return;
+  auto frame = device_event_frame(event, clock_.now());
+  if (event.type != "device_heartbeat") {
+    tell(event.hostname, std::move(frame));
+    return;
+  }
+  const auto text = std::make_shared<const std::string>(std::move(frame));
   for (const auto& [socket, hosts] : clients_) {
-    if (wants(hosts, host)) socket->send_latest(host, text);
+    if (wants(hosts, event.hostname)) socket->send_latest(event.hostname, text);
   }
 }
 
@@ -171,28 +172,6 @@ void DevicesSocket::liveness_changed(const std::string& host,
   if (!is_wanted(host)) return;
   tell(host, device_presence_frame(host, before, after, last_seen, now));
   tell(host, device_status_frame(host, before, after, last_seen, now));
-}
-
-void DevicesSocket::devices_changed() {
-  const auto devices = fleet_.devices();
-  const std::lock_guard lock{mutex_};
-  const auto before = std::exchange(known_, devices);
-  if (!before || clients_.empty()) return;
-  const auto now = clock_.now();
-  const auto registry = registry_.snapshot()->registry;
-  for (const auto& [name, device] : *devices) {
-    const auto known = before->find(name);
-    if (known == before->end()) {
-      tell(name, device_registered_frame(*device, *registry, now));
-    } else if (known->second != device) {  // often only for the time when it was heard
-      tell(name, device_updated_frame(*known->second, *device, now));
-    }
-  }
-  for (const auto& [name, device] : *before) {
-    if (devices->contains(name)) continue;
-    beats_.erase(name);
-    tell(name, device_deregistered_frame(name, now));
-  }
 }
 
 }  // namespace portoser::api

@@ -23,9 +23,6 @@ namespace portoser::api {
 
 class DevicesSocket : public telemetry::LiveListener {
  public:
-  /// A host gives a sign every few seconds; a client is told of it once in so long.
-  static constexpr std::chrono::seconds heartbeat_every{10};
-
   DevicesSocket(const registry::RegistryWatch& registry,
                 const telemetry::Live& live,
                 const fleet::Fleet& fleet,
@@ -35,12 +32,11 @@ class DevicesSocket : public telemetry::LiveListener {
   void add_to(http::Router& router);
 
   // On the core executor.
-  void sample_arrived(const std::string& host) override;
   void liveness_changed(const std::string& host,
                         fleet::Liveness before,
                         fleet::Liveness after,
                         std::optional<Time> last_seen) override;
-  void devices_changed() override;
+  void device_changed(const fleet::DeviceEvent& event) override;
 
  private:
   using SocketPtr = std::shared_ptr<http::WebSocket>;
@@ -61,8 +57,6 @@ class DevicesSocket : public telemetry::LiveListener {
   const Clock& clock_;
   std::mutex mutex_;
   std::map<SocketPtr, Hosts> clients_;
-  std::map<std::string, Uptime, std::less<>> beats_;  ///< when each host's was told last
-  std::shared_ptr<const fleet::Devices> known_;       ///< of which the clients were told
 };
 
 }  // namespace portoser::api

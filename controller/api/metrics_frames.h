@@ -38,6 +38,8 @@ class MetricsFrames {
   /// Null: nothing was measured there. What was serialised for another client less than a second
   /// ago is used again while there is no newer sample.
   std::shared_ptr<const HostFrames> of(const std::string& host);
+  /// The host was removed.
+  void forget(const std::string& host) { made_.erase(host); }
 
  private:
   struct Made {

@@ -264,4 +264,11 @@ void MetricsSocket::sample_arrived(const std::string& host) {
   }
 }
 
+void MetricsSocket::device_changed(const fleet::DeviceEvent& event) {
+  if (event.type != "device_deregistered") return;
+  const std::lock_guard lock{mutex_};
+  handed_out_.erase(event.hostname);
+  frames_.forget(event.hostname);
+}
+
 }  // namespace portoser::api

@@ -31,6 +31,7 @@ class MetricsSocket : public telemetry::LiveListener {
 
   // On the core executor.
   void sample_arrived(const std::string& host) override;
+  void device_changed(const fleet::DeviceEvent& event) override;
 
  private:
   using SocketPtr = std::shared_ptr<http::WebSocket>;

@@ -301,7 +301,6 @@ void Fleet::publish() {
   auto devices = std::make_shared<Devices>();
   for (auto& [key, member] : members_) devices->emplace(member.device->name, member.device.share());
   devices_.store(std::move(devices));
-  listener_.on_devices();
 }
 
 /// The times of hosts that are quiet just now stay as far back as they were, and no host that was

@@ -30,8 +30,6 @@ class Listener {
   virtual void on_event(const storage::EventRecord& event) = 0;
   /// The result of a command for which nobody waits any more.
   virtual void on_late_result(const storage::EventRecord& result) = 0;
-  /// What `Fleet::devices` gives is new: at each change, and when a host was heard.
-  virtual void on_devices() {}
   /// Somebody set the controller's wall clock: what was told of now lies that much later by it.
   virtual void on_clock_set(std::chrono::microseconds by) = 0;
   /// `last_seen`: when it was last heard; none: never.

@@ -103,10 +103,6 @@ void Live::on_late_result(const storage::EventRecord& result) {
   if (late_result_) late_result_(result);
 }
 
-void Live::on_devices() {
-  for (auto* listener : listeners_) listener->devices_changed();
-}
-
 void Live::on_clock_set(std::chrono::microseconds by) {
   const std::lock_guard lock{mutex_};
   for (auto& [host, entry] : hosts_) {

@@ -59,8 +59,6 @@ class LiveListener {
                                 fleet::Liveness /*after*/,
                                 std::optional<Time> /*last_seen*/) {}
   virtual void device_changed(const fleet::DeviceEvent& /*event*/) {}
-  /// Devices came, went or changed; or a host was heard, about once a second.
-  virtual void devices_changed() {}
 };
 
 class Live : public fleet::Listener {
@@ -80,7 +78,6 @@ class Live : public fleet::Listener {
   void on_state(const std::string& host, Time when, protocol::State state) override;
   void on_event(const storage::EventRecord& event) override;
   void on_late_result(const storage::EventRecord& result) override;
-  void on_devices() override;
   void on_clock_set(std::chrono::microseconds by) override;
   void on_liveness(const std::string& host,
                    fleet::Liveness before,

@@ -245,61 +245,34 @@ TEST_F(Sockets, DevicesTellHowTheyStandAndWhatChanges) {
   EXPECT_EQ(of_type(*none, "device_status_change").size(), 0U);
 }
 
-TEST_F(Sockets, DevicesTellWhoJoinsAndWhatTheySayOfThemselves) {
-  write_file_atomic(folder_ / "registry.yml",
-                    "hosts:\n  brick: {ip: 127.0.0.1}\n  slate: {ip: 127.0.0.2}\n");
-  run(registry_->reload());
-  devices_socket_->devices_changed();
-  const auto socket = open("/ws/devices", {R"({"action":"subscribe"})"});
-  devices_socket_->devices_changed();
-  EXPECT_EQ(of_type(*socket, "device_registered").size(), 0U);
-
-  const auto keys = protocol::make_key_pair();
-  run(fleet_->join(request(make_token(), keys, "slate")));
-  devices_socket_->devices_changed();
-  ASSERT_EQ(of_type(*socket, "device_registered").size(), 1U);
-  const auto frame = of_type(*socket, "device_registered")[0];
-  EXPECT_EQ(frame["hostname"], "slate");
-  EXPECT_EQ(frame["status"], "active");
-  EXPECT_EQ(frame["approval_required"], false);
-  EXPECT_EQ(frame["ip"], "127.0.0.2");
-
-  auto device = connect();
-  auto said = hello();
-  said.facts.engine_version = "20.10.24";
-  said.facts.cpu_cores = 7;
-  device.send(said);
-  await<protocol::Welcome>(device);
-  step_until([&] { return fleet_->devices()->at("brick")->facts.cpu_cores == 7; });
-  devices_socket_->devices_changed();
-  const auto updates = of_type(*socket, "device_updated");
-  ASSERT_EQ(updates.size(), 1U);
-  EXPECT_EQ(updates[0]["hostname"], "brick");
-  EXPECT_THAT(updates[0]["changed"].get<std::vector<std::string>>(), testing::Contains("facts"));
-}
-
-TEST_F(Sockets, HeartbeatsAreTenSecondsApart) {
-  const auto socket = open("/ws/devices", {R"({"action":"subscribe","hostname":"brick"})"});
-  // Real seconds do not pass here: what was told at the start is still fresh.
-  tell_of_notes(5);
-  EXPECT_LE(of_type(*socket, "device_heartbeat").size(), 1U);
-  DevicesSocket fresh{*registry_, live_, *fleet_, clock_};
-  fresh.add_to(router_late_);
-  auto client = std::make_shared<PlayedSocket>(
-      context_.get_executor(), std::deque<std::string>{R"({"action":"subscribe"})"});
-  asio::co_spawn(context_,
-                 router_late_.endpoints().at(0)->socket(client),
-                 [client](const std::exception_ptr& /*ended*/) { client->handled = true; });
-  frame_of(*client, "device_list");
-  fresh.sample_arrived("brick");
-  fresh.sample_arrived("brick");
-  client->hang_up();
-  step_until([&] { return client->handled; });
-  ASSERT_EQ(of_type(*client, "device_heartbeat").size(), 1U);
-  const auto beat = of_type(*client, "device_heartbeat")[0];
-  EXPECT_EQ(beat["hostname"], "brick");
-  EXPECT_EQ(beat["status"], "online");
-  EXPECT_TRUE(beat["last_seen_at"].is_string());
+TEST_F(Sockets, DevicesTellWhatTheFleetSaysOfThem) {
+  const auto socket = open("/ws/devices", {R"({"action":"subscribe","hostname":"slate"})"});
+  fleet::DeviceEvent event;
+  event.hostname = "slate";
+  event.ip = "127.0.0.2";
+  event.status = "pending";
+  event.approval_required = true;
+  for (const auto* type : {"device_registered",
+                           "device_approved",
+                           "device_rejected",
+                           "device_updated",
+                           "device_heartbeat",
+                           "device_deregistered"}) {
+    event.type = type;
+    live_.on_device(event);
+    ASSERT_EQ(of_type(*socket, type).size(), 1U) << type;
+    const auto frame = of_type(*socket, type)[0];
+    EXPECT_EQ(frame["hostname"], "slate");
+    EXPECT_EQ(frame["ip"], "127.0.0.2");
+    EXPECT_EQ(frame["status"], "pending");
+    EXPECT_EQ(frame["approval_required"], true);
+    EXPECT_TRUE(frame["last_seen_at"].is_null());
+    EXPECT_THAT(declared("/ws/devices"), testing::Contains(type));
+  }
+  const auto before = socket->frames.size();
+  event.hostname = "brick";
+  live_.on_device(event);
+  EXPECT_EQ(socket->frames.size(), before) << "of another host";
 }
 
 /// Whatever under this value looks like a moment.

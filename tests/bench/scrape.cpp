@@ -129,6 +129,7 @@ struct Rooms {
     const api::PrometheusSources sources{*registry,
                                          live,
                                          series,
+                                         remote_write,
                                          *availability,
                                          *fleet,
                                          *jobs,
@@ -164,6 +165,7 @@ struct Rooms {
   storage::Retention retention{database, clock, {}};
   telemetry::Live live;
   telemetry::Series series{database, clock};
+  telemetry::RemoteWrite remote_write{database, series, live, clock, {}};
   telemetry::UptimeHistory history{database, series, clock};
   std::optional<registry::RegistryWatch> registry;
   std::optional<fleet::Fleet> fleet;

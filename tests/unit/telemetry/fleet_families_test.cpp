@@ -89,7 +89,7 @@ TEST_F(FleetFamilies, HaveTheTrafficOfAServiceOnlyWhileItRuns) {
               HasSubstr("portoser_service_block_read_bytes_total{service=\"notes\","
                         "machine=\"brick\"} 7\n"));
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_written_bytes_total{")));
-  live_.on_sample("brick", noon, full_sample(2));
+  live_.on_sample("brick", noon + std::chrono::seconds{5}, full_sample(2));
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_read_bytes_total{")));
 }
 

@@ -14,7 +14,7 @@ namespace portoser::fleet {
 namespace {
 
 /// A minute is usual; nobody has to listen to more than this.
-constexpr int most_heartbeats_a_second = 1000;
+constexpr int most_heartbeats_a_second = 2000;
 constexpr std::chrono::seconds heartbeats_told_every{10};
 
 void require_admin(const Actor& actor, const std::string& name) {

@@ -118,7 +118,8 @@ asio::awaitable<Admitted> Joining::admit(RegistrationRequest request,
     require_registry_host(*registry, request.hostname, request.ip, "body.hostname");
   }
   auto device = record_of(request);
-  if (token.created_by != command_line_user) device.owner = token.created_by;
+  const bool is_of_a_user = !token.created_by.empty() && token.created_by != command_line_user;
+  if (is_of_a_user) device.owner = token.created_by;
   if (approval_required_) {
     device.state = "pending";
   } else {

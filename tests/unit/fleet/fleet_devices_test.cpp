@@ -26,6 +26,15 @@ class FleetDevices : public FleetTest {
     ADD_FAILURE() << "it was not refused";
     return Error{Code::internal, ""};
   }
+  /// Why nothing may be run there.
+  std::string action_refusal() {
+    try {
+      fleet_->require_online("brick");
+    } catch (const Error& error) {
+      return error.reason();
+    }
+    return "none";
+  }
   const Device& device(const std::string& name = "brick") {
     shown_ = fleet_->devices();
     return *shown_->at(name);
@@ -81,7 +90,7 @@ TEST_F(FleetDevices, AWaitingDeviceIsAdmittedOnceItIsApproved) {
   EXPECT_EQ(told_.devices, std::vector<std::string>{"device_registered brick pending"});
   expect_shut_out();
   EXPECT_EQ(refused(fleet_->approve("brick", somebody)).code(), Code::forbidden);
-  EXPECT_EQ(refused(fleet_->run("brick", {}, [](const auto&) {})).reason(), "DEVICE_PENDING");
+  EXPECT_EQ(action_refusal(), "DEVICE_PENDING");
   reopen();
   expect_shut_out();
   run(fleet_->approve("brick", admin));
@@ -129,7 +138,7 @@ TEST_F(FleetDevices, ARemovedDeviceIsToldAndNotHeardAnyMore) {
   EXPECT_EQ(told_.devices.back(), "device_deregistered brick online");
   EXPECT_EQ(told_.liveness.back(), "brick offline");
   expect_shut_out();
-  EXPECT_EQ(refused(fleet_->run("brick", {}, [](const auto&) {})).reason(), "AGENT_MISSING");
+  EXPECT_EQ(action_refusal(), "AGENT_MISSING");
   EXPECT_EQ(refused(remove()).code(), Code::not_found);
   EXPECT_EQ(refusal(request(make_token(), device_keys_)).reason(), "KEY_TAKEN");
   reopen();
@@ -168,7 +177,7 @@ TEST_F(FleetDevices, ADisabledDeviceIsKeptOutUntilItIsNot) {
   run(fleet_->update("brick", status("disabled"), admin));
   EXPECT_EQ(await<protocol::Goodbye>(double_).reason, "stopping") << "it is to come back";
   EXPECT_EQ(status_over_liveness(device()), "disabled");
-  EXPECT_EQ(refused(fleet_->run("brick", {}, [](const auto&) {})).reason(), "DEVICE_DISABLED");
+  EXPECT_EQ(action_refusal(), "DEVICE_DISABLED");
   expect_shut_out();
   reopen();
   expect_shut_out();
@@ -270,7 +279,7 @@ TEST_F(FleetDevices, AHostWithoutAnAgentIsHeardByItsHeartbeats) {
   EXPECT_EQ(refused(fleet_->heartbeat("brick", "", {})).reason(), "CREDENTIAL_MISSING");
   EXPECT_EQ(refused(fleet_->heartbeat("brick", "guess", {})).reason(), "CREDENTIAL_WRONG");
   EXPECT_EQ(refused(fleet_->heartbeat("nobody", credential, {})).reason(), "DEVICE_UNKNOWN");
-  EXPECT_EQ(refused(fleet_->run("brick", {}, [](const auto&) {})).reason(), "AGENT_MISSING");
+  EXPECT_EQ(action_refusal(), "AGENT_MISSING");
   ReportedUse use;
   use.cpu_percent = 12.5;
   const auto heard = run(fleet_->heartbeat("brick", credential, use));
@@ -323,7 +332,7 @@ TEST_F(FleetDevices, HeartbeatsStayInMemory) {
   }
   step_until([&] { return done == many; });
   EXPECT_GT(refusals, 0) << "no host has to be heard as often as that";
-  EXPECT_LE(refusals, many - 999);
+  EXPECT_LE(refusals, many - 1999);
   EXPECT_EQ(read_file(folder_ / "registry.yml", 1 << 20), registry);
   EXPECT_EQ(std::filesystem::file_size(folder_ / "portoser.db-wal"), log_size);
   const auto told = std::count_if(told_.devices.begin(), told_.devices.end(), [](const auto& line) {

@@ -83,7 +83,10 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   metrics.error = now_known.error;
   metrics.historical = chart_points(metrics.history);
   auto body = to_json(metrics);
-  const auto log = co_await uptime_.log({entry.name, machine}, now - range.length);
+  // Named first: g++ 12 destroys a braced temporary in the statement of a co_await twice.
+  telemetry::Placed placed{entry.name, machine};
+  auto reading = uptime_.log(std::move(placed), now - range.length);
+  const auto log = co_await std::move(reading);
   const auto uptime = telemetry::uptime_stats(log, now - range.length, now);
   // The UI shows a null as 0 %, and nothing where there is no such key.
   if (metrics.current && uptime.availability_percent) {

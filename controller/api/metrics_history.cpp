@@ -72,7 +72,6 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   ServiceMetricsWithHistory metrics;
   metrics.service = entry.name;
   metrics.machine = machine;
-  metrics.current = now_known.current;
   metrics.history = usage_rows(history, entry.name, machine);
   metrics.avg_cpu = summary.avg_cpu ? summary.avg_cpu : now_known.avg_cpu;
   metrics.avg_memory = summary.avg_memory ? summary.avg_memory : now_known.avg_memory;
@@ -82,16 +81,18 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   metrics.status = now_known.status;
   metrics.error = now_known.error;
   metrics.historical = chart_points(metrics.history);
-  auto body = to_json(metrics);
   // Named first: g++ 12 destroys a braced temporary in the statement of a co_await twice.
   telemetry::Placed placed{entry.name, machine};
   auto reading = uptime_.log(std::move(placed), now - range.length);
   const auto log = co_await std::move(reading);
-  const auto uptime = telemetry::uptime_stats(log, now - range.length, now);
-  // The UI shows a null as 0 %, and nothing where there is no such key.
-  if (metrics.current && uptime.availability_percent) {
-    body["current"]["uptime_percent"] = *uptime.availability_percent;
+  if (now_known.current) {
+    auto& current = metrics.current.emplace();
+    static_cast<ServiceMetricsRow&>(current) = *now_known.current;
+    current.uptime_percent =
+        telemetry::uptime_stats(log, now - range.length, now).availability_percent;
   }
+  auto body = to_json(metrics);
+  if (metrics.current && !metrics.current->uptime_percent) body["current"].erase("uptime_percent");
   auto response = http::json_response(dump(body));
   response.headers.emplace_back("Cache-Control", "public, max-age=10, must-revalidate");
   response.headers.emplace_back("X-Cache-TTL", "10");

@@ -70,11 +70,19 @@ struct Historical {
 };
 BOOST_DESCRIBE_STRUCT(Historical, (), (metrics, dataPoints))
 
+/// A service at the present, beside the range that was asked for.
+struct PresentServiceRow : ServiceMetricsRow {
+  /// Of the range, as far as its host could tell. The key is left out where nothing is known: the
+  /// UI shows a null as 0 %.
+  std::optional<double> uptime_percent;
+};
+BOOST_DESCRIBE_STRUCT(PresentServiceRow, (ServiceMetricsRow), (uptime_percent))
+
 /// What GET /api/metrics/{service}/{machine} answers.
 struct ServiceMetricsWithHistory {
   std::string service;
   std::string machine;
-  std::optional<ServiceMetricsRow> current;
+  std::optional<PresentServiceRow> current;
   std::vector<UsageRow> history;
   std::optional<double> avg_cpu;
   std::optional<double> avg_memory;

@@ -52,11 +52,13 @@ TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
 }
 
 /// The UI shows a null as 0 %.
-TEST_F(MetricsHistoryTest, UptimeIsAShareOfWhatWasSeenOrNotThere) {
-  tell_of_notes(1);
-  EXPECT_FALSE(get("/api/metrics/notes/brick")["current"].contains("uptime_percent"));
+TEST_F(MetricsHistoryTest, UptimeIsAShareOfTheTimeInWhichItWasToRunOrNotThere) {
   tell_of_notes(24);
   EXPECT_DOUBLE_EQ(get("/api/metrics/notes/brick")["current"]["uptime_percent"], 100.0);
+  clock_.set_by(2h);  // nobody looked in all of the range
+  const auto current = get("/api/metrics/notes/brick")["current"];
+  EXPECT_EQ(current["stale"], true);
+  EXPECT_FALSE(current.contains("uptime_percent"));
 }
 
 /// Else the UI shows no chart, and with it no choice of a longer range.

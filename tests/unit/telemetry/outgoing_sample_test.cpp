@@ -89,7 +89,8 @@ TEST(OutgoingSample, HasTheSeriesOfTheMetricsPage) {
                            "portoser_agent_last_sample_age_seconds",
                            "portoser_host_clock_offset_seconds",
                            "portoser_host_engine_available",
-                           "portoser_service_healthy"}) {
+                           "portoser_service_healthy",
+                           "portoser_uptime_events_total"}) {
     std::erase_if(page, [name](const auto& line) { return line.starts_with(name); });
   }
   EXPECT_THAT(page, IsEmpty());

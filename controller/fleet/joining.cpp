@@ -28,7 +28,7 @@ void require_registry_host(const registry::Registry& registry,
       .reason("HOST_NOT_IN_REGISTRY")
       .hint(fmt::format("add these lines and try again:\nhosts:\n  {}:\n    ip: {}\n",
                         name,
-                        ip.empty() ? "<its address>" : ip));
+                        is_address(ip) ? ip : "<its address>"));
 }
 
 asio::awaitable<storage::TokenRecord> Joining::checked_token(const RegistrationRequest& request) {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t longest_line = 255;
 constexpr std::size_t most_labels = 64;
+constexpr std::size_t most_addresses = 1024;
 constexpr std::int64_t most_of_a_resource = 1 << 20;  // gibibytes or cores; beyond is a mistake
 
 class Mistakes {
@@ -44,11 +45,15 @@ void line(Mistakes& mistakes, const std::string& text, const std::string& where)
                fmt::format("\"{}\" must be one line of at most {} bytes", where, longest_line));
 }
 
-bool is_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> unused{};
-  const auto address = text.substr(0, text.find('%'));  // fe80::1%eth0
-  return ::inet_pton(AF_INET, address.c_str(), unused.data()) == 1 ||
-         ::inet_pton(AF_INET6, address.c_str(), unused.data()) == 1;
+/// What may come after the "%" of fe80::1%eth0: the name of an interface.
+bool is_zone(std::string_view text) {
+  constexpr std::size_t longest_interface = 15;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= longest_interface &&
+         std::all_of(text.begin(), text.end(), fits);
 }
 
 void one_of(Mistakes& mistakes,
@@ -92,6 +97,39 @@ void resources(Mistakes& mistakes, const DeviceResources& given) {
   }
 }
 
+void check_number(Mistakes& mistakes,
+                  std::int64_t value,
+                  std::int64_t most,
+                  const std::string& where) {
+  if (value >= 0 && value <= most) return;
+  mistakes.add(where, fmt::format("\"{}\" must be a number from 0 to {}", where, most));
+}
+
+/// What an agent measured: it is shown to people, and put into what they are told to do.
+void check_facts(Mistakes& mistakes, const protocol::HostFacts& given) {
+  const std::array<std::pair<const char*, const std::string*>, 9> lines{
+      {{"hostname", &given.hostname},
+       {"os", &given.os},
+       {"os_version", &given.os_version},
+       {"kernel", &given.kernel},
+       {"arch", &given.arch},
+       {"engine_version", &given.engine_version},
+       {"engine_api_version", &given.engine_api_version},
+       {"compose_version", &given.compose_version},
+       {"ssh_user", &given.ssh_user}}};
+  for (const auto& [name, text] : lines) line(mistakes, *text, std::string{"body.facts."} + name);
+  check_number(mistakes, given.cpu_cores, most_of_a_resource, "body.facts.cpu_cores");
+  check_number(mistakes, given.cpu_threads, most_of_a_resource, "body.facts.cpu_threads");
+  check_number(mistakes, given.memory_bytes, most_of_a_resource << 30, "body.facts.memory_bytes");
+  check_number(mistakes, given.disk_bytes, most_of_a_resource << 30, "body.facts.disk_bytes");
+  const auto& addresses = given.addresses;
+  if (addresses.size() > most_addresses) {
+    mistakes.add("body.facts.addresses", fmt::format("at most {} addresses", most_addresses));
+  } else if (!std::all_of(addresses.begin(), addresses.end(), is_address)) {
+    mistakes.add("body.facts.addresses", "each must be an IPv4 or IPv6 address");
+  }
+}
+
 /// What nobody measures has to be said.
 void check_host_without_agent(Mistakes& mistakes, const RegistrationRequest& request) {
   if (!is_address(request.ip)) {
@@ -114,6 +152,17 @@ void check_alone(Check check) {
 
 }  // namespace
 
+bool is_address(const std::string& text) {
+  // A zero byte would end the text for inet_pton, and what follows it would come along unseen.
+  if (registry::has_control_character(text)) return false;
+  std::array<unsigned char, sizeof(in6_addr)> unused{};
+  const auto percent = text.find('%');  // fe80::1%eth0
+  const auto address = text.substr(0, percent);
+  const bool is_v6 = ::inet_pton(AF_INET6, address.c_str(), unused.data()) == 1;
+  if (percent != std::string::npos) return is_v6 && is_zone(text.substr(percent + 1));
+  return is_v6 || ::inet_pton(AF_INET, address.c_str(), unused.data()) == 1;
+}
+
 bool is_old_form(const RegistrationRequest& request) {
   return request.public_key.empty() &&
          (!request.architecture.empty() || request.ram_mb > 0 || !request.ssh_public_key.empty());
@@ -121,6 +170,8 @@ bool is_old_form(const RegistrationRequest& request) {
 
 void translate_old_form(RegistrationRequest& request) {
   if (request.ip.empty()) request.ip = request.ip_address;
+  // Only an agent measures; of another host what it declares was checked, and that is what counts.
+  if (request.public_key.empty()) request.facts.reset();
   if (!is_old_form(request)) return;
   request.arch = request.architecture;
   request.os_version = request.os;
@@ -168,11 +219,19 @@ void check_form(const RegistrationRequest& request, const registry::Registry& re
     mistakes.add("body.public_key",
                  "\"public_key\" must be the agent's CURVE public key, 40 letters of Z85");
   }
-  if (request.public_key.empty()) check_host_without_agent(mistakes, request);
+  if (request.public_key.empty()) {
+    check_host_without_agent(mistakes, request);
+  } else {
+    if (!request.ip.empty() && !is_address(request.ip)) {
+      mistakes.add("body.ip", "\"ip\" must be an IPv4 or IPv6 address");
+    }
+    if (request.facts) check_facts(mistakes, *request.facts);
+  }
   labels(mistakes, request.labels);
   capabilities(mistakes, request.capabilities);
   resources(mistakes, request.resources);
   line(mistakes, request.arch, "body.arch");
+  line(mistakes, request.os, "body.os");
   line(mistakes, request.os_version, "body.os_version");
   line(mistakes, request.ssh_user, "body.ssh_user");
   line(mistakes, request.ssh_key_fingerprint, "body.ssh_key_fingerprint");
@@ -197,8 +256,9 @@ void check_line(const std::string& text, const std::string& where) {
 }
 
 protocol::HostFacts facts_of(const RegistrationRequest& request) {
-  auto facts = request.facts.value_or(protocol::HostFacts{});
-  if (!request.facts) {
+  const bool measured = request.facts && !request.public_key.empty();
+  auto facts = measured ? *request.facts : protocol::HostFacts{};
+  if (!measured) {
     facts.hostname = request.hostname;
     facts.arch = request.arch;
     facts.os = request.os;

@@ -136,11 +136,15 @@ BOOST_DESCRIBE_STRUCT(RegistrationAnswer,
 
 /// The payload of the old bootstrap.sh, which knows neither keys nor tokens.
 bool is_old_form(const RegistrationRequest& request);
-/// Its words put into ours. Another form stays as it is.
+/// Its words put into ours. Another form stays as it is, but for `facts` that no agent measured:
+/// they are dropped.
 void translate_old_form(RegistrationRequest& request);
 /// The fingerprint as `ssh-keygen -l` shows it ("SHA256:..."), of a line of id_rsa.pub; empty when
 /// it is no such line.
 std::string ssh_fingerprint(std::string_view public_key_line);
+
+/// An IPv4 or IPv6 address, the latter also with a zone ("fe80::1%eth0"), and nothing else.
+bool is_address(const std::string& text);
 
 /// What is wrong in the request, one `ErrorDetail` a field: `Error{invalid}`. A name that the
 /// registry has may look as it likes; a new one may not.

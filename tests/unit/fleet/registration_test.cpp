@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace portoser::fleet {
 namespace {
 
@@ -89,6 +91,53 @@ TEST(Registration, AnAgentMeasuresWhatAHostWithoutOneHasToSay) {
   EXPECT_EQ(wrong_fields(request), Names{});
   request.public_key = "short";
   EXPECT_EQ(wrong_fields(request), Names{"body.public_key"});
+}
+
+TEST(Registration, AnAddressIsOneAndNothingElse) {
+  for (const auto* good :
+       {"192.0.2.31", "2001:db8::1", "::1", "fe80::1%eth0", "fe80::1%br-1_a.7"}) {
+    EXPECT_TRUE(is_address(good)) << good;
+  }
+  for (const auto& bad : Names{"",
+                               "10.0.0.256",
+                               "192.0.2.31%eth0",
+                               "fe80::1%",
+                               "fe80::1%eth0\n  evil: {ip: 192.0.2.66}",
+                               "fe80::1%eth0 # x",
+                               "fe80::1%sixteen-letters-",
+                               "fe80::1\n",
+                               std::string("192.0.2.31\0\nx", 13)}) {
+    EXPECT_FALSE(is_address(bad)) << bad;
+  }
+}
+
+TEST(Registration, OnlyAnAgentMeasuresAndWhatItMeasuredIsLookedAt) {
+  auto stranger = without_agent();
+  stranger.facts.emplace().addresses = {"192.0.2.1\n  evil: {}"};
+  translate_old_form(stranger);
+  EXPECT_FALSE(stranger.facts);
+  EXPECT_EQ(facts_of(stranger).addresses, Names{"192.0.2.31"});
+
+  RegistrationRequest agent;
+  agent.hostname = "nuc-1";
+  agent.public_key = protocol::make_key_pair().public_key;
+  auto& facts = agent.facts.emplace();
+  facts.addresses = {"192.0.2.1", "fe80::1%eth0"};
+  facts.memory_bytes = std::int64_t{16} << 30U;
+  EXPECT_EQ(wrong_fields(agent), Names{});
+  agent.ip = "here";
+  facts.kernel = "6.1\n";
+  facts.cpu_cores = -1;
+  facts.disk_bytes = std::numeric_limits<std::int64_t>::max();
+  facts.addresses.emplace_back("192.0.2.1 # x");
+  EXPECT_EQ(wrong_fields(agent),
+            (Names{"body.ip",
+                   "body.facts.kernel",
+                   "body.facts.cpu_cores",
+                   "body.facts.disk_bytes",
+                   "body.facts.addresses"}));
+  facts.addresses.assign(1025, "192.0.2.1");
+  EXPECT_EQ(wrong_fields(agent).back(), "body.facts.addresses");
 }
 
 TEST(Registration, ThePayloadOfTheOldBootstrapIsPutIntoOurWords) {

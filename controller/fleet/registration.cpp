@@ -18,12 +18,14 @@ namespace {
 constexpr std::size_t longest_line = 255;
 constexpr std::size_t most_labels = 64;
 constexpr std::size_t most_addresses = 1024;
+constexpr std::size_t most_mistakes = 32;
 constexpr std::int64_t most_of_a_resource = 1 << 20;  // gibibytes or cores; beyond is a mistake
 
 class Mistakes {
  public:
+  /// More than anybody reads are not told: an answer is not to be larger than what was asked.
   void add(std::string where, std::string message) {
-    found_.push_back({std::move(where), std::move(message)});
+    if (found_.size() < most_mistakes) found_.push_back({std::move(where), std::move(message)});
   }
   void throw_if_any() {
     if (found_.empty()) return;
@@ -67,6 +69,7 @@ void one_of(Mistakes& mistakes,
 void labels(Mistakes& mistakes, const std::map<std::string, std::string>& given) {
   if (given.size() > most_labels) {
     mistakes.add("body.labels", fmt::format("at most {} labels", most_labels));
+    return;
   }
   for (const auto& [key, value] : given) {
     if (key.empty()) mistakes.add("body.labels", "a label needs a name");
@@ -78,6 +81,7 @@ void labels(Mistakes& mistakes, const std::map<std::string, std::string>& given)
 void capabilities(Mistakes& mistakes, const std::vector<std::string>& given) {
   if (given.size() > most_labels) {
     mistakes.add("body.capabilities", fmt::format("at most {} capabilities", most_labels));
+    return;
   }
   for (const auto& one : given) {
     if (one.empty()) mistakes.add("body.capabilities", "a capability needs a name");

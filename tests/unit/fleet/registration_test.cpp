@@ -93,6 +93,15 @@ TEST(Registration, AnAgentMeasuresWhatAHostWithoutOneHasToSay) {
   EXPECT_EQ(wrong_fields(request), Names{"body.public_key"});
 }
 
+TEST(Registration, ARefusalIsShort) {
+  auto request = without_agent();
+  request.capabilities.assign(64, "");
+  EXPECT_EQ(wrong_fields(request).size(), 32U);
+  request.capabilities.assign(65, "");
+  for (int i = 0; i < 65; ++i) request.labels["label-" + std::to_string(i)] = "a\nb";
+  EXPECT_EQ(wrong_fields(request), (Names{"body.labels", "body.capabilities"}));
+}
+
 TEST(Registration, AnAddressIsOneAndNothingElse) {
   for (const auto* good :
        {"192.0.2.31", "2001:db8::1", "::1", "fe80::1%eth0", "fe80::1%br-1_a.7"}) {

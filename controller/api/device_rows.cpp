@@ -31,8 +31,13 @@ DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
   return use;
 }
 
-DeviceRow told_by(const fleet::Device& device) {
+/// Rounded; any number may come from an agent.
+std::int64_t in_gibibytes(std::int64_t bytes) {
   constexpr std::int64_t gibibyte = 1 << 30;
+  return bytes / gibibyte + (bytes % gibibyte >= gibibyte / 2 ? 1 : 0);
+}
+
+DeviceRow told_by(const fleet::Device& device) {
   DeviceRow row;
   row.id = device.name;
   row.device_id = device.id;
@@ -54,8 +59,8 @@ DeviceRow told_by(const fleet::Device& device) {
   row.ssh_key_fingerprint = device.declared.ssh_key_fingerprint;
   row.resources.cpu_cores = device.facts.cpu_cores;
   row.resources.cpu_threads = device.facts.cpu_threads;
-  row.resources.memory_gb = (device.facts.memory_bytes + gibibyte / 2) / gibibyte;
-  row.resources.disk_gb = (device.facts.disk_bytes + gibibyte / 2) / gibibyte;
+  row.resources.memory_gb = in_gibibytes(device.facts.memory_bytes);
+  row.resources.disk_gb = in_gibibytes(device.facts.disk_bytes);
   row.resources.gpu = device.declared.gpu;
   row.resources.mlx_capable = device.declared.mlx_capable;
   if (device.declared.resources) row.resources = *device.declared.resources;

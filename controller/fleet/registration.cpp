@@ -184,7 +184,9 @@ void translate_old_form(RegistrationRequest& request) {
   request.resources.cpu_threads = request.cpu_cores;
   constexpr std::int64_t mebibytes = 1024;
   request.resources.memory_gb =
-      request.ram_mb < 0 ? -1 : (request.ram_mb + mebibytes / 2) / mebibytes;
+      request.ram_mb < 0
+          ? -1
+          : request.ram_mb / mebibytes + (request.ram_mb % mebibytes >= mebibytes / 2 ? 1 : 0);
   request.ssh_user = request.user;
   request.ssh_key_fingerprint = ssh_fingerprint(request.ssh_public_key);
   if (!request.docker_version.empty()) request.capabilities.emplace_back("docker");

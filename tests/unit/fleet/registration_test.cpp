@@ -102,6 +102,15 @@ TEST(Registration, ARefusalIsShort) {
   EXPECT_EQ(wrong_fields(request), (Names{"body.labels", "body.capabilities"}));
 }
 
+TEST(Registration, ANumberTooLargeIsRefusedAndNotAddedTo) {
+  RegistrationRequest request;
+  request.hostname = "nuc-1";
+  request.ip_address = "192.0.2.31";
+  request.ram_mb = std::numeric_limits<std::int64_t>::max();
+  translate_old_form(request);
+  EXPECT_EQ(wrong_fields(request), Names{"body.resources.memory_gb"});
+}
+
 TEST(Registration, AnAddressIsOneAndNothingElse) {
   for (const auto* good :
        {"192.0.2.31", "2001:db8::1", "::1", "fe80::1%eth0", "fe80::1%br-1_a.7"}) {

@@ -151,6 +151,10 @@ DeviceList DevicesApi::list(http::Call<void> call) {
     if (wanted_role && std::find(roles.begin(), roles.end(), *wanted_role) == roles.end()) continue;
     rows.push_back(std::move(row));
   }
+  // Anybody may ask to be let in; that hides nobody who is in.
+  std::stable_partition(rows.begin(), rows.end(), [](const DeviceRow& row) {
+    return row.approval_status == enum_name(fleet::Approval::approved);
+  });
   DeviceList list;
   list.page_size = call.query_int("page_size", 100, 1, 100);
   list.page = call.query_int("page", 1, 1, 1000000);

@@ -75,6 +75,15 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   auto admitted = co_await joining_.admit(std::move(request), registry);
   const auto& registration = admitted.registration;
   const auto& record = registration.device;
+  for (const auto& id : admitted.lapsed) {
+    auto* claim = by_id(id);
+    if (claim == nullptr) continue;
+    const auto before = claim->device.share();
+    const protocol::Goodbye goodbye{"removed", "nobody let this host in"};
+    forget(*claim, goodbye, Error{Code::unavailable, goodbye.message, "machine"});
+    registrations_.deregistered("lapsed");
+    tell("device_deregistered", *before);
+  }
   if (registration.joined != storage::Joined::known) {
     // Another machine had the name: with the same device's older key, or a claim that gave way.
     if (auto* before = by_name(record.name)) {

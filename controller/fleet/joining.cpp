@@ -91,6 +91,7 @@ asio::awaitable<Admitted> Joining::claim(const RegistrationRequest& request) {
   Admitted admitted;
   admitted.registration.joined = claimed.known ? storage::Joined::known : storage::Joined::created;
   admitted.registration.device = std::move(claimed.device);
+  admitted.lapsed = std::move(claimed.lapsed);
   if (!claimed.known) admitted.credential = std::move(credential);
   co_return admitted;
 }

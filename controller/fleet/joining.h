@@ -9,13 +9,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace portoser::fleet {
 
 /// A host that was let in, or waits for that.
 struct Admitted {
   storage::Registration registration;
-  std::string credential;  ///< of a host without an agent that is new; kept nowhere
+  std::string credential;           ///< of a host without an agent that is new; kept nowhere
+  std::vector<std::string> lapsed;  ///< device ids of older claims that were forgotten for it
 };
 
 /// Checks a request and stores the device. Nothing of a refused request is kept and its token keeps

@@ -75,7 +75,8 @@ class RegistrationCounts {
   mutable std::mutex mutex_;
   std::map<std::array<std::string, 3>, std::uint64_t> counts_;
   // From 0 on, so that the first one is an increase.
-  std::map<std::string, std::uint64_t> deregistered_{{"replaced", 0}, {"removed", 0}};
+  std::map<std::string, std::uint64_t> deregistered_{
+      {"replaced", 0}, {"removed", 0}, {"lapsed", 0}};
   std::map<std::string, std::uint64_t> updated_{{"facts", 0}};
   // Upper bounds in seconds, as existing dashboards expect them.
   Histogram registered_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};

@@ -116,6 +116,18 @@ bool is_bare_claim(const DeviceRecord& device) {
   return device.state == "pending" && device.claim.has_value();
 }
 
+/// Claims that nobody looked at make room.
+std::vector<std::string> forget_old_claims(Connection& connection, Time now) {
+  const auto before = now - DeviceStore::claims_wait;
+  const std::string old = "WHERE state = 'pending' AND claim IS NOT NULL AND registered_at < ?";
+  std::vector<std::string> ids;
+  auto rows = connection.query("SELECT id FROM devices " + old);
+  rows.bind(before);
+  while (rows.next()) rows.read(ids.emplace_back());
+  if (!ids.empty()) connection.query("DELETE FROM devices " + old).bind(before).run();
+  return ids;
+}
+
 Claim claim_device(Connection& connection, const DeviceRecord& device, std::int64_t most) {
   if (const auto known = device_named(connection, device.name)) {
     if (known->claim != device.claim) {
@@ -124,8 +136,9 @@ Claim claim_device(Connection& connection, const DeviceRecord& device, std::int6
     if (known->state == "rejected") {
       throw rejected_device(device.name);
     }
-    return {true, *known};
+    return {true, *known, {}};
   }
+  auto lapsed = forget_old_claims(connection, device.registered_at);
   auto waiting = connection.query(
       "SELECT count(*) FROM devices WHERE state = 'pending' AND claim IS NOT NULL");
   std::int64_t count = 0;
@@ -137,7 +150,7 @@ Claim claim_device(Connection& connection, const DeviceRecord& device, std::int6
         .hint("approve or reject some of them, or join with a token");
   }
   insert_device(connection, device);
-  return {false, device};
+  return {false, device, std::move(lapsed)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/tasks.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,8 +45,9 @@ struct DeviceEdit {
 
 /// What became of a claim.
 struct Claim {
-  bool known = false;   ///< it was there before; nothing was changed
-  DeviceRecord device;  ///< as it is in the database now
+  bool known = false;               ///< it was there before; nothing was changed
+  DeviceRecord device;              ///< as it is in the database now
+  std::vector<std::string> lapsed;  ///< ids of older claims that were forgotten
 };
 
 struct DeviceSeen {
@@ -73,8 +75,10 @@ class DeviceStore {
   asio::awaitable<void> edit(std::string id, DeviceEdit edit);
   /// A device that comes without a token: it waits. The same `claim` under the same name is known.
   /// `Error{conflict}`: NAME_TAKEN; `Error{forbidden}`: DEVICE_REJECTED; `Error{rate_limited}`:
-  /// TOO_MANY_PENDING when `most` of them wait already.
+  /// TOO_MANY_PENDING when `most` of them wait already. Those that have waited for longer than
+  /// `claims_wait` when a new one comes are forgotten.
   asio::awaitable<Claim> claim(DeviceRecord record, std::int64_t most);
+  static constexpr std::chrono::hours claims_wait{7 * 24};
   /// KEY_TAKEN as in `insert`.
   asio::awaitable<void> replace_key(std::string id, std::string public_key);
   /// Forgets the device, its key too, so that the host may join anew. Its events stay.

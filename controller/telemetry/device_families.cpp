@@ -25,9 +25,12 @@ void write_resources(Exposition& out, const fleet::Devices& devices) {
 
 }  // namespace
 
-void write_device_families(Exposition& out,
-                           const fleet::Devices& devices,
-                           const FleetReading& fleet) {
+void write_device_families(Exposition& out, const fleet::Devices& all, const FleetReading& fleet) {
+  // Who asks to be let in makes no series.
+  fleet::Devices devices;
+  for (const auto& one : all) {
+    if (one.second->approval == fleet::Approval::approved) devices.insert(devices.end(), one);
+  }
   std::map<std::string, int> by_status;
   for (const auto& [name, device] : devices) ++by_status[enum_name(device->liveness)];
   // Each device is in one of them, so that they can be added up.

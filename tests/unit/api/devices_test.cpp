@@ -88,6 +88,23 @@ TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
   EXPECT_EQ(refused([&] { get("/api/devices?page=0"); }).where(), "query.page");
 }
 
+TEST_F(DevicesTest, WhoAsksToBeLetInHidesNobodyWhoIsIn) {
+  send(Method::post,
+       "/api/register",
+       {{"hostname", "aaa"},
+        {"ip_address", "192.0.2.31"},
+        {"os", "Debian"},
+        {"architecture", "x86_64"},
+        {"ram_mb", 4096}});
+  const auto rows = get("/api/devices")["devices"];
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["name"], "brick");
+  EXPECT_EQ(rows[1]["name"], "aaa");
+  const std::string page{ask("/metrics").text()};
+  EXPECT_NE(page.find("hostname=\"brick\""), std::string::npos);
+  EXPECT_EQ(page.find("hostname=\"aaa\""), std::string::npos);
+}
+
 TEST_F(DevicesTest, AHeartbeatIsAnsweredAndShown) {
   const auto credential = join_shelf();
   const auto answer =

@@ -361,6 +361,19 @@ TEST_F(FleetDevices, AnOldBootstrapWaitsForAnAdmin) {
   EXPECT_EQ(run(fleet_->join(old_request())).status, "registered");
 }
 
+TEST_F(FleetDevices, AClaimThatLapsedIsForgotten) {
+  run(fleet_->join(old_request("shelf")));
+  clock_.set_by(8 * 24h);
+  run(fleet_->join(old_request()));
+  EXPECT_FALSE(fleet_->devices()->contains("shelf"));
+  EXPECT_TRUE(fleet_->devices()->contains("brick"));
+  EXPECT_EQ(
+      std::count(told_.devices.begin(), told_.devices.end(), "device_deregistered shelf pending"),
+      1);
+  run(fleet_->join(old_request("shelf")));
+  EXPECT_EQ(fleet_->devices()->size(), 2U);
+}
+
 TEST_F(FleetDevices, ABareClaimGivesWayToAHostWithAToken) {
   run(fleet_->join(old_request()));
   join_brick();

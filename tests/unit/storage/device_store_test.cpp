@@ -122,6 +122,35 @@ TEST_F(DeviceStoreTest, ClaimsAreKnownAgainAndBounded) {
   EXPECT_FALSE(run(devices_.claim(claimed(3), 2)).known) << "a rejected one does not wait";
 }
 
+TEST_F(DeviceStoreTest, AClaimThatNobodyLookedAtLapses) {
+  const auto claimed = [](int number, std::chrono::hours at) {
+    auto record = device(number);
+    record.public_key.clear();
+    record.state = "pending";
+    record.claim = "fingerprint " + std::to_string(number);
+    record.registered_at = from_unix_us(0) + at;
+    return record;
+  };
+  constexpr auto week = DeviceStore::claims_wait;
+  constexpr std::chrono::hours hour{1};
+  run(devices_.claim(claimed(1, hour), 2));
+  run(devices_.claim(claimed(2, 2 * hour), 2));
+  auto with_token = device(3);
+  with_token.state = "pending";
+  with_token.registered_at = from_unix_us(0);
+  run(devices_.insert(with_token));
+  EXPECT_EQ(error_of([&] { run(devices_.claim(claimed(4, week + hour), 2)); }).reason(),
+            "TOO_MANY_PENDING");
+  const auto made = run(devices_.claim(claimed(4, week + 2 * hour), 2));
+  EXPECT_FALSE(made.known);
+  EXPECT_EQ(made.lapsed, std::vector<std::string>{device(1).id});
+  const auto left = run(devices_.all());
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(left[0].name, device(2).name);
+  EXPECT_EQ(left[1].name, with_token.name) << "it came with a token";
+  EXPECT_TRUE(run(devices_.claim(claimed(2, 3 * week), 2)).known) << "it is still there";
+}
+
 TEST_F(DeviceStoreTest, ANameIsTakenUntilItsDeviceIsRemoved) {
   run(devices_.insert(device(1)));
   auto second = device(2);

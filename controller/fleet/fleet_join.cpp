@@ -169,10 +169,12 @@ Fleet::Member& Fleet::remember(const storage::DeviceRecord& record) {
 void Fleet::watch(const Member& member) {
   const auto& device = *member.device;
   if (device.approval != Approval::approved || device.mode == DeviceMode::disabled) return;
-  if (device.has_agent) {
-    presence_.add(device.id);
-  } else {
+  if (!device.has_agent) {
     presence_.add(device.id, settings_.heartbeat_patience, clock_.uptime());
+  } else if (gateway_ == nullptr) {
+    presence_.add(device.id);  // at our start, whose grace is for all
+  } else {
+    presence_.add(device.id, clock_.uptime());
   }
 }
 

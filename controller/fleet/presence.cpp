@@ -17,6 +17,10 @@ void Presence::add(const std::string& device_id) {
   devices_.try_emplace(device_id);
 }
 
+void Presence::add(const std::string& device_id, Uptime now) {
+  devices_[device_id].added = now;
+}
+
 void Presence::add(const std::string& device_id, const Patience& patience, Uptime now) {
   auto& entry = devices_[device_id];
   entry.patience = patience;
@@ -49,8 +53,10 @@ std::vector<LivenessChange> Presence::check(Uptime now) {
     const auto stale_after = entry.patience ? entry.patience->stale_after : limits_.stale_after;
     const auto offline_after =
         entry.patience ? entry.patience->offline_after : limits_.offline_after;
+    const bool is_new =
+        entry.added && now - *entry.added < (entry.patience ? offline_after : limits_.first_sign);
     const bool in_grace =
-        now - started_ < limits_.grace || (entry.patience && now - entry.added < offline_after);
+        now - started_ < limits_.grace || (is_new && (entry.patience || !entry.last));
     auto after = entry.liveness;
     if (!entry.last) {
       // Known, but silent since our start.

@@ -26,6 +26,9 @@ struct PresenceLimits {
   /// For so long after its own start a controller declares nobody offline: agents need time to
   /// return.
   std::chrono::milliseconds grace{30'000};
+  /// So long an agent is waited for that was let in just now: one that is kept out knocks every
+  /// half minute.
+  std::chrono::milliseconds first_sign{45'000};
   /// An older message proves nothing when another machine comes with the same key.
   std::chrono::milliseconds answers_within{15'000};
 };
@@ -53,6 +56,8 @@ class Presence {
 
   /// A device that is known from the database. Unknown until it speaks or the grace is over.
   void add(const std::string& device_id);
+  /// The same for one that was let in just now: `first_sign` is its grace too.
+  void add(const std::string& device_id, Uptime now);
   /// The same for one with a patience of its own, which is its grace too.
   void add(const std::string& device_id, const Patience& patience, Uptime now);
   void remove(const std::string& device_id) { devices_.erase(device_id); }
@@ -75,7 +80,7 @@ class Presence {
     Liveness liveness = Liveness::unknown;
     std::optional<Uptime> last;
     std::optional<Patience> patience;
-    Uptime added{0};  ///< of one with a patience of its own
+    std::optional<Uptime> added;  ///< none: it was known when we started
   };
   PresenceLimits limits_;
   Uptime started_;

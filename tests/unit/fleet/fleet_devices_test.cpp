@@ -188,6 +188,19 @@ TEST_F(FleetDevices, ADisabledDeviceIsKeptOutUntilItIsNot) {
   EXPECT_EQ(refused(fleet_->update("brick", status("asleep"), admin)).where(), "body.status");
 }
 
+TEST_F(FleetDevices, WhoWasJustLetInIsNotDeclaredOffline) {
+  approval_required_ = true;
+  limits_.grace = 0ms;
+  limits_.first_sign = 2500ms;
+  reopen();
+  run(fleet_->join(request(make_token(), device_keys_)));
+  run(fleet_->approve("brick", admin));
+  const auto approved = clock_.uptime();
+  step_until([&] { return !told_.liveness.empty(); });
+  EXPECT_EQ(told_.liveness, std::vector<std::string>{"brick offline"}) << "it never came";
+  EXPECT_GE(clock_.uptime() - approved, limits_.first_sign);
+}
+
 TEST_F(FleetDevices, MaintenanceIsShownAndHindersNothing) {
   join_brick();
   auto double_ = welcomed();

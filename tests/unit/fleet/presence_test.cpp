@@ -50,6 +50,20 @@ TEST_F(PresenceTest, AHostWithItsOwnPatienceIsWaitedForAsLongAsThat) {
   EXPECT_EQ(presence_.of("shelf"), Liveness::offline);
 }
 
+TEST_F(PresenceTest, AnAgentThatWasJustLetInHasTimeToCome) {
+  presence_.seen("brick", later);
+  presence_.add("chalk", later);
+  presence_.add("slate", later);
+  EXPECT_TRUE(presence_.check(later + 1s).empty());
+  presence_.seen("slate", later + 2s);
+  presence_.left("slate");
+  EXPECT_EQ(presence_.of("slate"), Liveness::offline) << "it has come and gone";
+  presence_.check(later + 44s);
+  EXPECT_EQ(presence_.of("chalk"), Liveness::unknown);
+  presence_.check(later + 45s);
+  EXPECT_EQ(presence_.of("chalk"), Liveness::offline);
+}
+
 TEST_F(PresenceTest, NobodyIsDeclaredOfflineWhileTheControllerIsYoung) {
   EXPECT_TRUE(presence_.check(start + 29s).empty());
   EXPECT_EQ(presence_.of("brick"), Liveness::unknown);

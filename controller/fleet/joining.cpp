@@ -75,7 +75,7 @@ storage::DeviceRecord Joining::record_of(const RegistrationRequest& request) con
   device.public_key = request.public_key;
   device.registered_at = clock_.now();
   device.facts = dump(to_json(facts_of(request)));
-  device.declared = dump(to_json(declared_by(request)));
+  device.declared = declared_by(request);
   return device;
 }
 

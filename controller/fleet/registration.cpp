@@ -1,6 +1,7 @@
 #include "controller/fleet/registration.h"
 
 #include "common/crypto.h"
+#include "common/describe_json.h"
 #include "common/error.h"
 #include "common/ids.h"
 #include "controller/registry/names.h"
@@ -280,14 +281,16 @@ protocol::HostFacts facts_of(const RegistrationRequest& request) {
   return facts;
 }
 
-DeviceDeclaration declared_by(const RegistrationRequest& request) {
-  DeviceDeclaration declared;
-  declared.capabilities = request.capabilities;
-  declared.labels = request.labels;
-  declared.gpu = request.resources.gpu;
-  declared.mlx_capable = request.resources.mlx_capable;
-  declared.ssh_key_fingerprint = request.ssh_key_fingerprint;
-  return declared;
+std::string declared_by(const RegistrationRequest& request) {
+  auto declared = Json::object();
+  if (!request.capabilities.empty()) declared["capabilities"] = request.capabilities;
+  if (!request.labels.empty()) declared["labels"] = request.labels;
+  if (request.resources.gpu) declared["gpu"] = true;
+  if (request.resources.mlx_capable) declared["mlx_capable"] = true;
+  if (!request.ssh_key_fingerprint.empty()) {
+    declared["ssh_key_fingerprint"] = request.ssh_key_fingerprint;
+  }
+  return dump(declared);
 }
 
 }  // namespace portoser::fleet

@@ -157,6 +157,8 @@ void check_resources(const DeviceResources& resources);
 void check_line(const std::string& text, const std::string& where);
 
 protocol::HostFacts facts_of(const RegistrationRequest& request);
-DeviceDeclaration declared_by(const RegistrationRequest& request);
+/// JSON of a `DeviceDeclaration`, with nothing that the request leaves out: of a known device that
+/// stays as it is.
+std::string declared_by(const RegistrationRequest& request);
 
 }  // namespace portoser::fleet

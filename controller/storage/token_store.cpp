@@ -1,5 +1,6 @@
 #include "controller/storage/token_store.h"
 
+#include "common/describe_json.h"
 #include "common/error.h"
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
@@ -8,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace portoser::storage {
@@ -118,6 +120,30 @@ void take_use(Connection& connection, const TokenRecord& token, Time now) {
       .run();
 }
 
+Json object_in(const std::string& text) {
+  auto json = Json::parse(text, nullptr, false);
+  return json.is_object() ? json : Json::object();
+}
+
+/// What people said of the device stays; what the machine says now comes on top.
+std::string with_declared(const std::string& before, const std::string& now) {
+  auto merged = object_in(before);
+  const auto said = object_in(now);
+  for (const auto& [name, value] : said.items()) {
+    auto& kept = merged[name];
+    if (kept.is_object() && value.is_object()) {
+      kept.update(value);
+    } else if (kept.is_array() && value.is_array()) {
+      for (const auto& one : value) {
+        if (std::find(kept.begin(), kept.end(), one) == kept.end()) kept.push_back(one);
+      }
+    } else {
+      kept = value;
+    }
+  }
+  return dump(merged);
+}
+
 Registration join(Connection& connection,
                   const std::string& token_id,
                   Time now,
@@ -140,7 +166,7 @@ Registration join(Connection& connection,
   if (known && token.allow_key_change) {
     replace_device_key(connection, known->id, device.public_key, device.credential_hash);
     update_device_facts(connection, known->id, device.facts, device.agent_version);
-    update_device_declared(connection, known->id, device.declared);
+    update_device_declared(connection, known->id, with_declared(known->declared, device.declared));
     return Registration{Joined::key_changed, device_named(connection, device.name).value()};
   }
   insert_device(connection, device);

@@ -34,9 +34,11 @@ struct TokenRecord {
 
 /// What `register_device` did.
 enum class Joined {
-  created,      ///< a new device
-  known,        ///< the same name and key as before: nothing was changed, no use was taken
-  key_changed,  ///< the device of that name has the new key, its facts and version
+  created,  ///< a new device
+  known,    ///< the same name and key as before: nothing was changed, no use was taken
+  /// The device of that name has the new key, its facts and version, and what it declares on top of
+  /// what was declared before.
+  key_changed,
 };
 
 struct Registration {

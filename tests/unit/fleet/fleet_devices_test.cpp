@@ -238,6 +238,21 @@ TEST_F(FleetDevices, WhatPeopleSayOfADeviceIsKept) {
   EXPECT_EQ(refused(fleet_->update("brick", update, admin)).where(), "body.labels.site");
 }
 
+TEST_F(FleetDevices, WhatPeopleSayOfADeviceOutlivesItsKey) {
+  auto first = request_without_agent(make_token());
+  first.resources.gpu = true;
+  run(fleet_->join(first));
+  DeviceUpdate update;
+  update.labels.emplace()["site"] = "lab";
+  update.description = "under the stairs";
+  run(fleet_->update("brick", update, admin));
+  const auto again = run(fleet_->join(request_without_agent(make_token("brick", true))));
+  ASSERT_TRUE(again.device_credential);
+  EXPECT_EQ(device().declared.description, "under the stairs");
+  EXPECT_EQ(device().declared.labels.at("site"), "lab");
+  EXPECT_TRUE(device().declared.gpu) << "this time it said nothing of that";
+}
+
 TEST_F(FleetDevices, OnlyItsOwnerOrAnAdminChangesADevice) {
   join_brick();
   EXPECT_EQ(refused(fleet_->update("brick", status("maintenance"), somebody)).reason(),

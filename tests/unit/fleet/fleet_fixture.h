@@ -189,11 +189,13 @@ class FleetTest : public testing::Test {
     return found.value_or(Message{});
   }
 
-  std::string make_token(std::optional<std::string> host = std::nullopt) {
+  std::string make_token(std::optional<std::string> host = std::nullopt,
+                         bool allow_key_change = false) {
     storage::TokenRecord record;
     record.id = random_hex(4);
     record.secret_hash = to_hex(sha256("secret"));
     record.host = std::move(host);
+    record.allow_key_change = allow_key_change;
     record.created_at = clock_.now();
     storage::TokenStore store{*database_};
     run(store.insert(record));

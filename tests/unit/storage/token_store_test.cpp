@@ -147,17 +147,23 @@ TEST_F(TokenStoreTest, ATokenMayAllowAnotherKeyForAKnownName) {
   auto record = token();
   record.allow_key_change = true;
   run(tokens_.insert(record));
-  run(devices_.insert(device(1)));
+  auto before = device(1);
+  before.declared =
+      R"({"description":"attic","gpu":false,"labels":{"a":"1","b":"2"},"capabilities":["mlx"]})";
+  run(devices_.insert(before));
   auto reinstalled = device(2);
   reinstalled.name = device(1).name;
   reinstalled.facts = "{\"new\":true}";
-  reinstalled.declared = "{\"gpu\":true}";
+  reinstalled.declared =
+      R"({"gpu":true,"labels":{"b":"3","c":"4"},"capabilities":["docker","mlx"]})";
   const auto answer = join(reinstalled);
   EXPECT_EQ(answer.joined, Joined::key_changed);
   EXPECT_EQ(answer.device.id, device(1).id);
   EXPECT_EQ(answer.device.public_key, device(2).public_key);
   EXPECT_EQ(answer.device.facts, "{\"new\":true}");
-  EXPECT_EQ(answer.device.declared, "{\"gpu\":true}");
+  EXPECT_EQ(answer.device.declared,
+            R"({"description":"attic","gpu":true,"labels":{"a":"1","b":"3","c":"4"},)"
+            R"("capabilities":["mlx","docker"]})");
   EXPECT_EQ(uses(), 1);
 }
 

@@ -1,5 +1,6 @@
 #include "controller/api/device_changes.h"
 
+#include "common/describe_json.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -110,9 +111,17 @@ ApprovalAnswer approval_of(const fleet::Device& device) {
   return answer;
 }
 
+/// An optional field with null reads as if it were not there; for some that says something.
+bool says_null(const std::string& body, const char* field) {
+  const auto json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return false;
+  const auto found = json.find(field);
+  return found != json.end() && found->is_null();
+}
+
 UpdatedFields fields_of(const fleet::DeviceUpdate& update) {
   UpdatedFields fields;
-  fields.resources = update.resources.has_value();
+  fields.resources = update.resources.has_value() || update.measured_resources;
   fields.capabilities = update.capabilities.has_value();
   fields.labels = update.labels.has_value();
   fields.ssh_user = update.ssh_user.has_value();
@@ -186,6 +195,7 @@ asio::awaitable<ApprovalAnswer> DeviceChangesApi::reject(http::Call<void> call) 
 
 asio::awaitable<UpdateAnswer> DeviceChangesApi::update(http::Call<fleet::DeviceUpdate> call) {
   UpdateAnswer answer;
+  call.body.measured_resources = says_null(call.request().body, "resources");
   answer.updated_fields = fields_of(call.body);
   auto work = fleet_.update(call.param("hostname"), std::move(call.body), actor_of(call));
   const auto changed = co_await on_executor(core_, std::move(work));

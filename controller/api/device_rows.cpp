@@ -63,7 +63,12 @@ DeviceRow told_by(const fleet::Device& device) {
   row.resources.disk_gb = in_gibibytes(device.facts.disk_bytes);
   row.resources.gpu = device.declared.gpu;
   row.resources.mlx_capable = device.declared.mlx_capable;
-  if (device.declared.resources) row.resources = *device.declared.resources;
+  if (const auto& said = device.declared.resources) {
+    row.resources.cpu_cores = said->cpu_cores.value_or(row.resources.cpu_cores);
+    row.resources.cpu_threads = said->cpu_threads.value_or(row.resources.cpu_threads);
+    row.resources.memory_gb = said->memory_gb.value_or(row.resources.memory_gb);
+    row.resources.disk_gb = said->disk_gb.value_or(row.resources.disk_gb);
+  }
   row.labels = device.declared.labels;
   row.capabilities = device.declared.capabilities;
   const bool says_docker = std::find(row.capabilities.begin(), row.capabilities.end(), "docker") !=

@@ -22,18 +22,27 @@ struct Actor {
 
 /// What is absent stays.
 struct DeviceUpdate {
-  std::optional<DeviceResources> resources;
+  std::optional<ResourcesUpdate> resources;
   std::optional<std::vector<std::string>> capabilities;
   std::optional<std::map<std::string, std::string>> labels;
   std::optional<std::string> ssh_user;
   std::optional<std::string> ssh_key_fingerprint;
   std::optional<std::string> description;
   std::optional<std::string> status;  ///< "maintenance", "disabled" or "active"
+  /// In the JSON this is `resources` with null: the numbers are as the facts say again.
+  bool measured_resources = false;
 };
 BOOST_DESCRIBE_STRUCT(
     DeviceUpdate,
     (),
     (resources, capabilities, labels, ssh_user, ssh_key_fingerprint, description, status))
+
+/// `Error{invalid}` for what may not be said of a device.
+void check_update(const DeviceUpdate& update);
+/// `Error{invalid}` for another word than `DeviceUpdate::status` takes.
+DeviceMode mode_of(const std::string& word);
+/// What is said of the device after the update.
+DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update);
 
 struct Updated {
   std::shared_ptr<const Device> device;

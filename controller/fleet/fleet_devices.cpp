@@ -35,42 +35,6 @@ void require_owner(const Actor& actor, const Device* device, const std::string& 
       .reason("NOT_OWNER");
 }
 
-DeviceMode mode_of(const std::string& word) {
-  if (word == "maintenance") return DeviceMode::maintenance;
-  if (word == "disabled") return DeviceMode::disabled;
-  if (word == "active" || word == "normal" || word == "online") return DeviceMode::normal;
-  throw Error{Code::invalid,
-              "\"status\" must be \"maintenance\", \"disabled\" or \"active\"",
-              "body.status"};
-}
-
-void check(const DeviceUpdate& update) {
-  if (update.resources) check_resources(*update.resources);
-  if (update.capabilities) check_capabilities(*update.capabilities);
-  if (update.labels) check_labels(*update.labels);
-  if (update.ssh_user) check_line(*update.ssh_user, "body.ssh_user");
-  if (update.ssh_key_fingerprint) {
-    check_line(*update.ssh_key_fingerprint, "body.ssh_key_fingerprint");
-  }
-  if (update.description) check_line(*update.description, "body.description");
-}
-
-DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update) {
-  if (update.resources) {
-    declared.gpu = update.resources->gpu;
-    declared.mlx_capable = update.resources->mlx_capable;
-    declared.resources = *update.resources;
-  }
-  if (update.capabilities) declared.capabilities = std::move(*update.capabilities);
-  if (update.labels) declared.labels = std::move(*update.labels);
-  if (update.ssh_user) declared.ssh_user = std::move(*update.ssh_user);
-  if (update.ssh_key_fingerprint) {
-    declared.ssh_key_fingerprint = std::move(*update.ssh_key_fingerprint);
-  }
-  if (update.description) declared.description = std::move(*update.description);
-  return declared;
-}
-
 /// One change of a device at a time, from its check to its end in the database.
 class Turn {
  public:
@@ -224,7 +188,7 @@ asio::awaitable<Updated> Fleet::update(std::string name, DeviceUpdate update, Ac
   require_owner(actor, found != nullptr ? &*found->device : nullptr, name);
   const auto before = require_device(name).device.share();
   const Turn turn{changing_, before->id};
-  check(update);
+  check_update(update);
   auto mode = before->mode;
   if (update.status) {
     mode = mode_of(*update.status);

@@ -254,8 +254,13 @@ void check_capabilities(const std::vector<std::string>& given) {
   check_alone([&](Mistakes& mistakes) { capabilities(mistakes, given); });
 }
 
-void check_resources(const DeviceResources& given) {
-  check_alone([&](Mistakes& mistakes) { resources(mistakes, given); });
+void check_resources(const ResourcesUpdate& given) {
+  DeviceResources all;
+  all.cpu_cores = given.cpu_cores.value_or(0);
+  all.cpu_threads = given.cpu_threads.value_or(0);
+  all.memory_gb = given.memory_gb.value_or(0);
+  all.disk_gb = given.disk_gb.value_or(0);
+  check_alone([&](Mistakes& mistakes) { resources(mistakes, all); });
 }
 
 void check_line(const std::string& text, const std::string& where) {

@@ -26,6 +26,19 @@ BOOST_DESCRIBE_STRUCT(DeviceResources,
                       (),
                       (cpu_cores, cpu_threads, memory_gb, disk_gb, gpu, mlx_capable))
 
+/// What a person says of a device's resources; the rest stays as it is.
+struct ResourcesUpdate {
+  std::optional<std::int64_t> cpu_cores;
+  std::optional<std::int64_t> cpu_threads;
+  std::optional<std::int64_t> memory_gb;
+  std::optional<std::int64_t> disk_gb;
+  std::optional<bool> gpu;
+  std::optional<bool> mlx_capable;
+};
+BOOST_DESCRIBE_STRUCT(ResourcesUpdate,
+                      (),
+                      (cpu_cores, cpu_threads, memory_gb, disk_gb, gpu, mlx_capable))
+
 /// What is said of a device that no agent measures: by its registration, later by people.
 struct DeviceDeclaration {
   std::vector<std::string> capabilities;
@@ -33,9 +46,10 @@ struct DeviceDeclaration {
   bool gpu = false;
   bool mlx_capable = false;
   std::string description;
-  std::string ssh_user;                      ///< empty: as the facts say
-  std::string ssh_key_fingerprint;           ///< empty: not known
-  std::optional<DeviceResources> resources;  ///< what a person set; none: as the facts say
+  std::string ssh_user;             ///< empty: as the facts say
+  std::string ssh_key_fingerprint;  ///< empty: not known
+  /// Numbers that a person set; one that is missing: as the facts say. Its flags are above.
+  std::optional<ResourcesUpdate> resources;
 };
 BOOST_DESCRIBE_STRUCT(
     DeviceDeclaration,
@@ -152,7 +166,7 @@ void check_form(const RegistrationRequest& request, const registry::Registry& re
 /// The same for what may be set later.
 void check_labels(const std::map<std::string, std::string>& labels);
 void check_capabilities(const std::vector<std::string>& capabilities);
-void check_resources(const DeviceResources& resources);
+void check_resources(const ResourcesUpdate& resources);
 /// Up to 255 bytes in one line; `where`: "body.description".
 void check_line(const std::string& text, const std::string& where);
 

@@ -144,6 +144,31 @@ TEST_F(DevicesTest, AnUpdateSaysWhatItChanged) {
             "body.labels");
 }
 
+TEST_F(DevicesTest, ResourcesChangeOneByOneAndGoBackToTheMeasured) {
+  const auto measured = get("/api/devices/brick")["resources"];
+  const auto patch = [&](const Json& resources) {
+    const auto answer = send(Method::patch, "/api/devices/brick", {{"resources", resources}});
+    EXPECT_EQ(answer["updated_fields"]["resources"], true);
+  };
+  patch({{"memory_gb", 77}});
+  patch({{"disk_gb", 990}, {"gpu", true}});
+  auto expected = measured;
+  expected["memory_gb"] = 77;
+  expected["disk_gb"] = 990;
+  expected["gpu"] = true;
+  EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
+  send(Method::patch, "/api/devices/brick", {{"description", "x"}});
+  EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
+  EXPECT_EQ(refused([&] {
+              send(Method::patch, "/api/devices/brick", {{"resources", {{"cpu_cores", -1}}}});
+            }).where(),
+            "body.resources.cpu_cores");
+  patch(nullptr);
+  expected = measured;
+  expected["gpu"] = true;
+  EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
+}
+
 TEST_F(DevicesTest, OwnersChange) {
   const auto answer =
       send(Method::post, "/api/devices/brick/transfer-ownership", {{"new_owner_user_id", "eve"}});

@@ -218,7 +218,7 @@ TEST_F(FleetDevices, WhatPeopleSayOfADeviceIsKept) {
   update.labels.emplace()["site"] = "lab";
   update.description = "under the stairs";
   update.ssh_user = "root";
-  update.resources = DeviceResources{4, 8, 16, 480, true, false};
+  update.resources = ResourcesUpdate{4, 8, 16, 480, true, false};
   run(fleet_->update("brick", update, admin));
   DeviceUpdate later;
   later.capabilities = std::vector<std::string>{"mlx"};

@@ -289,7 +289,9 @@ asio::awaitable<Heartbeat> Fleet::heartbeat(std::string name,
     throw Error{Code::unauthenticated, fmt::format("this is not the credential of \"{}\"", name)}
         .reason("CREDENTIAL_WRONG")
         .hint(member.device->has_agent ? "this host has an agent, which needs no heartbeats by HTTP"
-                                       : "join again to get a new one");
+                                       : "when it is lost, an admin makes a token with \"host\" "
+                                         "and \"allow_key_change\", or deletes the device; then "
+                                         "join again, with that token");
   }
   const auto now = clock_.uptime();
   if (now - member.heartbeats_since >= std::chrono::seconds{1}) {

@@ -106,6 +106,11 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   }
   auto answer = answer_to(*member, *registry, std::move(admitted.credential));
   answer.known_before = registration.joined == storage::Joined::known;
+  if (answer.known_before && !member->device->has_agent) {
+    answer.next_steps.emplace_back(
+        "the credential was in the first answer alone; when it is lost, ask an admin for a token "
+        "with \"host\" and \"allow_key_change\", or to delete the device, and join again");
+  }
   co_return answer;
 }
 

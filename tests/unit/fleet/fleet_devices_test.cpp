@@ -247,7 +247,10 @@ TEST_F(FleetDevices, WhatPeopleSayOfADeviceOutlivesItsKey) {
   update.description = "under the stairs";
   run(fleet_->update("brick", update, admin));
   const auto again = run(fleet_->join(request_without_agent(make_token("brick", true))));
-  ASSERT_TRUE(again.device_credential);
+  ASSERT_TRUE(again.device_credential) << "so a lost one is replaced";
+  EXPECT_EQ(run(fleet_->heartbeat("brick", *again.device_credential, {})).status, "online");
+  EXPECT_NE(refused(fleet_->heartbeat("brick", "lost", {})).hint().find("allow_key_change"),
+            std::string::npos);
   EXPECT_EQ(device().declared.description, "under the stairs");
   EXPECT_EQ(device().declared.labels.at("site"), "lab");
   EXPECT_TRUE(device().declared.gpu) << "this time it said nothing of that";

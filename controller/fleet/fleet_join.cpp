@@ -68,6 +68,12 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
                   "body.device_credential"}
           .reason("CREDENTIAL_WRONG");
     }
+    if (member->device->approval == Approval::rejected) {
+      throw Error{Code::forbidden,
+                  fmt::format("an admin has rejected the device \"{}\"", member->device->name),
+                  "body.hostname"}
+          .reason("DEVICE_REJECTED");
+    }
     auto known = answer_to(*member, *registry, "");
     known.known_before = true;
     co_return known;

@@ -384,6 +384,11 @@ TEST_F(FleetDevices, AnOldBootstrapWaitsForAnAdmin) {
   EXPECT_TRUE(again.known_before);
   EXPECT_EQ(again.device_id, answer.device_id);
   EXPECT_FALSE(again.device_credential);
+  auto rejected = old_request("shelf");
+  rejected.device_credential = *run(fleet_->join(rejected)).device_credential;
+  EXPECT_EQ(run(fleet_->join(rejected)).status, "pending");
+  run(fleet_->reject("shelf", admin));
+  EXPECT_EQ(refusal(rejected).reason(), "DEVICE_REJECTED");
   auto rival = old_request();
   rival.ssh_public_key = "ssh-rsa BBBB user@other";
   EXPECT_EQ(refusal(rival).reason(), "NAME_TAKEN");

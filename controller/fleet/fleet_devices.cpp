@@ -86,8 +86,9 @@ Error kept_out(const Device& device, Code code, const std::string& where) {
   }
   return Error{code, fmt::format("the device \"{}\" is disabled", device.name), where}
       .reason("DEVICE_DISABLED")
-      .hint(fmt::format("PATCH /api/devices/{} with {{\"status\": \"active\"}} lets it in again",
-                        device.name));
+      .hint(fmt::format(
+          "an admin's PATCH /api/devices/{} with {{\"status\": \"active\"}} lets it in again",
+          device.name));
 }
 
 bool is_kept_out(const Device& device) {
@@ -192,6 +193,9 @@ asio::awaitable<Updated> Fleet::update(std::string name, DeviceUpdate update, Ac
   auto mode = before->mode;
   if (update.status) {
     mode = mode_of(*update.status);
+    const bool opens_or_shuts =
+        mode == DeviceMode::disabled || before->mode == DeviceMode::disabled;
+    if (opens_or_shuts) require_admin(actor, name);
     if (before->approval != Approval::approved) {
       throw kept_out(*before, Code::conflict, "body.status");
     }

@@ -267,6 +267,12 @@ TEST_F(FleetDevices, OnlyItsOwnerOrAnAdminChangesADevice) {
   EXPECT_EQ(refused(fleet_->transfer("nobody", "eve", admin)).reason(), "DEVICE_UNKNOWN");
   EXPECT_EQ(run(fleet_->transfer("brick", "eve", admin)).previous_owner, std::nullopt);
   run(fleet_->update("brick", status("maintenance"), somebody));
+  EXPECT_EQ(refused(fleet_->update("brick", status("disabled"), somebody)).reason(), "NOT_ADMIN");
+  run(fleet_->update("brick", status("disabled"), admin));
+  for (const auto* word : {"active", "maintenance"}) {
+    EXPECT_EQ(refused(fleet_->update("brick", status(word), somebody)).reason(), "NOT_ADMIN");
+  }
+  run(fleet_->update("brick", status("active"), admin));
   EXPECT_EQ(run(fleet_->transfer("brick", "bob", somebody)).previous_owner, "eve");
   EXPECT_EQ(refused(remove(true, somebody)).code(), Code::forbidden) << "it is no longer hers";
   reopen();

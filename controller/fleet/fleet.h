@@ -150,6 +150,7 @@ class Fleet {
   void forget(Member& member, const protocol::Goodbye& goodbye, const Error& why);
   Member& require_device(const std::string& name);
   Member& require_same(const std::string& device_id);
+  void require_running() const;
   void tell(const std::string& type, const Device& device);
   void tell_heartbeat(Member& member);
   void receive(std::vector<Inbound> batch);

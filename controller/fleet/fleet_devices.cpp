@@ -110,8 +110,17 @@ Fleet::Member& Fleet::require_device(const std::string& name) {
       .reason("DEVICE_UNKNOWN");
 }
 
+/// After a wait: with our end the gateway is gone. What was stored is read at the next start.
+void Fleet::require_running() const {
+  if (!stopped_) return;
+  throw Error{Code::unavailable, "the controller is stopping"}
+      .reason("STOPPING")
+      .hint("ask again when it is back");
+}
+
 /// After a wait: somebody may have removed it meanwhile.
 Fleet::Member& Fleet::require_same(const std::string& device_id) {
+  require_running();
   if (auto* member = by_id(device_id)) return *member;
   throw Error{Code::conflict, "the device was removed meanwhile", "path.hostname"}.reason(
       "DEVICE_REMOVED");

@@ -56,6 +56,7 @@ asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
 }
 
 asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
+  require_running();
   const auto registry = registry_.snapshot()->registry;
   if (!request.device_credential.empty()) {
     // A host without an agent asks again: its credential says who it is, whatever became of the
@@ -79,6 +80,7 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
     co_return known;
   }
   auto admitted = co_await joining_.admit(std::move(request), registry);
+  require_running();
   const auto& registration = admitted.registration;
   const auto& record = registration.device;
   for (const auto& id : admitted.lapsed) {

@@ -440,6 +440,21 @@ TEST_F(FleetDevices, ApprovalNeedsTheHostInTheRegistry) {
   EXPECT_EQ(device("shelf").approval, Approval::pending);
 }
 
+TEST_F(FleetDevices, AfterItsEndNobodyIsLetIn) {
+  join_brick();
+  run(fleet_->update("brick", status("disabled"), admin));
+  run(fleet_->join(old_request("shelf")));
+  run(fleet_->stop());
+  EXPECT_EQ(refused(fleet_->update("brick", status("active"), admin)).reason(), "STOPPING");
+  EXPECT_EQ(refused(remove()).reason(), "STOPPING");
+  EXPECT_EQ(refusal(old_request("slate")).reason(), "STOPPING");
+  fleet_.reset();
+  registry_.reset();
+  database_.reset();
+  open();
+  EXPECT_FALSE(fleet_->devices()->contains("brick")) << "what was stored holds";
+}
+
 TEST_F(FleetDevices, DiscoveryNamesTheIngressHost) {
   write_file_atomic(folder_ / "registry.yml",
                     "domain: attic.test\nhosts:\n  brick: {ip: 10.1.2.3}\n"

@@ -15,6 +15,9 @@ std::optional<double> percent(std::int64_t part, std::int64_t whole) {
 DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
   DeviceUse use;
   if (!device.has_agent) {
+    const bool is_heard =
+        device.liveness == fleet::Liveness::online || device.liveness == fleet::Liveness::stale;
+    if (!is_heard) return use;
     const auto& reported = device.reported;
     return {reported.cpu_percent, reported.memory_percent, reported.disk_percent};
   }

@@ -26,6 +26,18 @@ void check_update(const DeviceUpdate& update) {
   if (update.description) check_line(*update.description, "body.description");
 }
 
+void check_reported(const ReportedUse& use) {
+  constexpr double whole = 100;
+  const auto check_one = [](const std::optional<double>& percent, const std::string& name) {
+    if (!percent || (*percent >= 0 && *percent <= whole)) return;
+    throw Error{
+        Code::invalid, "\"" + name + "\" must be a number from 0 to 100", "body.metrics." + name};
+  };
+  check_one(use.cpu_percent, "cpu_percent");
+  check_one(use.memory_percent, "memory_percent");
+  check_one(use.disk_percent, "disk_percent");
+}
+
 DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update) {
   if (update.measured_resources) declared.resources.reset();
   if (update.resources) {

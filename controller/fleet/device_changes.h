@@ -44,6 +44,9 @@ DeviceMode mode_of(const std::string& word);
 /// What is said of the device after the update.
 DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update);
 
+/// `Error{invalid}` for a number that is no percentage.
+void check_reported(const ReportedUse& use);
+
 struct Updated {
   std::shared_ptr<const Device> device;
   Time at;

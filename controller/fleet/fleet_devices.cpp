@@ -316,6 +316,7 @@ asio::awaitable<Heartbeat> Fleet::heartbeat(std::string name,
                 fmt::format("more than {} heartbeats a second", most_heartbeats_a_second)};
   }
   if (is_kept_out(*member.device)) throw kept_out(*member.device, Code::forbidden, "");
+  check_reported(use);
   // Memory only: the next round of `keep_presence` publishes it, one in sixty stores it.
   auto& device = member.device.change();
   device.last_seen = clock_.now();

@@ -321,6 +321,12 @@ TEST_F(FleetDevices, AHostWithoutAnAgentIsHeardByItsHeartbeats) {
   use.cpu_percent = 12.5;
   const auto heard = run(fleet_->heartbeat("brick", credential, use));
   EXPECT_EQ(heard.status, "online");
+  for (const auto wrong : {-0.1, 100.1, 1e300}) {
+    ReportedUse odd;
+    odd.disk_percent = wrong;
+    EXPECT_EQ(refused(fleet_->heartbeat("brick", credential, odd)).where(),
+              "body.metrics.disk_percent");
+  }
   step_until([&] { return device().last_seen == heard.last_seen_at; });
   EXPECT_EQ(device().reported.cpu_percent, 12.5);
   step_until([&] { return device().liveness == Liveness::offline; });

@@ -41,7 +41,9 @@ asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
     auto answer = co_await admit(std::move(request));
     const auto* member = by_name(answer.hostname);
     const auto facts = member != nullptr ? member->device->facts : protocol::HostFacts{};
-    registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
+    if (!answer.known_before) {
+      registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
+    }
     co_return answer;
   } catch (const Error& error) {
     registrations_.refused(clock_.uptime() - begun);
@@ -114,6 +116,12 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
   }
   auto answer = answer_to(*member, *registry, std::move(admitted.credential));
   answer.known_before = registration.joined == storage::Joined::known;
+  if (admitted.without_token) {
+    // Anybody may ask, also under another host's name.
+    answer.assigned_roles.clear();
+    answer.registry_version.clear();
+    answer.controller_endpoint.clear();
+  }
   if (answer.known_before && !member->device->has_agent) {
     answer.next_steps.emplace_back(
         "the credential was in the first answer alone; when it is lost, ask an admin for a token "

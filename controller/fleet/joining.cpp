@@ -89,6 +89,7 @@ asio::awaitable<Admitted> Joining::claim(const RegistrationRequest& request) {
   device.credential_hash = to_hex(sha256(credential));
   auto claimed = co_await devices_.claim(std::move(device), most_claims);
   Admitted admitted;
+  admitted.without_token = true;
   admitted.registration.joined = claimed.known ? storage::Joined::known : storage::Joined::created;
   admitted.registration.device = std::move(claimed.device);
   admitted.lapsed = std::move(claimed.lapsed);

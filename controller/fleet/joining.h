@@ -16,7 +16,8 @@ namespace portoser::fleet {
 /// A host that was let in, or waits for that.
 struct Admitted {
   storage::Registration registration;
-  std::string credential;           ///< of a host without an agent that is new; kept nowhere
+  std::string credential;  ///< of a host without an agent that is new; kept nowhere
+  bool without_token = false;
   std::vector<std::string> lapsed;  ///< device ids of older claims that were forgotten for it
 };
 

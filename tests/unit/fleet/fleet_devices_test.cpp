@@ -389,6 +389,13 @@ TEST_F(FleetDevices, AnOldBootstrapWaitsForAnAdmin) {
   EXPECT_EQ(answer.status, "pending");
   EXPECT_FALSE(answer.known_before);
   ASSERT_TRUE(answer.device_credential);
+  EXPECT_EQ(answer.controller_endpoint + answer.registry_version, "") << "anybody may ask";
+  const auto counted = [&] {
+    std::uint64_t sum = 0;
+    for (const auto& one : fleet_->registrations().counts) sum += one.second;
+    return sum;
+  };
+  EXPECT_EQ(counted(), 1U);
   EXPECT_EQ(status_over_liveness(device()), "pending");
   EXPECT_EQ(refused(fleet_->heartbeat("brick", *answer.device_credential, {})).reason(),
             "DEVICE_PENDING");
@@ -396,6 +403,7 @@ TEST_F(FleetDevices, AnOldBootstrapWaitsForAnAdmin) {
   EXPECT_TRUE(again.known_before);
   EXPECT_EQ(again.device_id, answer.device_id);
   EXPECT_FALSE(again.device_credential);
+  EXPECT_EQ(counted(), 1U) << "a repeat is no registration";
   auto rejected = old_request("shelf");
   rejected.device_credential = *run(fleet_->join(rejected)).device_credential;
   EXPECT_EQ(run(fleet_->join(rejected)).status, "pending");

@@ -92,7 +92,7 @@ Error refused(std::string_view reason, const std::string& message) {
       "make a new token with `portoser-controller token create`");
 }
 
-TokenRecord usable_token(Connection& connection, const std::string& id, Time now) {
+TokenRecord known_token(Connection& connection, const std::string& id) {
   auto token = find_token(connection, id);
   if (!token) {
     throw refused("TOKEN_UNKNOWN", "this token is not known here");
@@ -101,14 +101,14 @@ TokenRecord usable_token(Connection& connection, const std::string& id, Time now
     throw refused("TOKEN_REVOKED",
                   fmt::format("this token was revoked at {}", to_rfc3339(*token->revoked_at)));
   }
-  if (token->expires_at && *token->expires_at <= now) {
-    throw refused("TOKEN_EXPIRED",
-                  fmt::format("this token was good until {}", to_rfc3339(*token->expires_at)));
-  }
   return *std::move(token);
 }
 
 void take_use(Connection& connection, const TokenRecord& token, Time now) {
+  if (token.expires_at && *token.expires_at <= now) {
+    throw refused("TOKEN_EXPIRED",
+                  fmt::format("this token was good until {}", to_rfc3339(*token.expires_at)));
+  }
   if (token.uses >= token.max_uses) {
     throw refused(
         "TOKEN_USED_UP",
@@ -148,7 +148,7 @@ Registration join(Connection& connection,
                   const std::string& token_id,
                   Time now,
                   const DeviceRecord& device) {
-  const auto token = usable_token(connection, token_id, now);
+  const auto token = known_token(connection, token_id);
   check_host(token, device.name);
   const auto known = device_named(connection, device.name);
   if (known && !device.public_key.empty() && known->public_key == device.public_key) {

@@ -63,8 +63,8 @@ class TokenStore {
   asio::awaitable<void> revoke(std::string id, Time now);
 
   /// Joins `device` in one transaction, so that a use is taken only when it joined. The caller has
-  /// checked the secret. `Error{unauthenticated}`: TOKEN_UNKNOWN, TOKEN_REVOKED, TOKEN_EXPIRED,
-  /// TOKEN_USED_UP (which does not keep a device that joined with it from repeating that);
+  /// checked the secret. `Error{unauthenticated}`: TOKEN_UNKNOWN, TOKEN_REVOKED; TOKEN_EXPIRED and
+  /// TOKEN_USED_UP (which do not keep a device that has joined from repeating that);
   /// `Error{forbidden}`: TOKEN_FOR_OTHER_HOST; `Error{conflict}`: NAME_TAKEN, KEY_TAKEN.
   asio::awaitable<Registration> register_device(std::string token_id,
                                                 Time now,

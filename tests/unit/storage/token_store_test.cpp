@@ -101,8 +101,11 @@ TEST_F(TokenStoreTest, WhomNobodyLetInGivesWayToAHostWithAToken) {
 }
 
 TEST_F(TokenStoreTest, ARepeatGivesTheSameDeviceAndTakesNoUse) {
-  run(tokens_.insert(token()));  // good for one
+  auto record = token();  // good for one
+  record.expires_at = clock_.now() + std::chrono::hours{1};
+  run(tokens_.insert(record));
   join(device(1));
+  clock_.advance(std::chrono::hours{2});
   auto again = device(1);
   again.id = device(9).id;
   const auto answer = join(again);
@@ -110,6 +113,8 @@ TEST_F(TokenStoreTest, ARepeatGivesTheSameDeviceAndTakesNoUse) {
   EXPECT_EQ(answer.device.id, device(1).id);
   EXPECT_EQ(uses(), 1);
   EXPECT_EQ(devices(), 1U);
+  run(tokens_.revoke("token-1", clock_.now()));
+  EXPECT_EQ(refusal(again).reason(), "TOKEN_REVOKED");
 }
 
 TEST_F(TokenStoreTest, RefusesATokenThatIsNotGood) {

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 namespace portoser::fleet {
 namespace {
@@ -148,6 +150,34 @@ void check_host_without_agent(Mistakes& mistakes, const RegistrationRequest& req
   }
 }
 
+/// The number as a whole one where it is written otherwise; anything else as it is.
+Json as_whole_number(const Json& json) {
+  if (json.is_number_float()) {
+    const auto value = json.get<double>();
+    constexpr double most = most_of_a_resource;
+    const bool is_whole = std::abs(value) <= most && std::trunc(value) == value;
+    return is_whole ? Json(static_cast<std::int64_t>(value)) : json;
+  }
+  if (json.is_string()) {
+    const auto& text = json.get_ref<const std::string&>();
+    std::int64_t value = 0;
+    const auto* end = text.data() + text.size();
+    const auto [rest, failure] = std::from_chars(text.data(), end, value);
+    if (failure == std::errc{} && rest == end) return Json(value);
+  }
+  return json;
+}
+
+Json with_whole_numbers(const Json& json) {
+  if (!json.is_object()) return json;
+  auto read = json;
+  for (const auto* name : {"cpu_cores", "cpu_threads", "memory_gb", "disk_gb"}) {
+    const auto found = read.find(name);
+    if (found != read.end()) *found = as_whole_number(*found);
+  }
+  return read;
+}
+
 template <class Check>
 void check_alone(Check check) {
   Mistakes mistakes;
@@ -156,6 +186,14 @@ void check_alone(Check check) {
 }
 
 }  // namespace
+
+void read_resources(const Json& json, DeviceResources& out, const std::string& where) {
+  portoser::from_json<DeviceResources>(with_whole_numbers(json), out, where);
+}
+
+void read_resources(const Json& json, ResourcesUpdate& out, const std::string& where) {
+  portoser::from_json<ResourcesUpdate>(with_whole_numbers(json), out, where);
+}
 
 bool is_address(const std::string& text) {
   // A zero byte would end the text for inet_pton, and what follows it would come along unseen.

@@ -6,6 +6,8 @@
 #include "controller/registry/model.h"
 #include "protocol/messages.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,6 +16,16 @@
 
 namespace portoser::fleet {
 
+struct DeviceResources;
+struct ResourcesUpdate;
+/// Whole numbers may also come as 8.0 and "8", as scripts send them.
+void read_resources(const nlohmann::ordered_json& json,
+                    DeviceResources& out,
+                    const std::string& where);
+void read_resources(const nlohmann::ordered_json& json,
+                    ResourcesUpdate& out,
+                    const std::string& where);
+
 struct DeviceResources {
   std::int64_t cpu_cores = 0;
   std::int64_t cpu_threads = 0;
@@ -21,6 +33,12 @@ struct DeviceResources {
   std::int64_t disk_gb = 0;
   bool gpu = false;
   bool mlx_capable = false;
+  /// The template of describe_json.h finds this one instead of itself.
+  friend void from_json(const nlohmann::ordered_json& json,
+                        DeviceResources& out,
+                        const std::string& where) {
+    read_resources(json, out, where);
+  }
 };
 BOOST_DESCRIBE_STRUCT(DeviceResources,
                       (),
@@ -34,6 +52,11 @@ struct ResourcesUpdate {
   std::optional<std::int64_t> disk_gb;
   std::optional<bool> gpu;
   std::optional<bool> mlx_capable;
+  friend void from_json(const nlohmann::ordered_json& json,
+                        ResourcesUpdate& out,
+                        const std::string& where) {
+    read_resources(json, out, where);
+  }
 };
 BOOST_DESCRIBE_STRUCT(ResourcesUpdate,
                       (),

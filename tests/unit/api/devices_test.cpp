@@ -150,8 +150,8 @@ TEST_F(DevicesTest, ResourcesChangeOneByOneAndGoBackToTheMeasured) {
     const auto answer = send(Method::patch, "/api/devices/brick", {{"resources", resources}});
     EXPECT_EQ(answer["updated_fields"]["resources"], true);
   };
-  patch({{"memory_gb", 77}});
-  patch({{"disk_gb", 990}, {"gpu", true}});
+  patch({{"memory_gb", "77"}});
+  patch({{"disk_gb", 990.0}, {"gpu", true}});
   auto expected = measured;
   expected["memory_gb"] = 77;
   expected["disk_gb"] = 990;
@@ -159,10 +159,12 @@ TEST_F(DevicesTest, ResourcesChangeOneByOneAndGoBackToTheMeasured) {
   EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
   send(Method::patch, "/api/devices/brick", {{"description", "x"}});
   EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
-  EXPECT_EQ(refused([&] {
-              send(Method::patch, "/api/devices/brick", {{"resources", {{"cpu_cores", -1}}}});
-            }).where(),
-            "body.resources.cpu_cores");
+  for (const auto& wrong : {Json(-1), Json(7.7), Json("7.7"), Json("7 "), Json(1e300)}) {
+    const Json body{{"resources", {{"cpu_cores", wrong}}}};
+    EXPECT_EQ(refused([&] { send(Method::patch, "/api/devices/brick", body); }).where(),
+              "body.resources.cpu_cores")
+        << wrong;
+  }
   patch(nullptr);
   expected = measured;
   expected["gpu"] = true;

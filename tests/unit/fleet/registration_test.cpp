@@ -1,5 +1,6 @@
 #include "controller/fleet/registration.h"
 
+#include "common/describe_json.h"
 #include "common/error.h"
 #include "controller/registry/load.h"
 #include "protocol/curve.h"
@@ -109,6 +110,18 @@ TEST(Registration, ANumberTooLargeIsRefusedAndNotAddedTo) {
   request.ram_mb = std::numeric_limits<std::int64_t>::max();
   translate_old_form(request);
   EXPECT_EQ(wrong_fields(request), Names{"body.resources.memory_gb"});
+}
+
+TEST(Registration, WholeNumbersMayBeWrittenInThreeWays) {
+  RegistrationRequest request;
+  from_json(Json::parse(R"({"resources":{"cpu_cores":8,"cpu_threads":8.0,"memory_gb":"16"}})"),
+            request,
+            "body");
+  EXPECT_EQ(request.resources.cpu_cores, 8);
+  EXPECT_EQ(request.resources.cpu_threads, 8);
+  EXPECT_EQ(request.resources.memory_gb, 16);
+  EXPECT_THROW(from_json(Json::parse(R"({"resources":{"cpu_cores":7.7}})"), request, "body"),
+               Error);
 }
 
 TEST(Registration, AnAddressIsOneAndNothingElse) {

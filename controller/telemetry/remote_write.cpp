@@ -13,7 +13,7 @@ namespace portoser::telemetry {
 namespace {
 
 /// In one batch; and how many are dropped in one transaction.
-constexpr std::int64_t rows_at_once = 500;
+constexpr std::size_t rows_at_once = 500;
 constexpr std::int64_t drops_at_once = 5000;
 
 }  // namespace
@@ -28,7 +28,8 @@ RemoteWrite::RemoteWrite(storage::Database& database,
       live_(live),
       clock_(clock),
       settings_(std::move(settings)),
-      back_off_(settings_.least_pause, settings_.most_pause) {
+      back_off_(settings_.least_pause, settings_.most_pause),
+      batch_size_(rows_at_once) {
   if (settings_.target.url.empty()) return;
   stats_.is_on = true;
   sender_.emplace(settings_.target, given_up_);
@@ -110,7 +111,8 @@ asio::awaitable<void> RemoteWrite::keep_within_limit() {
 asio::awaitable<std::chrono::milliseconds> RemoteWrite::send_some() {
   if (stats().waiting.rows == 0) co_return settings_.idle;
   const auto most = static_cast<std::int64_t>(settings_.max_samples_per_send);
-  auto rows = co_await store_.oldest(rows_at_once, most);
+  const auto most_rows = static_cast<std::int64_t>(batch_size_.rows());
+  auto rows = co_await store_.oldest(most_rows, most);
   if (rows.empty()) {
     const auto waiting = co_await store_.size();
     const std::lock_guard lock{mutex_};
@@ -118,14 +120,30 @@ asio::awaitable<std::chrono::milliseconds> RemoteWrite::send_some() {
     co_return settings_.idle;
   }
   auto work = [this, &rows] { return send_batch(rows); };
-  const auto sent = co_await on_pool(pool_, std::move(work));
-  if (sent.failure) co_return failed(*sent.failure);
+  auto sent = co_await on_pool(pool_, std::move(work));
+  if (auto& failure = sent.failure) {
+    bool is_refusal = failure->kind == SendOutcome::Kind::refused;
+    if (!is_refusal) is_refusal = co_await is_about(rows, *failure);
+    if (!is_refusal) co_return failed(*failure);
+    if (rows.size() > 1) {
+      batch_size_.refused(rows.size());
+      narrow(*failure);
+      co_return std::chrono::milliseconds{0};
+    }
+    sent.refused = rows.front().samples - sent.taken;
+    sent.refusal = failure->reason;
+  }
+  if (sent.refused > 0) {
+    batch_size_.refused(rows.size());
+  } else {
+    batch_size_.taken(rows.size());
+  }
   std::vector<std::int64_t> ids;
   for (const auto& row : rows) ids.push_back(row.id);
   co_await store_.remove(std::move(ids));
   settle(rows, sent);
   // Much waits after an outage: it is sent as quickly as the store takes it.
-  const bool is_more = stats().waiting.samples >= most;
+  const bool is_more = stats().waiting.samples >= most || batch_size_.is_narrowed();
   co_return is_more ? std::chrono::milliseconds{0} : settings_.idle;
 }
 
@@ -135,7 +153,8 @@ RemoteWrite::Sent RemoteWrite::send_batch(const std::vector<storage::OutgoingSam
   sent.damaged = made.damaged;
   for (const auto& request : made.requests) {
     auto outcome = sender_->send(request.body);
-    if (outcome.kind == SendOutcome::Kind::failed) {
+    const bool is_refused_whole = outcome.kind == SendOutcome::Kind::refused && rows.size() > 1;
+    if (outcome.kind == SendOutcome::Kind::failed || is_refused_whole) {
       sent.failure = std::move(outcome);
       return sent;
     }
@@ -148,6 +167,34 @@ RemoteWrite::Sent RemoteWrite::send_batch(const std::vector<storage::OutgoingSam
     }
   }
   return sent;
+}
+
+/// Whether the store takes others and fails at these rows. That is asked with series of their own:
+/// rows behind these must not overtake them, a store may refuse what is older than its newest.
+asio::awaitable<bool> RemoteWrite::is_about(const std::vector<storage::OutgoingSample>& rows,
+                                            const SendOutcome& failure) {
+  if (!may_be_about_samples(failure)) {
+    batch_size_.unanswered();
+    co_return false;
+  }
+  if (!batch_size_.is_suspect(rows.front().id, rows.size())) co_return false;
+  const auto probe = make_probe(to_ms(clock_.now()), settings_.external_labels);
+  auto work = [this, &probe, &rows] {
+    if (sender_->send(probe.body).kind != SendOutcome::Kind::taken) return false;
+    if (rows.size() > 1) return true;
+    // It is to be dropped: the store may have come back just before the probe.
+    const auto again = send_batch(rows);
+    return again.failure && may_be_about_samples(*again.failure);
+  };
+  co_return co_await on_pool(pool_, std::move(work));
+}
+
+/// It is sent again in parts at once. What is refused in the end is told then.
+void RemoteWrite::narrow(const SendOutcome& refusal) {
+  back_off_.reset();
+  const std::lock_guard lock{mutex_};
+  ++stats_.failed_sends;
+  stats_.last_problem = refusal.reason;
 }
 
 std::chrono::milliseconds RemoteWrite::failed(const SendOutcome& failure) {

@@ -3,8 +3,8 @@
 /// A new sample goes into a queue in the database, in the transaction of the series' own log. One
 /// task takes the oldest rows, sends them, and takes them out once the store has them, so an outage
 /// of the store or an end of the controller leaves no hole; what was sent and not yet taken out is
-/// sent again, the same. Nobody waits for the store: requests have a thread of their own, and of
-/// the queue one batch is in memory.
+/// sent again, the same. What the store refuses is dropped once it was refused alone. Nobody waits
+/// for the store: requests have a thread of their own, and of the queue one batch is in memory.
 ///
 /// `take`, `liveness_changed` and the tasks belong to the core's executor; `stored`, `lost`,
 /// `stats` and `give_up` are for any thread.
@@ -15,6 +15,7 @@
 #include "common/tasks.h"
 #include "controller/storage/outgoing_store.h"
 #include "controller/telemetry/back_off.h"
+#include "controller/telemetry/batch_size.h"
 #include "controller/telemetry/live.h"
 #include "controller/telemetry/outgoing_sample.h"
 #include "controller/telemetry/remote_write_sender.h"
@@ -100,7 +101,7 @@ class RemoteWrite : public SampleTap, public LiveListener {
     std::int64_t damaged = 0;
     std::int64_t requests = 0;
     std::string refusal;                 ///< the last one
-    std::optional<SendOutcome> failure;  ///< the batch stays
+    std::optional<SendOutcome> failure;  ///< the batch stays, if only for now: it was refused whole
   };
   enum class Trouble { failed, refused, given_up };
   using Complaints = BasicComplaints<Trouble, Trouble::given_up>;
@@ -110,6 +111,9 @@ class RemoteWrite : public SampleTap, public LiveListener {
   asio::awaitable<std::chrono::milliseconds> send_some();
   asio::awaitable<void> rest(std::chrono::milliseconds duration);
   Sent send_batch(const std::vector<storage::OutgoingSample>& rows);  // on the pool's thread
+  asio::awaitable<bool> is_about(const std::vector<storage::OutgoingSample>& rows,
+                                 const SendOutcome& failure);
+  void narrow(const SendOutcome& refusal);
   std::chrono::milliseconds failed(const SendOutcome& failure);
   void settle(const std::vector<storage::OutgoingSample>& rows, const Sent& sent);
   void take_off(const storage::OutgoingSize& size);
@@ -126,6 +130,7 @@ class RemoteWrite : public SampleTap, public LiveListener {
   std::map<std::string, Newest, std::less<>> newest_;
   std::atomic<bool> given_up_{false};
   BackOff back_off_;
+  BatchSize batch_size_;
   Complaints complaints_;
   mutable std::mutex mutex_;  // guards stats_
   RemoteWriteStats stats_;

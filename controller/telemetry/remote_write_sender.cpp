@@ -50,6 +50,11 @@ SendOutcome::Kind meaning_of(int status) {
   }
 }
 
+bool may_be_about_samples(const SendOutcome& outcome) {
+  const auto status = outcome.status;
+  return status >= 500 && status != 502 && status != 503 && status != 504;
+}
+
 std::string shown_url(const std::string& url) {
   return url.substr(0, url.find_first_of("?#"));
 }
@@ -91,6 +96,7 @@ SendOutcome RemoteWriteSender::send(const std::string& body) {
   try {
     const auto answer = session_.fetch(request_for(body));
     outcome.kind = meaning_of(answer.status);
+    outcome.status = answer.status;
     outcome.retry_after = answer.retry_after;
     if (outcome.kind != SendOutcome::Kind::taken) {
       outcome.reason = fmt::format("HTTP status {}", answer.status);

@@ -30,6 +30,7 @@ struct SendOutcome {
     failed,   ///< it may be taken later
   };
   Kind kind = Kind::failed;
+  int status = 0;                       ///< of the answer; 0: there was none
   std::string reason;                   ///< for a person; empty when it was taken
   std::chrono::seconds retry_after{0};  ///< at least; 0: the store does not say
 };
@@ -38,6 +39,11 @@ struct SendOutcome {
 /// except for those that say who we are (401, 403, 407), where we ask (404, 405) or when (408, 425,
 /// 429): people mend that, and the samples wait.
 SendOutcome::Kind meaning_of(int status);
+
+/// Some stores answer a sample that they will never take with an error of their own
+/// (Prometheus 2.42 one that is older than its window, with 500). Not 502, 503 and 504: those say
+/// that it is away.
+bool may_be_about_samples(const SendOutcome& outcome);
 
 class RemoteWriteSender {
  public:

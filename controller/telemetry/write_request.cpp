@@ -208,4 +208,19 @@ WriteRequests make_requests(const std::vector<storage::OutgoingSample>& rows,
   return made;
 }
 
+WriteRequest make_probe(std::int64_t time_ms, const ExternalLabels& external) {
+  constexpr std::size_t count = 64;
+  RequestWriter writer{count};
+  for (std::size_t i = 0; i < count; ++i) {
+    OutgoingSeries series;
+    series.labels = {{"__name__", "portoser_remote_write_probe"}, {"number", std::to_string(i)}};
+    for (const auto& [name, content] : external) {
+      if (!content.empty()) series.labels.emplace(name, valid_utf8(content));
+    }
+    series.values.push_back({time_ms, 1});
+    writer.add(series);
+  }
+  return std::move(writer.take().front());
+}
+
 }  // namespace portoser::telemetry

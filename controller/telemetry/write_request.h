@@ -31,6 +31,10 @@ WriteRequests make_requests(const std::vector<storage::OutgoingSample>& rows,
                             const ExternalLabels& external,
                             std::size_t most_samples);
 
+/// Series of no host, `portoser_remote_write_probe{number}`: whether a store takes anything now. So
+/// many that each part of a store that is spread over machines gets some.
+WriteRequest make_probe(std::int64_t time_ms, const ExternalLabels& external);
+
 /// The text with U+FFFD in the place of each byte that is not UTF-8 (RFC 3629).
 std::string valid_utf8(std::string_view text);
 

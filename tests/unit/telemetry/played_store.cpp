@@ -89,6 +89,11 @@ void PlayedStore::answer_next(Answer answer) {
   answers_.push_back(std::move(answer));
 }
 
+void PlayedStore::judge_by(Judge judge) {
+  const std::lock_guard lock{mutex_};
+  judge_ = std::move(judge);
+}
+
 std::vector<PlayedStore::Request> PlayedStore::requests() const {
   const std::lock_guard lock{mutex_};
   return requests_;
@@ -141,6 +146,8 @@ void PlayedStore::serve_one(int connection) {
     if (!answers_.empty()) {
       given = std::move(answers_.front());
       answers_.pop_front();
+    } else if (judge_) {
+      given.status = judge_(read_request(request.body));
     }
     if (given.manner == Manner::answer && given.status / 100 == 2) taken_.push_back(request.body);
     requests_.push_back(std::move(request));

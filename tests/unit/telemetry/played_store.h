@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -55,6 +56,9 @@ class PlayedStore {
   [[nodiscard]] std::string url() const {
     return "http://127.0.0.1:" + std::to_string(port_) + "/write";
   }
+  /// The status of each request for which no answer waits, by its series. On the store's thread.
+  using Judge = std::function<int(const std::vector<ReceivedSeries>&)>;
+  void judge_by(Judge judge);
   /// Of the next request, behind those that were given before; then 204 for ever.
   void answer_next(Answer answer);
   [[nodiscard]] std::vector<Request> requests() const;
@@ -73,6 +77,7 @@ class PlayedStore {
   int port_ = 0;
   mutable std::mutex mutex_;
   std::deque<Answer> answers_;
+  Judge judge_;
   std::vector<Request> requests_;
   std::vector<std::string> taken_;
   std::thread thread_;

@@ -65,14 +65,14 @@ class RemoteWriteQueue : public storage::StorageTest {
 
   static Time time_of(int number) { return noon + 5s * number; }
   static std::int64_t ms_of(int number) { return to_unix_us(time_of(number)) / 1000; }
-  void tell(int number, bool has_service = true) {
+  void tell(int number, bool has_service = true, const std::string& host = "brick") {
     auto sample = std::make_shared<protocol::Sample>();
     sample->when.boot_id = "boot";
     sample->when.uptime_ns = std::int64_t{number} * 5'000'000'000;
     sample->number = 1000 + number;
     sample->cpu.percent = number;
     if (has_service) sample->services = {{"notes", true}};
-    series_->measured("brick", time_of(number), sample);
+    series_->measured(host, time_of(number), sample);
   }
   /// Live: the clock goes on with them. They are in the database then.
   void tell_live(int first, int last) {
@@ -91,8 +91,29 @@ class RemoteWriteQueue : public storage::StorageTest {
   void wait_until_empty() {
     wait_for("nothing waits", [&] { return remote_write_->stats().waiting.rows == 0; });
   }
-  std::map<std::int64_t, double> loads() const {
-    return store_.values("portoser_host_cpu_percent", "brick");
+  std::map<std::int64_t, double> loads(const std::string& host = "brick") const {
+    return store_.values("portoser_host_cpu_percent", host);
+  }
+  /// Two hosts at a time: the requests have both.
+  void tell_of_two(int first, int last) {
+    for (int number = first; number <= last; ++number) {
+      clock_.set_wall(time_of(number));
+      tell(number);
+      tell(number, true, "slate");
+    }
+    run(series_->write_log());
+  }
+  /// The store takes no request with one of these samples in it.
+  void refuse(int status, const std::string& host, int first, int last) {
+    store_.judge_by([=](const std::vector<ReceivedSeries>& all) {
+      for (const auto& series : all) {
+        if (series.label("machine") != host) continue;
+        for (const auto& [time, value] : series.samples) {
+          if (time >= ms_of(first) && time <= ms_of(last)) return status;
+        }
+      }
+      return 204;
+    });
   }
   std::vector<double> load_values() const {
     std::vector<double> values;
@@ -196,6 +217,86 @@ TEST_F(RemoteWriteQueue, WhatTheStoreRefusesIsDroppedAndTheNextGoesOn) {
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_samples_sent_total 4\n"));
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_pending_samples 0\n"));
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_lag_seconds 0\n"));
+}
+
+TEST_F(RemoteWriteQueue, OneSampleThatIsRefusedTakesNoOtherWithIt) {
+  // 500 is what Prometheus says of one that is older than its window.
+  for (const int status : {400, 500}) {
+    begin();
+    const int first = status;  // each time other samples
+    refuse(status, "slate", first + 7, first + 7);
+    tell_of_two(first, first + 19);
+    const auto samples = remote_write_->stats().waiting.samples;
+    begin_sending();
+    wait_until_empty();
+    EXPECT_THAT(store_.values("portoser_service_up", "brick", "notes"),
+                testing::Contains(Pair(ms_of(first + 7), 1)));
+    EXPECT_FALSE(loads("slate").contains(ms_of(first + 7)));
+    EXPECT_THAT(loads("slate"), SizeIs(status == 400 ? 19 : 38));
+    EXPECT_THAT(loads(), SizeIs(status == 400 ? 20 : 40));
+    const auto stats = remote_write_->stats();
+    EXPECT_EQ(stats.refused, samples / 40);
+    EXPECT_EQ(stats.sent, samples - stats.refused);
+    EXPECT_FALSE(stats.failing_since);
+    end();
+  }
+  EXPECT_THAT(store_.values("portoser_remote_write_probe", ""), testing::Not(IsEmpty()));
+}
+
+TEST_F(RemoteWriteQueue, ARowIsDroppedOnlyIfItFailsAfterTheProbeToo) {
+  begin();
+  constexpr int probe = 204;
+  for (const int status : {500, 500, 500, probe}) store_.answer_next({.status = status});
+  begin_sending();
+  tell_live(0, 0);  // the store has come back
+  wait_until_empty();
+  EXPECT_EQ(remote_write_->stats().refused, 0);
+  EXPECT_THAT(loads(), SizeIs(1));
+  for (const int status : {500, 500, 500, probe, 500}) store_.answer_next({.status = status});
+  tell_live(1, 1);
+  wait_until_empty();
+  EXPECT_EQ(remote_write_->stats().refused, 4);
+  EXPECT_THAT(loads(), SizeIs(1));
+}
+
+TEST_F(RemoteWriteQueue, AHostOfWhichAllIsTooOldHoldsUpNoOther) {
+  begin();
+  refuse(500, "slate", 0, 99);
+  tell_of_two(0, 9);
+  for (int number = 10; number < 60; ++number) tell(number, true, "slate");
+  tell_of_two(100, 109);
+  begin_sending();
+  wait_until_empty();
+  EXPECT_THAT(loads(), SizeIs(20));
+  EXPECT_THAT(loads("slate"), SizeIs(10));
+}
+
+TEST_F(RemoteWriteQueue, AnEndOfTheControllerWhileItLooksForWhatIsRefusedLosesNothing) {
+  begin();
+  refuse(400, "slate", 13, 13);
+  tell_of_two(0, 19);
+  begin_sending();
+  wait_for("it looks", [&] { return store_.requests().size() > 3; });
+  restart();
+  begin_sending();
+  wait_until_empty();
+  EXPECT_THAT(loads(), SizeIs(20));
+  EXPECT_THAT(loads("slate"), SizeIs(19));
+}
+
+TEST_F(RemoteWriteQueue, AStoreThatFailsAtEverythingHasNothingDropped) {
+  begin();
+  store_.judge_by([](const auto&) { return 500; });
+  tell_of_two(0, 2);
+  begin_sending();
+  wait_for("it was asked often", [&] { return store_.requests().size() > 40; });
+  EXPECT_EQ(remote_write_->stats().refused, 0);
+  EXPECT_EQ(remote_write_->stats().waiting.rows, 6);
+  EXPECT_TRUE(remote_write_->stats().failing_since);
+  store_.judge_by({});
+  wait_until_empty();
+  EXPECT_THAT(loads(), SizeIs(3));
+  EXPECT_THAT(loads("slate"), SizeIs(3));
 }
 
 TEST_F(RemoteWriteQueue, NobodyWaitsForAStoreThatHangs) {

@@ -70,6 +70,16 @@ TEST_F(RemoteWriteSenderTest, AnAnswerIsTakenRefusedOrTriedAgain) {
   }
 }
 
+TEST_F(RemoteWriteSenderTest, OnlyAnErrorOfTheStoreItselfMayBeAboutTheSamples) {
+  for (const int status : {500, 501, 507}) {
+    EXPECT_TRUE(may_be_about_samples(send_for({.status = status}))) << status;
+  }
+  for (const int status : {302, 400, 429, 502, 503, 504}) {
+    EXPECT_FALSE(may_be_about_samples(send_for({.status = status}))) << status;
+  }
+  EXPECT_FALSE(may_be_about_samples(send_for({.manner = Manner::leave})));
+}
+
 TEST_F(RemoteWriteSenderTest, TheReasonIsTheBeginningOfTheAnswerOnOneLine) {
   const auto refused = send_for({.status = 400, .body = "out of\torder \xff\nsecond line"});
   EXPECT_EQ(refused.reason, "HTTP status 400: out of order \xEF\xBF\xBD");

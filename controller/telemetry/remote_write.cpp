@@ -37,23 +37,40 @@ RemoteWrite::RemoteWrite(storage::Database& database,
 }
 
 asio::awaitable<void> RemoteWrite::start() {
+  if (!sender_) co_return;
   auto waiting = co_await store_.size();
-  if (!sender_ && waiting.rows > 0) {
-    log::warn("telemetry",
-              "samples for remote write are dropped: it is switched off",
-              {{"samples", waiting.samples}});
-    while (waiting.rows > 0) {
-      const auto dropped = co_await store_.drop(drops_at_once, waiting.bytes + 1);
-      waiting.rows = dropped.rows;
-    }
-    co_return;
-  }
   const std::lock_guard lock{mutex_};
   stats_.waiting = waiting;
 }
 
+/// A database that takes nothing must not keep the controller from its other work.
+asio::awaitable<void> RemoteWrite::drop_all() {
+  bool is_told = false;
+  for (;;) {
+    try {
+      auto waiting = co_await store_.size();
+      if (waiting.rows > 0 && !std::exchange(is_told, true)) {
+        log::warn("telemetry",
+                  "samples for remote write are dropped: it is switched off",
+                  {{"samples", waiting.samples}});
+      }
+      while (waiting.rows > 0) {
+        const auto dropped = co_await store_.drop(drops_at_once, waiting.bytes + 1);
+        waiting.rows = dropped.rows;
+      }
+      co_return;
+    } catch (const Error& error) {
+      log::debug("telemetry", "remote write waits for the database", {{"reason", error.what()}});
+    }
+    co_await pause(back_off_.next());
+  }
+}
+
 asio::awaitable<void> RemoteWrite::run() {
-  if (!sender_) co_return;
+  if (!sender_) {
+    co_await drop_all();
+    co_return;
+  }
   log::info("telemetry",
             "samples are sent by remote write",
             {{"url", shown_url(settings_.target.url)}, {"waiting", stats().waiting.samples}});

@@ -66,9 +66,10 @@ class RemoteWrite : public SampleTap, public LiveListener {
               const Clock& clock,
               RemoteWriteSettings settings);
 
-  /// Before the first sample. Without a target it drops what an earlier controller left.
+  /// Before the first sample.
   asio::awaitable<void> start();
-  /// Sends, until it is cancelled. Ends at once without a target.
+  /// Sends, until it is cancelled. Without a target it drops what an earlier controller left, and
+  /// ends.
   asio::awaitable<void> run();
   /// Says now and then of hosts that are offline that they are, until it is cancelled.
   asio::awaitable<void> run_presence();
@@ -106,6 +107,7 @@ class RemoteWrite : public SampleTap, public LiveListener {
   enum class Trouble { failed, refused, given_up };
   using Complaints = BasicComplaints<Trouble, Trouble::given_up>;
 
+  asio::awaitable<void> drop_all();
   asio::awaitable<void> keep_within_limit();
   /// Returns how long to rest.
   asio::awaitable<std::chrono::milliseconds> send_some();

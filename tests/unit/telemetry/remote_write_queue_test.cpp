@@ -91,6 +91,18 @@ class RemoteWriteQueue : public storage::StorageTest {
   void wait_until_empty() {
     wait_for("nothing waits", [&] { return remote_write_->stats().waiting.rows == 0; });
   }
+  /// As on a full disk; what is new is stored all the same.
+  void let_nothing_be_removed() {
+    run(database_->write([](storage::Connection& connection) {
+      connection.run(
+          "CREATE TRIGGER keep BEFORE DELETE ON outgoing_samples BEGIN SELECT RAISE(FAIL, 'no'); "
+          "END");
+    }));
+  }
+  void let_all_be_removed() {
+    run(database_->write(
+        [](storage::Connection& connection) { connection.run("DROP TRIGGER keep"); }));
+  }
   std::map<std::int64_t, double> loads(const std::string& host = "brick") const {
     return store_.values("portoser_host_cpu_percent", host);
   }
@@ -418,12 +430,28 @@ TEST_F(RemoteWriteQueue, WithoutATargetNothingIsKept) {
   tell_live(0, 600);
   settings_.target.url.clear();
   restart();
-  EXPECT_EQ(run(storage::OutgoingStore{*database_}.size()).rows, 0);
+  begin_sending();
+  wait_for("what was left is dropped",
+           [&] { return run(storage::OutgoingStore{*database_}.size()).rows == 0; });
   tell_live(601, 605);
   EXPECT_EQ(run(storage::OutgoingStore{*database_}.size()).rows, 0);
   Exposition out;
   write_remote_write_families(out, remote_write_->stats(), clock_.now());
   EXPECT_THAT(out.take(), IsEmpty());
+}
+
+TEST_F(RemoteWriteQueue, WithoutATargetAFullDatabaseIsNoReasonNotToStart) {
+  begin();
+  tell_live(0, 10);
+  let_nothing_be_removed();
+  settings_.target.url.clear();
+  restart();  // would throw
+  begin_sending();
+  const auto failures = [&] { return database_->stats().failures; };
+  wait_for("it is tried again", [&] { return failures() > 2; });
+  let_all_be_removed();
+  wait_for("what was left is dropped",
+           [&] { return run(storage::OutgoingStore{*database_}.size()).rows == 0; });
 }
 
 }  // namespace

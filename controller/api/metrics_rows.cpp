@@ -76,7 +76,7 @@ void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
                             one.receive_bytes_per_second,
                             one.transmit_bytes_per_second});
   }
-  row.boot_time = from_unix_us(sample.boot_time_us);
+  if (sample.boot_time_us != 0) row.boot_time = from_unix_us(sample.boot_time_us);
 }
 
 }  // namespace

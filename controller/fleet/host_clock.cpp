@@ -34,6 +34,7 @@ microseconds uptime_of(const protocol::Moment& moment) {
 }  // namespace
 
 std::int64_t corrected_wall_us(std::int64_t wall_us, const protocol::Moment& when, Time time) {
+  if (wall_us == 0) return 0;
   constexpr std::chrono::seconds agreement{5};
   const auto difference = time.time_since_epoch() - wall_of(when);
   if (std::chrono::abs(difference) < agreement) return wall_us;

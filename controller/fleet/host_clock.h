@@ -23,7 +23,7 @@ struct HostTime {
 
 /// What the host's wall clock says of a time near `when`, by the controller's clock: moved in whole
 /// seconds, and only when the two disagree by more than a few, so that it does not flicker.
-/// `time`: the controller's time of `when`.
+/// `time`: the controller's time of `when`. 0 is a time that the agent does not know, and stays it.
 std::int64_t corrected_wall_us(std::int64_t wall_us, const protocol::Moment& when, Time time);
 
 /// Notices when somebody sets the controller's own wall clock. Pure.

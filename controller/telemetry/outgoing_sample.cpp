@@ -97,7 +97,9 @@ void add_machine(OutgoingList& out, const protocol::Sample& sample) {
   const auto network = network_of(sample);
   out.add(Sent::host_network_receive_bytes, {}, network.receive_bytes);
   out.add(Sent::host_network_transmit_bytes, {}, network.transmit_bytes);
-  out.add(Sent::host_boot_time_seconds, {}, static_cast<double>(sample.boot_time_us) / 1e6);
+  if (sample.boot_time_us != 0) {
+    out.add(Sent::host_boot_time_seconds, {}, static_cast<double>(sample.boot_time_us) / 1e6);
+  }
   for (const auto& one : sample.temperatures) {
     out.add(Sent::host_temperature_celsius, {one.sensor}, one.celsius);
   }

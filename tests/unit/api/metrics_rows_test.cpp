@@ -70,8 +70,10 @@ TEST_F(MetricsRows, WhatIsUnknownIsNull) {
   auto sample = full_sample(1);
   sample.memory.reset();
   sample.networks.clear();
+  sample.boot_time_us = 0;
   measure(noon, std::move(sample));
   const auto row = brick();
+  EXPECT_EQ(row.boot_time, std::nullopt);
   EXPECT_EQ(row.swap_total, std::nullopt);
   EXPECT_EQ(row.network_rx_bytes, std::nullopt);
 }

@@ -92,6 +92,10 @@ TEST(CorrectedWall, ADifferenceOfADelayedMessageIsNone) {
   EXPECT_EQ(corrected_wall_us(booted_us, moment("a", 10min, noon), noon + 3s), booted_us);
 }
 
+TEST(CorrectedWall, ADateThatIsUnknownStaysSo) {
+  EXPECT_EQ(corrected_wall_us(0, moment("a", 10min, noon + 1h), noon), 0);
+}
+
 TEST(CorrectedWall, DatesBeyondAllBoundsHarmNobody) {
   auto when = moment("a", 1s);
   for (const auto far :

@@ -96,6 +96,15 @@ TEST(OutgoingSample, HasTheSeriesOfTheMetricsPage) {
   EXPECT_THAT(page, IsEmpty());
 }
 
+TEST(OutgoingSample, ATimeOfTheBootThatIsUnknownIsNotSent) {
+  auto sample = sample_of_brick();
+  const auto all = outgoing_values(sample).size();
+  sample.boot_time_us = 0;
+  const auto values = outgoing_values(sample);
+  EXPECT_EQ(values.size(), all - 1);
+  for (const auto& value : values) EXPECT_NE(value.family, OutgoingFamily::host_boot_time_seconds);
+}
+
 TEST(OutgoingSample, IsReadAsItWasWritten) {
   const auto sample = sample_of_brick();
   OutgoingRecord record;

@@ -29,6 +29,7 @@ RemoteWrite::RemoteWrite(storage::Database& database,
       clock_(clock),
       settings_(std::move(settings)),
       back_off_(settings_.least_pause, settings_.most_pause),
+      removal_back_off_(settings_.idle, settings_.most_pause),
       batch_size_(rows_at_once) {
   if (settings_.target.url.empty()) return;
   stats_.is_on = true;
@@ -109,6 +110,11 @@ asio::awaitable<void> RemoteWrite::keep_within_limit() {
   for (;;) {
     const auto over = stats().waiting.bytes - settings_.queue_bytes;
     if (over <= 0) co_return;
+    if (settled_) {  // not given up: it was sent
+      co_await take_out();
+      if (settled_) co_return;
+      continue;
+    }
     const auto dropped = co_await store_.drop(drops_at_once, over);
     if (dropped.rows == 0) {
       auto waiting = co_await store_.size();  // we counted wrong
@@ -126,6 +132,7 @@ asio::awaitable<void> RemoteWrite::keep_within_limit() {
 }
 
 asio::awaitable<std::chrono::milliseconds> RemoteWrite::send_some() {
+  if (settled_) co_return co_await take_out();
   if (stats().waiting.rows == 0) co_return settings_.idle;
   const auto most = static_cast<std::int64_t>(settings_.max_samples_per_send);
   const auto most_rows = static_cast<std::int64_t>(batch_size_.rows());
@@ -155,11 +162,32 @@ asio::awaitable<std::chrono::milliseconds> RemoteWrite::send_some() {
   } else {
     batch_size_.taken(rows.size());
   }
-  std::vector<std::int64_t> ids;
-  for (const auto& row : rows) ids.push_back(row.id);
-  co_await store_.remove(std::move(ids));
   settle(rows, sent);
+  co_return co_await take_out();
+}
+
+asio::awaitable<std::chrono::milliseconds> RemoteWrite::take_out() {
+  std::string problem;
+  try {
+    auto ids = settled_->ids;
+    co_await store_.remove(std::move(ids));
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  if (!problem.empty()) {
+    const std::lock_guard lock{mutex_};
+    stats_.last_problem = "what it has stays in the queue: " + problem;
+    co_return removal_back_off_.next();
+  }
+  removal_back_off_.reset();
+  take_off(settled_->size);
+  {
+    const std::lock_guard lock{mutex_};
+    stats_.last_problem = settled_->refusal;
+  }
+  settled_.reset();
   // Much waits after an outage: it is sent as quickly as the store takes it.
+  const auto most = static_cast<std::int64_t>(settings_.max_samples_per_send);
   const bool is_more = stats().waiting.samples >= most || batch_size_.is_narrowed();
   co_return is_more ? std::chrono::milliseconds{0} : settings_.idle;
 }
@@ -228,15 +256,17 @@ std::chrono::milliseconds RemoteWrite::failed(const SendOutcome& failure) {
 
 void RemoteWrite::settle(const std::vector<storage::OutgoingSample>& rows, const Sent& sent) {
   back_off_.reset();
-  storage::OutgoingSize gone;
+  auto& settled = settled_.emplace();
+  settled.refusal = sent.refusal;
+  auto& gone = settled.size;
   for (const auto& row : rows) {
+    settled.ids.push_back(row.id);
     ++gone.rows;
     gone.samples += row.samples;
     gone.bytes += static_cast<std::int64_t>(row.data.size());
   }
   // What follows is not older, or nothing follows.
   gone.oldest_ms = rows.back().queued_ms;
-  take_off(gone);
   bool has_come_back = false;
   {
     const std::lock_guard lock{mutex_};

@@ -104,13 +104,22 @@ class RemoteWrite : public SampleTap, public LiveListener {
     std::string refusal;                 ///< the last one
     std::optional<SendOutcome> failure;  ///< the batch stays, if only for now: it was refused whole
   };
+  /// What the store has or will never have, while it is in the queue still.
+  struct Settled {
+    std::vector<std::int64_t> ids;
+    storage::OutgoingSize size;
+    std::string refusal;
+  };
   enum class Trouble { failed, refused, given_up };
   using Complaints = BasicComplaints<Trouble, Trouble::given_up>;
 
   asio::awaitable<void> drop_all();
   asio::awaitable<void> keep_within_limit();
-  /// Returns how long to rest.
+  // Both return how long to rest.
   asio::awaitable<std::chrono::milliseconds> send_some();
+  /// Takes out what is settled. While the database does not let it nothing is sent: it would be the
+  /// same again.
+  asio::awaitable<std::chrono::milliseconds> take_out();
   asio::awaitable<void> rest(std::chrono::milliseconds duration);
   Sent send_batch(const std::vector<storage::OutgoingSample>& rows);  // on the pool's thread
   asio::awaitable<bool> is_about(const std::vector<storage::OutgoingSample>& rows,
@@ -132,7 +141,9 @@ class RemoteWrite : public SampleTap, public LiveListener {
   std::map<std::string, Newest, std::less<>> newest_;
   std::atomic<bool> given_up_{false};
   BackOff back_off_;
+  BackOff removal_back_off_;
   BatchSize batch_size_;
+  std::optional<Settled> settled_;
   Complaints complaints_;
   mutable std::mutex mutex_;  // guards stats_
   RemoteWriteStats stats_;

@@ -311,6 +311,25 @@ TEST_F(RemoteWriteQueue, AStoreThatFailsAtEverythingHasNothingDropped) {
   EXPECT_THAT(loads("slate"), SizeIs(3));
 }
 
+TEST_F(RemoteWriteQueue, WhatADatabaseDoesNotLetGoIsNotSentAgainAndAgain) {
+  begin();
+  tell_live(0, 1);
+  let_nothing_be_removed();
+  const auto failures = database_->stats().failures;
+  begin_sending();
+  wait_for("it is tried again", [&] { return database_->stats().failures > failures + 5; });
+  EXPECT_THAT(store_.requests(), SizeIs(1));
+  EXPECT_EQ(remote_write_->stats().sent, 2 * 3);
+  EXPECT_THAT(remote_write_->stats().last_problem, HasSubstr("stays in the queue"));
+  tell_live(2, 2);
+  let_all_be_removed();
+  wait_until_empty();
+  EXPECT_THAT(store_.requests(), SizeIs(2));
+  EXPECT_THAT(load_values(), ElementsAre(0, 1, 2));
+  EXPECT_EQ(remote_write_->stats().sent, 3 * 3);
+  EXPECT_EQ(remote_write_->stats().last_problem, "");
+}
+
 TEST_F(RemoteWriteQueue, NobodyWaitsForAStoreThatHangs) {
   begin();
   settings_.target.timeout = 300s;

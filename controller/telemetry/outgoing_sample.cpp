@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace portoser::telemetry {
 namespace {
@@ -59,6 +60,11 @@ constexpr std::array<OutgoingFamilyInfo, 29> family_infos{{
 constexpr std::size_t longest_label = 1024;
 constexpr std::size_t most_outgoing_values = 10'000;
 
+bool sorts_before(const OutgoingValue& one, const OutgoingValue& other) {
+  return one.family != other.family ? one.family < other.family : one.labels < other.labels;
+}
+
+/// A series that a host reports twice has its first value, as in /metrics.
 class OutgoingList {
  public:
   template <class Number>
@@ -71,12 +77,14 @@ class OutgoingList {
     for (const auto& label : labels) {
       if (label.size() > longest_label) return;
     }
-    values_.push_back({family, labels, static_cast<double>(value), false});
+    const OutgoingValue one{family, labels, static_cast<double>(value), false};
+    if (seen_.insert(one).second) values_.push_back(one);
   }
   std::vector<OutgoingValue> take() { return std::move(values_); }
 
  private:
   std::vector<OutgoingValue> values_;
+  std::set<OutgoingValue, decltype(&sorts_before)> seen_{&sorts_before};
 };
 
 void add_machine(OutgoingList& out, const protocol::Sample& sample) {
@@ -154,10 +162,6 @@ void add_services_of(OutgoingList& out, const protocol::Sample& sample) {
     out.add(Sent::service_block_read_bytes, {name}, sum.block_read_bytes);
     out.add(Sent::service_block_written_bytes, {name}, sum.block_write_bytes);
   }
-}
-
-bool sorts_before(const OutgoingValue& one, const OutgoingValue& other) {
-  return one.family != other.family ? one.family < other.family : one.labels < other.labels;
 }
 
 /// How a value is written.

@@ -105,6 +105,21 @@ TEST(OutgoingSample, ATimeOfTheBootThatIsUnknownIsNotSent) {
   for (const auto& value : values) EXPECT_NE(value.family, OutgoingFamily::host_boot_time_seconds);
 }
 
+TEST(OutgoingSample, WhatAHostReportsTwiceHasItsFirstValue) {
+  auto sample = sample_of_brick();
+  const auto once = outgoing_values(sample);
+  auto disk = sample.disks[0];
+  disk.used_bytes += 1;
+  sample.disks.push_back(disk);
+  sample.temperatures.push_back({"coretemp Package id 0", 99});
+  const auto twice = outgoing_values(sample);
+  ASSERT_EQ(twice.size(), once.size());
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    EXPECT_TRUE(twice[i].is_of(once[i])) << i;
+    EXPECT_EQ(twice[i].value, once[i].value) << i;
+  }
+}
+
 TEST(OutgoingSample, IsReadAsItWasWritten) {
   const auto sample = sample_of_brick();
   OutgoingRecord record;

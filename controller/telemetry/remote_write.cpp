@@ -355,6 +355,12 @@ void RemoteWrite::liveness_changed(const std::string& host,
   if (sender_ && after == fleet::Liveness::offline) say_offline(host);
 }
 
+/// A host that joins anew under that name is another one: nothing of the old one ends with its
+/// first sample, and nothing is kept of it.
+void RemoteWrite::device_changed(const fleet::DeviceEvent& event) {
+  if (event.type == "device_deregistered") newest_.erase(event.hostname);
+}
+
 asio::awaitable<void> RemoteWrite::run_presence() {
   if (!sender_) co_return;
   for (;;) {

@@ -6,8 +6,8 @@
 /// sent again, the same. What the store refuses is dropped once it was refused alone. Nobody waits
 /// for the store: requests have a thread of their own, and of the queue one batch is in memory.
 ///
-/// `take`, `liveness_changed` and the tasks belong to the core's executor; `stored`, `lost`,
-/// `stats` and `give_up` are for any thread.
+/// `take`, `liveness_changed`, `device_changed` and the tasks belong to the core's executor;
+/// `stored`, `lost`, `stats` and `give_up` are for any thread.
 #pragma once
 
 #include "common/clock.h"
@@ -87,6 +87,7 @@ class RemoteWrite : public SampleTap, public LiveListener {
                         fleet::Liveness before,
                         fleet::Liveness after,
                         std::optional<Time> last_seen) override;
+  void device_changed(const fleet::DeviceEvent& event) override;
 
  private:
   /// The newest sample of a host and its series.

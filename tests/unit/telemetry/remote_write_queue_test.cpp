@@ -430,6 +430,23 @@ TEST_F(RemoteWriteQueue, AServiceThatLeftEnds) {
   EXPECT_TRUE(std::isnan(up.at(ms_of(1))));
 }
 
+TEST_F(RemoteWriteQueue, NothingIsKeptOfAHostThatWasRemoved) {
+  begin();
+  live_.add_listener(*remote_write_);
+  tell_live(0, 0);
+  fleet::DeviceEvent removed;
+  removed.type = "device_deregistered";
+  removed.hostname = "brick";
+  live_.on_device(removed);
+  clock_.set_wall(time_of(1));
+  tell(1, false);  // another host of that name: it never had the service
+  run(series_->write_log());
+  begin_sending();
+  wait_until_empty();
+  EXPECT_THAT(load_values(), ElementsAre(0, 1));
+  EXPECT_THAT(store_.values("portoser_service_up", "brick", "notes"), SizeIs(1));
+}
+
 TEST_F(RemoteWriteQueue, AHostThatIsOfflineIsSaidToBeAgainAndAgain) {
   begin();
   live_.add_listener(*remote_write_);

@@ -33,6 +33,7 @@ RemoteWrite::RemoteWrite(storage::Database& database,
       batch_size_(rows_at_once) {
   if (settings_.target.url.empty()) return;
   stats_.is_on = true;
+  stats_.limit_bytes = settings_.queue_bytes;
   sender_.emplace(settings_.target, given_up_);
   series_.set_tap(*this);
 }

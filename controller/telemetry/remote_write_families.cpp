@@ -24,10 +24,12 @@ void write_remote_write_families(Exposition& out, const RemoteWriteStats& stats,
   out.sample({}, static_cast<double>(stats.failed_sends));
   out.family("portoser_remote_write_pending_samples", "gauge", "Samples that wait for the store");
   out.sample({}, static_cast<double>(stats.waiting.samples));
-  out.family("portoser_remote_write_pending_bytes",
-             "gauge",
-             "Size of what waits, of which remote_write.queue_mib is the limit");
+  out.family("portoser_remote_write_pending_bytes", "gauge", "Size of what waits");
   out.sample({}, static_cast<double>(stats.waiting.bytes));
+  out.family("portoser_remote_write_limit_bytes",
+             "gauge",
+             "Size at which the oldest of what waits is given up (remote_write.queue_mib)");
+  out.sample({}, static_cast<double>(stats.limit_bytes));
   out.family("portoser_remote_write_lag_seconds",
              "gauge",
              "For how long the oldest sample that waits has waited; 0: none waits");

@@ -50,7 +50,9 @@ ScrapedFleet::ScrapedFleet(const std::filesystem::path& monitoring)
       "domain: attic.test\nhosts:\n  brick: {{ip: 127.0.0.1}}\nservices:\n  notes:\n    "
       "current_host: brick\n    docker_compose: {}\n",
       project_.file().string()));
-  controller_.set_environment({{"PORTOSER_SAMPLE_INTERVAL_MS", "1000"}});
+  // A store that is away: its families and alerts are asked for too.
+  controller_.set_environment({{"PORTOSER_SAMPLE_INTERVAL_MS", "1000"},
+                               {"PORTOSER_REMOTE_WRITE_URL", "http://127.0.0.1:9/write"}});
   controller_.start();
   agent_.join(controller_.create_token());
   agent_.start();

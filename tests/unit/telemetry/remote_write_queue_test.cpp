@@ -228,6 +228,7 @@ TEST_F(RemoteWriteQueue, WhatTheStoreRefusesIsDroppedAndTheNextGoesOn) {
               HasSubstr("portoser_remote_write_samples_dropped_total{reason=\"refused\"} 3\n"));
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_samples_sent_total 3\n"));
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_pending_samples 0\n"));
+  EXPECT_THAT(page, HasSubstr("portoser_remote_write_limit_bytes 268435456\n"));
   EXPECT_THAT(page, HasSubstr("portoser_remote_write_lag_seconds 0\n"));
 }
 

@@ -7,31 +7,40 @@
 
 namespace portoser::api {
 
-std::shared_ptr<const HostFrames> MetricsFrames::of(const std::string& host) {
+std::shared_ptr<const HostFrames> MetricsFrames::of(const std::string& host,
+                                                    const telemetry::HostLive& live) {
   // An age that is a second old is no news to anybody.
   constexpr std::chrono::seconds used_for{1};
-  const auto live = live_.host(host);
-  if (!live || !live->sample) return nullptr;
+  if (!live.sample) return nullptr;
   auto registry = registry_.snapshot()->registry;
   const auto now = clock_.uptime();
-  auto& made = made_[host];
-  if (!made.frames || made.sample != live->sample || made.registry != registry ||
-      now - made.at >= used_for) {
-    made.frames = make(host, *registry);
-    made.sample = live->sample;
-    made.registry = std::move(registry);
-    made.at = now;
+  {
+    const std::lock_guard lock{mutex_};
+    const auto found = made_.find(host);
+    if (found != made_.end() && found->second.sample == live.sample &&
+        found->second.registry == registry && now - found->second.at < used_for) {
+      return found->second.frames;
+    }
   }
-  return made.frames;
+  auto frames = make(host, live, *registry);
+  const std::lock_guard lock{mutex_};
+  made_[host] = {live.sample, std::move(registry), now, frames};
+  return frames;
+}
+
+void MetricsFrames::forget(const std::string& host) {
+  const std::lock_guard lock{mutex_};
+  made_.erase(host);
 }
 
 std::shared_ptr<const HostFrames> MetricsFrames::make(const std::string& host,
+                                                      const telemetry::HostLive& live,
                                                       const registry::Registry& registry) const {
   const auto now = clock_.now();
   auto frames = std::make_shared<HostFrames>();
   frames->on_machine = "*@" + host;
   frames->key = "machine " + host;
-  const auto row = to_json(machine_metrics(registry, host, live_, now));
+  const auto row = to_json(machine_metrics(registry, host, &live, now));
   auto frame = stamped("machine_metrics_update", clock_);
   frame["machine"] = host;
   frame["data"] = row;
@@ -39,7 +48,7 @@ std::shared_ptr<const HostFrames> MetricsFrames::make(const std::string& host,
   frames->text = std::make_shared<const std::string>(dump(frame));
   for (const auto& service : registry.services()) {
     if (service.current_host != host) continue;
-    const auto metrics = service_metrics(service.name, host, live_, now, "1h");
+    const auto metrics = service_metrics(service.name, host, &live, now, "1h");
     if (!metrics.current) continue;
     HostFrames::OfService of;
     of.pair = service.name + "@" + host;

@@ -1,4 +1,4 @@
-/// The frames of the metrics sockets, serialised once for all clients. Not thread-safe.
+/// The frames of the metrics sockets, serialised once for all clients. Any thread.
 #pragma once
 
 #include "common/clock.h"
@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -30,16 +31,14 @@ struct HostFrames {
 
 class MetricsFrames {
  public:
-  MetricsFrames(const registry::RegistryWatch& registry,
-                const telemetry::Live& live,
-                const Clock& clock)
-      : registry_(registry), live_(live), clock_(clock) {}
+  MetricsFrames(const registry::RegistryWatch& registry, const Clock& clock)
+      : registry_(registry), clock_(clock) {}
 
-  /// Null: nothing was measured there. What was serialised for another client less than a second
-  /// ago is used again while there is no newer sample.
-  std::shared_ptr<const HostFrames> of(const std::string& host);
+  /// Of a host of which this is known. Null: nothing was measured there. What was serialised for
+  /// another client less than a second ago is used again while there is no newer sample.
+  std::shared_ptr<const HostFrames> of(const std::string& host, const telemetry::HostLive& live);
   /// The host was removed.
-  void forget(const std::string& host) { made_.erase(host); }
+  void forget(const std::string& host);
 
  private:
   struct Made {
@@ -49,11 +48,12 @@ class MetricsFrames {
     std::shared_ptr<const HostFrames> frames;
   };
   [[nodiscard]] std::shared_ptr<const HostFrames> make(const std::string& host,
+                                                       const telemetry::HostLive& live,
                                                        const registry::Registry& registry) const;
 
   const registry::RegistryWatch& registry_;
-  const telemetry::Live& live_;
   const Clock& clock_;
+  std::mutex mutex_;                  // guards the next one; not held while anything is serialised
   std::map<std::string, Made> made_;  // by host; as many as have an agent
 };
 

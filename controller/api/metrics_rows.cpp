@@ -116,10 +116,9 @@ std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
 
 MachineMetricsRow machine_metrics(const registry::Registry& registry,
                                   const std::string& host,
-                                  const telemetry::Live& live,
+                                  const telemetry::HostLive* live,
                                   Time now) {
-  const auto entry = live.host(host);
-  auto status = telemetry::metrics_status_of(entry.get(), now);
+  auto status = telemetry::metrics_status_of(live, now);
   MachineMetricsRow row;
   row.machine = host;
   row.status = std::move(status.status);
@@ -129,16 +128,43 @@ MachineMetricsRow machine_metrics(const registry::Registry& registry,
   for (const auto& service : registry.services()) {
     if (service.current_host != host) continue;
     ++row.service_count;
-    if (!entry) continue;
-    if (auto usage = service_metrics_row(service.name, host, *entry, now)) {
+    if (live == nullptr) continue;
+    if (auto usage = service_metrics_row(service.name, host, *live, now)) {
       row.services.push_back(std::move(*usage));
     }
   }
-  if (entry && entry->sample) {
-    row.timestamp = entry->sample_at;
-    fill_from_sample(row, *entry->sample);
+  if (live != nullptr && live->sample) {
+    row.timestamp = live->sample_at;
+    fill_from_sample(row, *live->sample);
   }
   return row;
+}
+
+MachineMetricsRow machine_metrics(const registry::Registry& registry,
+                                  const std::string& host,
+                                  const telemetry::Live& live,
+                                  Time now) {
+  return machine_metrics(registry, host, live.host(host).get(), now);
+}
+
+ServiceMetrics service_metrics(const std::string& service,
+                               const std::string& host,
+                               const telemetry::HostLive* live,
+                               Time now,
+                               std::string time_range) {
+  auto status = telemetry::metrics_status_of(live, now);
+  ServiceMetrics metrics;
+  metrics.service = service;
+  metrics.machine = host;
+  metrics.time_range = std::move(time_range);
+  metrics.status = std::move(status.status);
+  metrics.error = std::move(status.error);
+  if (live != nullptr) metrics.current = service_metrics_row(service, host, *live, now);
+  if (metrics.current) {
+    metrics.avg_cpu = metrics.peak_cpu = metrics.current->cpu_percent;
+    metrics.avg_memory = metrics.peak_memory = metrics.current->memory_mb;
+  }
+  return metrics;
 }
 
 ServiceMetrics service_metrics(const std::string& service,
@@ -146,20 +172,7 @@ ServiceMetrics service_metrics(const std::string& service,
                                const telemetry::Live& live,
                                Time now,
                                std::string time_range) {
-  const auto entry = live.host(host);
-  auto status = telemetry::metrics_status_of(entry.get(), now);
-  ServiceMetrics metrics;
-  metrics.service = service;
-  metrics.machine = host;
-  metrics.time_range = std::move(time_range);
-  metrics.status = std::move(status.status);
-  metrics.error = std::move(status.error);
-  if (entry) metrics.current = service_metrics_row(service, host, *entry, now);
-  if (metrics.current) {
-    metrics.avg_cpu = metrics.peak_cpu = metrics.current->cpu_percent;
-    metrics.avg_memory = metrics.peak_memory = metrics.current->memory_mb;
-  }
-  return metrics;
+  return service_metrics(service, host, live.host(host).get(), now, std::move(time_range));
 }
 
 }  // namespace portoser::api

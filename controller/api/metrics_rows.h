@@ -200,6 +200,11 @@ BOOST_DESCRIBE_STRUCT(ServiceMetrics,
                        status,
                        error))
 
+/// Null `live`: nothing is known of that host.
+MachineMetricsRow machine_metrics(const registry::Registry& registry,
+                                  const std::string& host,
+                                  const telemetry::HostLive* live,
+                                  Time now);
 MachineMetricsRow machine_metrics(const registry::Registry& registry,
                                   const std::string& host,
                                   const telemetry::Live& live,
@@ -212,6 +217,11 @@ std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
                                                      const telemetry::HostLive& live,
                                                      Time now);
 
+ServiceMetrics service_metrics(const std::string& service,
+                               const std::string& host,
+                               const telemetry::HostLive* live,
+                               Time now,
+                               std::string time_range);
 ServiceMetrics service_metrics(const std::string& service,
                                const std::string& host,
                                const telemetry::Live& live,

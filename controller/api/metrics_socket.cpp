@@ -89,7 +89,7 @@ asio::awaitable<void> MetricsSocket::run(SocketPtr socket) {
     const std::lock_guard lock{mutex_};
     clients_[socket];
   }
-  while (const auto text = co_await socket->receive()) answer(socket, *text);
+  while (const auto text = co_await socket->receive()) co_await answer(socket, *text);
   forget(socket);
 }
 
@@ -100,7 +100,7 @@ void MetricsSocket::forget(const SocketPtr& socket) {
   clients_.erase(client);
 }
 
-void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
+asio::awaitable<void> MetricsSocket::answer(SocketPtr socket, std::string text) {
   const auto message = client_message(text);
   auto action = text == "ping" ? text : std::string{};
   if (message.is_object()) {
@@ -108,12 +108,12 @@ void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
     if (action.empty()) action = text_of(message, "type");
   } else if (action.empty()) {
     error(socket, "Invalid JSON");
-    return;
+    co_return;
   }
   if (action == "ping") {
     socket->send(dump(stamped("pong", clock_)));
   } else if (action == "subscribe") {
-    subscribe(socket, message);
+    co_await subscribe(socket, message);
   } else if (action == "unsubscribe") {
     unsubscribe(socket, message);
   } else if (action == "get_current") {
@@ -125,10 +125,10 @@ void MetricsSocket::answer(const SocketPtr& socket, const std::string& text) {
   }
 }
 
-void MetricsSocket::subscribe(const SocketPtr& socket, const Json& message) {
+asio::awaitable<void> MetricsSocket::subscribe(SocketPtr socket, Json message) {
   if (has_wrong_list(message)) {
     error(socket, "subscriptions must be a list");
-    return;
+    co_return;
   }
   const auto named = named_in(message);
   constexpr std::size_t most_told = 20;
@@ -141,21 +141,26 @@ void MetricsSocket::subscribe(const SocketPtr& socket, const Json& message) {
     error(socket,
           std::to_string(named.mistakes.size() - most_told) + " more are no subscriptions either");
   }
-  const std::lock_guard lock{mutex_};
-  auto& wanted = clients_[socket];
-  const auto before = wanted;
-  if (!wanted.add(named.patterns)) {
-    error(socket,
-          "Too many subscriptions: a client may have " +
-              std::to_string(MetricsSubscriptions::most) + ". Use '*@machine' or '*@*'");
-    return;
+  MetricsSubscriptions before;
+  std::vector<Known> known;
+  {
+    const std::lock_guard lock{mutex_};
+    auto& wanted = clients_[socket];
+    before = wanted;
+    if (!wanted.add(named.patterns)) {
+      error(socket,
+            "Too many subscriptions: a client may have " +
+                std::to_string(MetricsSubscriptions::most) + ". Use '*@machine' or '*@*'");
+      co_return;
+    }
+    counts_.remove(before.patterns());
+    counts_.add(wanted.patterns());
+    auto reply = stamped("subscribed", clock_);
+    reply["subscriptions"] = named.patterns;
+    socket->send(dump(reply));
+    known = known_of(named.patterns);
   }
-  counts_.remove(before.patterns());
-  counts_.add(wanted.patterns());
-  auto reply = stamped("subscribed", clock_);
-  reply["subscriptions"] = named.patterns;
-  socket->send(dump(reply));
-  send_known(*socket, before, wanted);
+  co_await send_known(socket, std::move(before), std::move(known));
 }
 
 void MetricsSocket::unsubscribe(const SocketPtr& socket, const Json& message) {
@@ -220,26 +225,55 @@ void MetricsSocket::list_subscriptions(const SocketPtr& socket) {
   socket->send(dump(frame));
 }
 
-/// What is known already of that which was not wanted before.
-void MetricsSocket::send_known(http::WebSocket& socket,
+std::vector<MetricsSocket::Known> MetricsSocket::known_of(
+    const MetricsSubscriptions::Patterns& patterns) const {
+  MetricsSubscriptions named;
+  named.add(patterns);
+  SubscriptionCounts counts;
+  counts.add(named.patterns());
+  std::vector<Known> known;
+  for (const auto& [host, sample] : handed_out_) {
+    if (counts.concern(host)) known.push_back({host, sample});
+  }
+  return known;
+}
+
+/// What is known already of that which was not wanted before. A fleet is more than may wait for a
+/// client at once, so that it comes host by host, as fast as the client reads.
+asio::awaitable<void> MetricsSocket::send_known(SocketPtr socket,
+                                                MetricsSubscriptions before,
+                                                std::vector<Known> known) {
+  for (const auto& one : known) {
+    co_await socket->drained();
+    if (socket->closed()) co_return;
+    send_known(socket, before, one);
+  }
+}
+
+void MetricsSocket::send_known(const SocketPtr& socket,
                                const MetricsSubscriptions& before,
-                               const MetricsSubscriptions& wanted) {
-  for (const auto& [host, live] : live_.hosts()) {
-    const auto newest = handed_out_.find(host);
-    if (!counts_.concern(host) || newest == handed_out_.end() || newest->second != live->sample) {
-      continue;
-    }
-    const auto frames = frames_.of(host);
-    if (!frames) continue;
-    const auto& machine = frames->on_machine;
-    if (wanted.want_machine(machine) && !before.want_machine(machine)) {
-      socket.send_latest(frames->key, frames->text);
-    }
-    for (const auto& one : frames->services) {
-      if (wanted.want_service(one.pair, one.anywhere, machine) &&
-          !before.want_service(one.pair, one.anywhere, machine)) {
-        socket.send_latest(one.key, one.text);
-      }
+                               const Known& known) {
+  const auto live = live_.host(known.host);
+  if (!live || live->sample != known.sample) return;  // a newer one comes to all
+  // Not under the lock: the core thread needs it for every sample.
+  const auto frames = frames_.of(known.host, *live);
+  if (!frames) return;
+  const std::lock_guard lock{mutex_};
+  const auto newest = handed_out_.find(known.host);
+  if (newest == handed_out_.end()) {
+    frames_.forget(known.host);  // it was removed meanwhile
+    return;
+  }
+  if (newest->second != known.sample) return;
+  const auto& wanted = clients_[socket];
+  const auto& machine = frames->on_machine;
+  if (wanted.want_machine(machine) && !before.want_machine(machine)) {
+    socket->send_latest(frames->key, frames->text);
+  }
+  for (const auto& one : frames->services) {
+    if (wanted.want_service(one.pair, one.anywhere, machine) &&
+        !before.want_service(one.pair, one.anywhere, machine)) {
+      socket->send_latest(one.key, one.text);
     }
   }
 }
@@ -250,7 +284,7 @@ void MetricsSocket::sample_arrived(const std::string& host) {
   const std::lock_guard lock{mutex_};
   handed_out_[host] = live->sample;
   if (!counts_.concern(host)) return;
-  const auto frames = frames_.of(host);
+  const auto frames = frames_.of(host, *live);
   if (!frames) return;
   for (const auto& [socket, wanted] : clients_) {
     if (wanted.empty()) continue;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace portoser::http {
 class Router;
@@ -25,7 +26,7 @@ class MetricsSocket : public telemetry::LiveListener {
   MetricsSocket(const registry::RegistryWatch& registry,
                 const telemetry::Live& live,
                 const Clock& clock)
-      : registry_(registry), live_(live), clock_(clock), frames_(registry, live, clock) {}
+      : registry_(registry), live_(live), clock_(clock), frames_(registry, clock) {}
 
   void add_to(http::Router& router);
 
@@ -35,16 +36,24 @@ class MetricsSocket : public telemetry::LiveListener {
 
  private:
   using SocketPtr = std::shared_ptr<http::WebSocket>;
+  /// A sample that was handed out before a client wanted it.
+  struct Known {
+    std::string host;
+    std::shared_ptr<const protocol::Sample> sample;
+  };
 
   asio::awaitable<void> run(SocketPtr socket);
-  void answer(const SocketPtr& socket, const std::string& text);
-  void subscribe(const SocketPtr& socket, const Json& message);
+  asio::awaitable<void> answer(SocketPtr socket, std::string text);
+  asio::awaitable<void> subscribe(SocketPtr socket, Json message);
   void unsubscribe(const SocketPtr& socket, const Json& message);
   void send_current(const SocketPtr& socket, const Json& message) const;
   void list_subscriptions(const SocketPtr& socket);
-  void send_known(http::WebSocket& socket,
-                  const MetricsSubscriptions& before,
-                  const MetricsSubscriptions& wanted);
+  /// With the lock held.
+  [[nodiscard]] std::vector<Known> known_of(const MetricsSubscriptions::Patterns& patterns) const;
+  asio::awaitable<void> send_known(SocketPtr socket,
+                                   MetricsSubscriptions before,
+                                   std::vector<Known> known);
+  void send_known(const SocketPtr& socket, const MetricsSubscriptions& before, const Known& known);
   void forget(const SocketPtr& socket);
   void error(const SocketPtr& socket, const std::string& message) const;
 

@@ -35,6 +35,15 @@ bool Outbox::has_room(std::string_view key, std::size_t bytes) const {
   return events < frame_limit && (events == 0 || event_bytes_ + bytes <= byte_limit);
 }
 
+bool Outbox::is_drained() const {
+  constexpr std::size_t part = 8;
+  const std::lock_guard lock{mutex_};
+  if (close_ || is_ended_) return true;
+  const auto events = frames_.size() - values_.size();
+  return events < frame_limit / part && event_bytes_ < byte_limit / part &&
+         values_.size() < value_limit / part && value_bytes_ < value_byte_limit / part;
+}
+
 Outbox::Added Outbox::give_up() {
   const std::lock_guard lock{mutex_};
   if (close_ || is_ended_) return {};

@@ -56,6 +56,10 @@ class Outbox {
   /// The peer is gone: nothing more is sent. True: the writer has to be woken.
   bool end();
 
+  /// Less than an eighth of any limit waits, or nothing is taken any more: who has much to tell
+  /// waits for this, so that what happens meanwhile has room.
+  [[nodiscard]] bool is_drained() const;
+
   /// For the writer alone; `wait` means that it is going to sleep.
   Next next();
 
@@ -69,7 +73,7 @@ class Outbox {
   Added drop_all();
   void clear_frames();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Frame> frames_;
   std::unordered_map<std::string_view, Frame*> values_;  ///< those of `frames_` that have a key
   std::size_t event_bytes_ = 0;

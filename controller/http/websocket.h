@@ -33,6 +33,11 @@ class WebSocket {
   /// enough. The limit is 8192 keys or 8 MiB beside that of `send`. Any thread.
   virtual void send_latest(std::string_view key, std::shared_ptr<const std::string> text) = 0;
 
+  /// For a handler that has much to tell at once: ends when little of what was sent still waits, or
+  /// the socket is closed, and lets others of its executor work in any case. On the handler's own
+  /// executor.
+  virtual asio::awaitable<void> drained() = 0;
+
   /// The next text of the client (64 KiB at most; longer ones end the socket with 1009, binary ones
   /// with 1003); nullopt when the socket is closed. On the handler's own executor, one at a time.
   virtual asio::awaitable<std::optional<std::string>> receive() = 0;

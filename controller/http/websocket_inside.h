@@ -36,6 +36,7 @@ class WebSocketSession final : public WebSocket,
   void send_latest(std::string_view key, std::shared_ptr<const std::string> text) override {
     enqueue(key, std::move(text));
   }
+  asio::awaitable<void> drained() override;
   asio::awaitable<std::optional<std::string>> receive() override;
   void close(std::uint16_t code, std::string_view reason) override;
   bool closed() const override { return is_closed_; }
@@ -58,6 +59,7 @@ class WebSocketSession final : public WebSocket,
   void start(asio::awaitable<void> work);
   void enqueue(std::string_view key, std::shared_ptr<const std::string> text);
   void wake_writer();
+  void wake_handler();
   void heard() { last_heard_ = context_->clock.uptime().count(); }
   void mark_closed();
   /// The first to know why it ends says so.
@@ -82,6 +84,7 @@ class WebSocketSession final : public WebSocket,
   // On the executor only. A timer that never ends is a condition variable for coroutines.
   std::deque<std::string> inbox_;
   asio::steady_timer inbox_changed_;
+  asio::steady_timer frame_written_;
   asio::steady_timer writer_sleep_;
   asio::steady_timer part_ended_;
   int parts_ = 0;

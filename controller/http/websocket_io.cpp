@@ -1,5 +1,6 @@
 #include "controller/http/websocket_inside.h"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -104,6 +105,7 @@ asio::awaitable<void> WebSocketSession::write() {
     const auto failure = co_await write_next(std::move(next));
     write_started_ = 0;
     if (failure || is_last) break;
+    frame_written_.cancel();
     if (is_frame) context_->pipeline.observer().frames_sent(route_name(exchange_), 1);
   }
   mark_closed();
@@ -135,6 +137,18 @@ asio::awaitable<error_code> WebSocketSession::write_next(Outbox::Next next) {
       break;
   }
   co_return failure;
+}
+
+asio::awaitable<void> WebSocketSession::drained() {
+  co_await asio::post(executor_, asio::use_awaitable);
+  while (!is_closed_ && !outbox_.is_drained()) {
+    error_code ignored;
+    co_await frame_written_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error{asio::error::operation_aborted};
+    }
+  }
 }
 
 asio::awaitable<std::optional<std::string>> WebSocketSession::receive() {

@@ -47,6 +47,7 @@ WebSocketSession::WebSocketSession(asio::ip::tcp::socket socket,
       call_(exchange_.request, exchange_.match.endpoint->parameters, exchange_.match.values),
       context_(std::move(context)),
       inbox_changed_(executor_, asio::steady_timer::time_point::max()),
+      frame_written_(executor_, asio::steady_timer::time_point::max()),
       writer_sleep_(executor_, asio::steady_timer::time_point::max()),
       part_ended_(executor_, asio::steady_timer::time_point::max()) {
   error_code ignored;
@@ -182,7 +183,7 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
   ends_with(code);
   is_closed_ = true;
   asio::post(executor_, [self = shared_from_this(), wakes] {
-    self->inbox_changed_.cancel();
+    self->wake_handler();
     if (wakes) self->writer_sleep_.cancel();
   });
 }
@@ -201,16 +202,21 @@ void WebSocketSession::dropped(const Outbox::Added& lost) {
   if (lost.dropped > 0) {
     context_->pipeline.observer().frames_dropped(route_name(exchange_), lost.dropped);
   }
-  asio::post(executor_, [self = shared_from_this()] { self->inbox_changed_.cancel(); });
+  asio::post(executor_, [self = shared_from_this()] { self->wake_handler(); });
 }
 
 void WebSocketSession::wake_writer() {
   asio::post(executor_, [self = shared_from_this()] { self->writer_sleep_.cancel(); });
 }
 
+void WebSocketSession::wake_handler() {
+  inbox_changed_.cancel();
+  frame_written_.cancel();
+}
+
 void WebSocketSession::mark_closed() {
   is_closed_ = true;
-  inbox_changed_.cancel();
+  wake_handler();
 }
 
 void WebSocketSession::tick(Uptime now) {

@@ -31,6 +31,7 @@ class PlayedSocket : public http::WebSocket {
   void send_latest(std::string_view /*key*/, std::shared_ptr<const std::string> text) override {
     send(std::move(text));
   }
+  asio::awaitable<void> drained() override { co_return; }
   asio::awaitable<std::optional<std::string>> receive() override {
     if (!texts_.empty()) {
       std::optional<std::string> text{std::move(texts_.front())};
@@ -46,7 +47,7 @@ class PlayedSocket : public http::WebSocket {
   [[nodiscard]] bool closed() const override { return closed_; }
   [[nodiscard]] const http::CallContext& call() const override { return call_; }
 
-  void hang_up() {
+  virtual void hang_up() {
     closed_ = true;
     hung_up_.cancel();
   }

@@ -31,6 +31,7 @@ class PlayedClient : public http::WebSocket {
   void send_latest(std::string_view, std::shared_ptr<const std::string> text) override {
     send(std::move(text));
   }
+  asio::awaitable<void> drained() override { co_return; }
   asio::awaitable<std::optional<std::string>> receive() override {
     while (said_.empty() && !closed_) {
       boost::system::error_code ignored;

@@ -92,6 +92,31 @@ TEST(Outbox, ValuesAreBoundedInBytes) {
   EXPECT_EQ(outbox.next().reason.code, 1013);
 }
 
+TEST(Outbox, IsDrainedWhenLittleOfItsLimitsWaits) {
+  Outbox events;
+  Outbox event_bytes;
+  Outbox values;
+  Outbox value_bytes;
+  for (std::size_t i = 0; i < Outbox::frame_limit / 8; ++i) {
+    EXPECT_TRUE(events.is_drained());
+    events.add("", text("x"));
+  }
+  for (std::size_t i = 0; i < Outbox::value_limit / 8; ++i) {
+    EXPECT_TRUE(values.is_drained());
+    values.add("host " + std::to_string(i), text("x"));
+  }
+  event_bytes.add("", text(std::string(Outbox::byte_limit / 8, 'x')));
+  value_bytes.add("host", text(std::string(Outbox::value_byte_limit / 8, 'x')));
+  for (auto* outbox : {&events, &event_bytes, &values, &value_bytes}) {
+    EXPECT_FALSE(outbox->is_drained());
+    outbox->next();
+    EXPECT_TRUE(outbox->is_drained());
+  }
+  value_bytes.add("host", text(std::string(Outbox::value_byte_limit / 8, 'x')));
+  value_bytes.give_up();
+  EXPECT_TRUE(value_bytes.is_drained()) << "nobody has to wait for one that is closed";
+}
+
 TEST(Outbox, GivingUpDropsWhatWaitsAndClosesOnce) {
   Outbox outbox;
   outbox.add("", text("x"));

@@ -206,9 +206,11 @@ class TestApi {
                       *this,
                       &TestApi::flood_socket);
     router.add_socket({.path = "/ws/admin", .role = Role::admin}, *this, &TestApi::echo_socket);
+    router.add_socket({.path = "/ws/much"}, *this, &TestApi::much_socket);
     router.add_socket({.path = "/ws/fail"}, *this, &TestApi::fail_socket);
   }
 
+  static constexpr int much = 20'000;
   std::atomic<bool> may_finish{false};
   std::atomic<int> slow_started{0};
   std::atomic<int> slow_finished{0};
@@ -261,6 +263,19 @@ class TestApi {
       sockets.push_back(socket);
     }
     while (co_await socket->receive()) {
+    }
+    ++sockets_done;
+  }
+  /// Far more than may wait at once.
+  asio::awaitable<void> much_socket(std::shared_ptr<WebSocket> socket) {
+    {
+      const std::lock_guard lock{mutex};
+      sockets.push_back(socket);
+    }
+    const auto text = std::make_shared<const std::string>(std::string(1000, 'x'));
+    for (int i = 0; i < much && !socket->closed(); ++i) {
+      co_await socket->drained();
+      socket->send_latest(std::to_string(i), text);
     }
     ++sockets_done;
   }

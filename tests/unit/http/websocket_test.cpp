@@ -114,6 +114,31 @@ TEST(HttpWebSocket, TheLatestValueReplacesTheOneThatWaits) {
   EXPECT_FALSE(socket->closed());
 }
 
+TEST(HttpWebSocket, WhoHasMuchToTellWaitsForTheClient) {
+  TestServer test;
+  SocketClient client{test.port, "/ws/much"};
+  for (int i = 0; i < TestApi::much; ++i) {
+    ASSERT_TRUE(client.receive()) << i << ": closed with " << client.await_close();
+  }
+  EXPECT_EQ(client.await_close(), 1000);
+  EXPECT_EQ(test.observer.dropped, 0U);
+}
+
+TEST(HttpWebSocket, WaitingForAClientEndsWithTheSocket) {
+  TestServer test;
+  SocketClient client{test.port, "/ws/much"};
+  const auto socket = other_end(test);
+  client.reset();
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 1; });
+  SocketClient other{test.port, "/ws/much"};
+  await_until("its other end is there", [&] {
+    const std::lock_guard lock{test.api.mutex};
+    return test.api.sockets.size() == 2;
+  });
+  test.api.sockets[1]->close(4000, "that is enough");
+  await_until("the handler has ended", [&] { return test.api.sockets_done == 2; });
+}
+
 TEST(HttpWebSocket, BinaryFramesEndItWith1003) {
   TestServer test;
   SocketClient client{test.port, "/ws/echo/a"};

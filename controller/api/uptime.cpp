@@ -20,6 +20,8 @@ constexpr std::chrono::hours day{24};
 constexpr std::chrono::hours longest_history{24 * 400};
 /// More are no picture, and a service that crashes every minute has them in weeks.
 constexpr std::size_t most_entries = 20'000;
+/// Of the details of a note, and of its metadata as JSON: many notes come in one replay.
+constexpr std::size_t most_note_bytes = 4096;
 
 const std::vector<std::string>& event_types() {
   static const std::vector<std::string> types{
@@ -82,6 +84,13 @@ UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watch
   return row;
 }
 
+void require_short(const std::string& text, const std::string& name) {
+  if (text.size() <= most_note_bytes) return;
+  throw Error{Code::invalid,
+              fmt::format("{} has {} bytes: it may have {}", name, text.size(), most_note_bytes),
+              "body." + name};
+}
+
 void require_days(std::int64_t days, std::int64_t most) {
   if (days >= 1 && days <= most) return;
   throw Error{
@@ -116,13 +125,15 @@ void UptimeApi::add_to(http::Router& router) {
               .errors = {Code::invalid, Code::unavailable}},
              *this,
              &UptimeApi::posted_timeline);
-  router.add({.method = http::Method::post,
-              .path = "/api/uptime/event",
-              .summary = "Store a note beside the events; it counts for nothing",
-              .role = http::Role::admin,
-              .errors = {Code::not_found, Code::invalid, Code::unavailable}},
-             *this,
-             &UptimeApi::note);
+  router.add(
+      {.method = http::Method::post,
+       .path = "/api/uptime/event",
+       .summary = "Store a note beside the events; it counts for nothing. Its details, and its "
+                  "metadata as JSON, have 4096 bytes at most",
+       .role = http::Role::admin,
+       .errors = {Code::not_found, Code::invalid, Code::unavailable}},
+      *this,
+      &UptimeApi::note);
   router.add({.path = "/api/uptime/metrics/{service}/{machine}",
               .summary = "Time between failures and time to repair",
               .errors = {Code::not_found, Code::invalid, Code::unavailable},
@@ -391,6 +402,8 @@ asio::awaitable<UptimeEventRow> UptimeApi::note(http::Call<UptimeNote> call) {
   if (!metadata.is_object()) {
     throw Error{Code::invalid, "metadata must be an object", "body.metadata"};
   }
+  require_short(record.details, "details");
+  require_short(dump(metadata), "metadata");
   metadata["note"] = "true";
   metadata["by"] = call.user().name;
   record.metadata = dump(metadata);

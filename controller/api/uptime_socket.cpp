@@ -1,13 +1,18 @@
 #include "controller/api/uptime_socket.h"
 
 #include "controller/api/client_message.h"
+#include "controller/http/outbox.h"
 #include "controller/http/router.h"
+
+#include <iterator>
 
 namespace portoser::api {
 namespace {
 
 /// A socket holds 256 frames; who was away longer is told so, and asks the history.
 constexpr std::size_t replay_limit = 200;
+/// And half of its bytes: the other half is for what happens meanwhile.
+constexpr std::size_t replay_bytes = http::Outbox::byte_limit / 2;
 
 constexpr std::size_t most_services = 1000;
 
@@ -21,6 +26,22 @@ Json flat_values(const std::string& metadata) {
     values[key] = value.is_string() || value.is_number() ? value : Json(dump(value));
   }
   return values;
+}
+
+/// Leaves the newest that a socket can hold. True: others were left out.
+bool shorten(std::vector<ShownEvent>& events) {
+  std::size_t bytes = 0;
+  auto first = events.end();
+  while (first != events.begin()) {
+    const auto& older = *std::prev(first);
+    bytes += older.frame->size();
+    const auto kept = static_cast<std::size_t>(events.end() - first);
+    if (kept == replay_limit || (kept > 0 && bytes > replay_bytes)) break;
+    --first;
+  }
+  const bool is_shorter = first != events.begin();
+  events.erase(events.begin(), first);
+  return is_shorter;
 }
 
 /// The services that a message names; none: all of them.
@@ -130,6 +151,7 @@ asio::awaitable<void> UptimeSocket::subscribe(std::shared_ptr<http::WebSocket> s
   if (replaying && !since->is_number_integer()) {
     throw Error{Code::invalid, "since must be the id of an event"};
   }
+  if (replaying) co_await socket->drained();  // a replay needs half of what may wait
   {
     const std::lock_guard lock{mutex_};
     confirm(*socket, "subscribed", filter);
@@ -177,8 +199,7 @@ asio::awaitable<void> UptimeSocket::replay(std::shared_ptr<http::WebSocket> sock
     // Under the lock, so that no event comes between the replay and what is live.
     const std::lock_guard lock{mutex_};
     auto missed = recent_.merged(std::move(events), since, passes, replay_limit + 1);
-    if (missed.size() > replay_limit) {
-      missed.erase(missed.begin());
+    if (shorten(missed)) {
       auto notice = stamped("replay_truncated", clock_);
       notice["since"] = since;
       notice["first_id"] = missed.front().event.id;

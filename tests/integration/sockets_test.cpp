@@ -94,7 +94,8 @@ class Sockets : public testing::Test {
     return dump(Json{{"event_type", "deployment"},
                      {"service", service},
                      {"machine", "brick"},
-                     {"details", details}});
+                     {"details", details},
+                     {"metadata", {{"more", details}}}});
   }
   static int times(int usual) {
     const auto* wanted = std::getenv("PORTOSER_TEST_SOCKETS");
@@ -124,7 +125,7 @@ TEST_F(Sockets, OneOfFiveHundredThatDoesNotReadIsClosedAndTheOthersMissNothing) 
   EXPECT_EQ(of_path("portoser_ws_connections", path), 500);
 
   HttpClient http{controller_->port()};
-  const std::string long_text(8000, 'x');
+  const std::string long_text(4000, 'x');
   std::size_t loud_events = 0;
   std::size_t quiet_events = 0;
   while (dropped(path) == 0) {

@@ -4,6 +4,7 @@
 
 #include "common/describe_json.h"
 #include "common/ids.h"
+#include "controller/http/outbox.h"
 #include "controller/http/router.h"
 #include "controller/storage/database.h"
 
@@ -19,6 +20,7 @@
 namespace portoser::api {
 namespace {
 
+/// It reads nothing before all was sent: what may not wait for it ends it.
 class PlayedClient : public http::WebSocket {
  public:
   explicit PlayedClient(asio::any_io_executor executor)
@@ -26,12 +28,18 @@ class PlayedClient : public http::WebSocket {
 
   using http::WebSocket::send;
   void send(std::shared_ptr<const std::string> text) override {
+    if (closed_) return;
     frames.push_back(Json::parse(*text));
+    if (outbox_.add({}, std::move(text)).dropped > 0) close(1013, "");
   }
   void send_latest(std::string_view, std::shared_ptr<const std::string> text) override {
     send(std::move(text));
   }
-  asio::awaitable<void> drained() override { co_return; }
+  asio::awaitable<void> drained() override {
+    while (outbox_.next().kind == http::Outbox::Next::Kind::frame) {
+    }
+    co_return;
+  }
   asio::awaitable<std::optional<std::string>> receive() override {
     while (said_.empty() && !closed_) {
       boost::system::error_code ignored;
@@ -74,6 +82,7 @@ class PlayedClient : public http::WebSocket {
  private:
   asio::steady_timer news_;
   std::deque<std::string> said_;
+  http::Outbox outbox_;
   bool closed_ = false;
 };
 
@@ -201,6 +210,41 @@ TEST_F(UptimeSocketTest, WhoWasAwayForLongGetsTheNewestAndIsToldSo) {
   const auto whole = subscribed({{"action", "subscribe"}, {"since", 100}});
   EXPECT_EQ(whole->events().size(), 200U);
   EXPECT_FALSE(whole->has("replay_truncated"));
+}
+
+TEST_F(UptimeSocketTest, AReplayOfLongNotesHasAsManyAsMayWait) {
+  std::vector<storage::EventRecord> events;
+  for (std::int64_t id = 1; id <= 200; ++id) {
+    auto note = event(id);
+    note.details.assign(4096, 'x');
+    note.metadata = dump(Json{{"more", std::string(4000, 'y')}});
+    events.push_back(std::move(note));
+  }
+  store(std::move(events));
+  auto client = connect();
+  for (int again = 0; again < 3; ++again) {
+    client->say({{"action", "subscribe"}, {"since", 0}});
+    client->say({{"action", "ping"}});
+    step_until([&] { return client->has("pong"); });
+    ASSERT_FALSE(client->closed()) << "the replay can never be had";
+    ASSERT_TRUE(client->has("replay_truncated"));
+    const auto ids = client->events();
+    ASSERT_GT(ids.size(), 50U);
+    EXPECT_LT(ids.size(), 70U);
+    EXPECT_EQ(ids.back(), 200);
+    EXPECT_EQ(ids.front(), 201 - static_cast<std::int64_t>(ids.size()));
+    client->frames.clear();
+  }
+}
+
+TEST_F(UptimeSocketTest, OneEventThatIsLargerThanTheRestComes) {
+  auto large = event(2);
+  large.details.assign(600U << 10U, 'x');
+  store({event(1), large});
+  const auto client = subscribed({{"action", "subscribe"}, {"since", 0}});
+  EXPECT_EQ(client->events(), Ids{2});
+  EXPECT_TRUE(client->has("replay_truncated"));
+  EXPECT_FALSE(client->closed());
 }
 
 }  // namespace

@@ -128,6 +128,29 @@ TEST_F(UptimeTest, ANoteIsListedAndCountsForNothing) {
   EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 1);
 }
 
+TEST_F(UptimeTest, ANoteIsBounded) {
+  const auto refusal = [this](const Json& details, const Json& metadata) {
+    try {
+      post("/api/uptime/event",
+           {{"event_type", "failure"},
+            {"service", "notes"},
+            {"machine", "brick"},
+            {"details", details},
+            {"metadata", metadata}});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::invalid);
+      EXPECT_THAT(error.message(), testing::HasSubstr("4096"));
+      return error.where();
+    }
+    return std::string{};
+  };
+  EXPECT_EQ(refusal(std::string(5120, 'x'), nullptr), "body.details");
+  EXPECT_EQ(refusal("short", {{"more", std::string(5120, 'x')}}), "body.metadata");
+  EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 0);
+  EXPECT_EQ(refusal(std::string(4096, 'x'), {{"more", std::string(4000, 'x')}}), "");
+  EXPECT_EQ(get("/api/uptime/notes/brick/events")["total"], 1);
+}
+
 TEST_F(UptimeTest, ANoteDoesNotHideHowItStoodBefore) {
   tell_of_notes(121);
   happens("failure", 300s);

@@ -5,10 +5,22 @@
 #include <utility>
 
 namespace portoser::api {
+namespace {
+
+std::size_t bytes_of(const ShownEvent& shown) {
+  return shown.event.details.size() + shown.event.metadata.size() +
+         (shown.frame ? shown.frame->size() : 0);
+}
+
+}  // namespace
 
 void RecentEvents::push(ShownEvent shown) {
+  bytes_ += bytes_of(shown);
   shown_.push_back(std::move(shown));
-  if (shown_.size() > most) shown_.pop_front();
+  while (shown_.size() > most || (bytes_ > most_bytes && shown_.size() > 1)) {
+    bytes_ -= bytes_of(shown_.front());
+    shown_.pop_front();
+  }
 }
 
 std::vector<ShownEvent> RecentEvents::merged(std::vector<ShownEvent> stored,

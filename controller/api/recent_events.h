@@ -25,6 +25,7 @@ class RecentEvents {
  public:
   /// Far more than wait for a commit at once.
   static constexpr std::size_t most = 1000;
+  static constexpr std::size_t most_bytes = 8U << 20U;
 
   using Passes = std::function<bool(const storage::EventRecord&)>;
 
@@ -40,6 +41,7 @@ class RecentEvents {
 
  private:
   std::deque<ShownEvent> shown_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace portoser::api

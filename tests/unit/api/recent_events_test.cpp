@@ -53,5 +53,22 @@ TEST(RecentEvents, AreBounded) {
   EXPECT_EQ(recent.merged({}, 0, all, 100'000).front().event.id, 6);
 }
 
+TEST(RecentEvents, AreBoundedInBytes) {
+  RecentEvents recent;
+  for (std::int64_t id = 1; id <= 8; ++id) {
+    auto one = shown(id);
+    one.frame = std::make_shared<const std::string>(RecentEvents::most_bytes / 4, 'x');
+    recent.push(std::move(one));
+  }
+  EXPECT_EQ(ids(recent.merged({}, 0, all, 100)), (std::vector<std::int64_t>{6, 7, 8}))
+      << "the metadata counts too";
+  auto larger = shown(9);
+  larger.frame = std::make_shared<const std::string>(2 * RecentEvents::most_bytes, 'x');
+  recent.push(std::move(larger));
+  EXPECT_EQ(ids(recent.merged({}, 0, all, 100)), std::vector<std::int64_t>{9});
+  recent.push(shown(10));
+  EXPECT_EQ(ids(recent.merged({}, 0, all, 100)), std::vector<std::int64_t>{10});
+}
+
 }  // namespace
 }  // namespace portoser::api

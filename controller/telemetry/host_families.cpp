@@ -38,8 +38,10 @@ std::optional<double> swap(const HostLive& host, std::int64_t protocol::MemorySa
   return memory ? std::optional{static_cast<double>((*memory).*part)} : std::nullopt;
 }
 
-std::optional<double> as_number(std::optional<std::int64_t> count) {
-  return count ? std::optional{static_cast<double>(*count)} : std::nullopt;
+/// Unknown while no interface is.
+std::optional<double> counted(const HostLive& host, std::optional<std::int64_t> total) {
+  const bool is_known = total && !host.sample->networks.empty();
+  return is_known ? std::optional{static_cast<double>(*total)} : std::nullopt;
 }
 
 std::optional<double> disk(const HostLive& host, std::int64_t protocol::DiskSample::*part) {
@@ -89,12 +91,12 @@ const std::vector<HostFamily>& host_families() {
        [](const auto& host) { return disk(host, &protocol::DiskSample::total_bytes); }},
       {"portoser_host_network_receive_bytes_total",
        "counter",
-       "Received since the host booted",
-       [](const auto& host) { return as_number(network_of(*host.sample).receive_bytes); }},
+       "Received on all interfaces since the controller knows the host",
+       [](const auto& host) { return counted(host, host.network.receive_bytes); }},
       {"portoser_host_network_transmit_bytes_total",
        "counter",
-       "Sent since the host booted",
-       [](const auto& host) { return as_number(network_of(*host.sample).transmit_bytes); }},
+       "Sent on all interfaces since the controller knows the host",
+       [](const auto& host) { return counted(host, host.network.transmit_bytes); }},
       {"portoser_host_boot_time_seconds",
        "gauge",
        "When the host booted, in Unix time",

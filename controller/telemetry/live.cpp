@@ -7,6 +7,16 @@
 
 namespace portoser::telemetry {
 
+namespace {
+
+MeasuredUsages usages_with_traffic(const HostLive& host, const TrafficMeter& meter) {
+  auto usages = newest_usages(host);
+  for (auto& [service, measured] : usages) measured.traffic = meter.of(service);
+  return usages;
+}
+
+}  // namespace
+
 template <class Change>
 void Live::change(const std::string& host, Change apply) {
   const std::lock_guard lock{mutex_};
@@ -29,7 +39,10 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
   change(host, [&](HostLive& entry) {
     entry.previous = std::exchange(entry.sample, newest);
     entry.previous_at = std::exchange(entry.sample_at, when);
-    entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
+    auto& meter = meters_[host];
+    meter.measured(newest, entry.state.get());
+    entry.network = meter.host();
+    entry.usages = std::make_shared<const MeasuredUsages>(usages_with_traffic(entry, meter));
   });
   for (auto* listener : listeners_) {
     listener->measured(host, when, newest);
@@ -63,7 +76,9 @@ void Live::on_state(const std::string& host, Time when, protocol::State state) {
     entry.state = std::move(newest);
     entry.state_at = when;
     // A service that has just been found has its use with it, and one that left takes its own away.
-    entry.usages = std::make_shared<const MeasuredUsages>(newest_usages(entry));
+    auto& meter = meters_[host];
+    meter.assigned(*entry.state);
+    entry.usages = std::make_shared<const MeasuredUsages>(usages_with_traffic(entry, meter));
   });
   state_version_.fetch_add(1);
 }
@@ -135,9 +150,14 @@ void Live::on_device(const fleet::DeviceEvent& event) {
   if (event.type == "device_deregistered") {
     const std::lock_guard lock{mutex_};
     hosts_.erase(event.hostname);
+    meters_.erase(event.hostname);
     heartbeats_.erase(event.hostname);
     version_.fetch_add(1);
     state_version_.fetch_add(1);
+  } else if (event.type == "device_registered") {
+    // It may be another machine, whose counters have nothing to do with those of the one before.
+    const std::lock_guard lock{mutex_};
+    meters_.erase(event.hostname);
   }
   for (auto* listener : listeners_) listener->device_changed(event);
 }

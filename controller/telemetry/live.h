@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "controller/fleet/listener.h"
 #include "controller/telemetry/service_usage.h"
+#include "controller/telemetry/traffic.h"
 #include "protocol/messages.h"
 
 #include <array>
@@ -36,6 +37,7 @@ struct HostLive {
   std::chrono::milliseconds fresh_for{};  ///< an older sample is stale
   /// The last use that was measured of each assigned service, of stopped ones too. Null: none yet.
   std::shared_ptr<const MeasuredUsages> usages;
+  Traffic network;  ///< of its interfaces, counted by the controller
 };
 
 using HostLives = std::map<std::string, std::shared_ptr<const HostLive>, std::less<>>;
@@ -122,8 +124,9 @@ class Live : public fleet::Listener {
   const std::chrono::milliseconds fresh_for_;
   std::vector<LiveListener*> listeners_;
   std::function<void(const storage::EventRecord&)> late_result_;
-  mutable std::mutex mutex_;  // guards the next four; held for a copy of what is small
+  mutable std::mutex mutex_;  // guards the next five; held for a copy of what is small
   HostLives hosts_;
+  std::map<std::string, TrafficMeter, std::less<>> meters_;
   std::map<std::array<std::string, 3>, std::unique_ptr<EventCount>> event_counts_;
   std::vector<const EventCount*> all_event_counts_;
   std::map<std::string, Heartbeats, std::less<>> heartbeats_;

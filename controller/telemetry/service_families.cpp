@@ -13,17 +13,17 @@ struct ServiceLine {
   const registry::Service* service;
   const HostLive* live;  ///< null: nothing was heard of its host
   ServiceStatus status;
-  const ServiceUsage* usage;  ///< null: the newest sample does not know any
+  const MeasuredUsage* measured;  ///< null: the newest sample does not know any
   std::string labels;
 };
 using ServiceLines = std::vector<ServiceLine>;
 
 /// `host.usages` keeps what was measured before, too.
-const ServiceUsage* newest_usage(const registry::Service& service, const HostLive& host) {
+const MeasuredUsage* newest_usage(const registry::Service& service, const HostLive& host) {
   if (!is_fresh(host) || !host.usages) return nullptr;
   const auto found = host.usages->find(service.name);
   const bool is_newest = found != host.usages->end() && found->second.at == host.sample_at;
-  return is_newest ? &found->second.usage : nullptr;
+  return is_newest ? &found->second : nullptr;
 }
 
 ServiceLines lines_of_services(const FleetReading& fleet) {
@@ -59,38 +59,49 @@ void write_states(Exposition& out, const ServiceLines& lines) {
 }
 
 void write_usages(Exposition& out, const ServiceLines& lines) {
-  const auto write =
-      [&](std::string_view name, std::string_view type, std::string_view help, auto part) {
-        out.family(name, type, help);
-        for (const auto& line : lines) {
-          if (line.usage == nullptr || !(line.usage->*part)) continue;
-          out.sample_at(line.labels, static_cast<double>(*(line.usage->*part)));
-        }
-      };
+  // `of` is the part of what was measured that has the value.
+  const auto write = [&](std::string_view name,
+                         std::string_view type,
+                         std::string_view help,
+                         auto of,
+                         auto value) {
+    out.family(name, type, help);
+    for (const auto& line : lines) {
+      if (line.measured == nullptr) continue;
+      const auto& known = line.measured->*of.*value;
+      if (known) out.sample_at(line.labels, static_cast<double>(*known));
+    }
+  };
   write("portoser_service_cpu_percent",
         "gauge",
         "CPU use, of the whole machine, 0 to 100",
+        &MeasuredUsage::usage,
         &ServiceUsage::cpu_percent);
   write("portoser_service_memory_bytes",
         "gauge",
         "Memory in use, without inactive page cache",
+        &MeasuredUsage::usage,
         &ServiceUsage::memory_bytes);
   write("portoser_service_network_receive_bytes_total",
         "counter",
-        "Received by the containers since their start",
-        &ServiceUsage::receive_bytes);
+        "Received by the containers since the controller knows them",
+        &MeasuredUsage::traffic,
+        &Traffic::receive_bytes);
   write("portoser_service_network_transmit_bytes_total",
         "counter",
-        "Sent by the containers since their start",
-        &ServiceUsage::transmit_bytes);
+        "Sent by the containers since the controller knows them",
+        &MeasuredUsage::traffic,
+        &Traffic::transmit_bytes);
   write("portoser_service_block_read_bytes_total",
         "counter",
-        "Read from block devices by the containers since their start",
-        &ServiceUsage::block_read_bytes);
+        "Read from block devices by the containers since the controller knows them",
+        &MeasuredUsage::traffic,
+        &Traffic::block_read_bytes);
   write("portoser_service_block_written_bytes_total",
         "counter",
-        "Written to block devices by the containers since their start",
-        &ServiceUsage::block_write_bytes);
+        "Written to block devices by the containers since the controller knows them",
+        &MeasuredUsage::traffic,
+        &Traffic::block_write_bytes);
 }
 
 /// A service that is watched and never failed has 0 failures: a counter that came with its first

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "controller/telemetry/traffic.h"
 #include "protocol/messages.h"
 
 #include <cstdint>
@@ -33,6 +34,7 @@ struct MeasuredUsage {
   ServiceUsage usage;
   Time at;
   std::optional<std::int64_t> cpu_cores;  ///< of the host
+  Traffic traffic;  ///< counted by the controller, `usage` has what the containers say
 };
 using MeasuredUsages = std::map<std::string, MeasuredUsage, std::less<>>;
 

@@ -128,7 +128,7 @@ TEST_F(Scrape, PromQlSaysWhatTheApiSays) {
       {"portoser_host_disk_used_bytes",
        [&] { return brick()["disk_used"].get<double>(); },
        brick()["disk_total"].get<double>() / 50},
-      {"portoser_host_network_receive_bytes_total",
+      {"sum(portoser_network_receive_bytes_total)",
        [&] { return brick()["network_rx_bytes"].get<double>(); },
        1e9},
       {"count(portoser_service_up == 1)",

@@ -57,7 +57,19 @@ TEST_F(FleetFamilies, HaveASeriesForEachInterface) {
   EXPECT_THAT(
       page,
       HasSubstr("portoser_network_transmit_bytes_total{machine=\"brick\",device=\"wlan0\"} 40\n"));
-  EXPECT_THAT(page, HasSubstr("portoser_host_network_receive_bytes_total{machine=\"brick\"} 130"));
+}
+
+TEST_F(FleetFamilies, HaveTheTrafficOfAHostSinceItIsKnown) {
+  const std::string name = "portoser_host_network_receive_bytes_total{machine=\"brick\"} ";
+  auto sample = full_sample(1);
+  live_.on_sample("brick", noon, sample);
+  EXPECT_THAT(text(), HasSubstr(name + "0\n"));
+  sample.networks[0].receive_bytes += 7;
+  live_.on_sample("brick", noon, sample);
+  EXPECT_THAT(text(), HasSubstr(name + "7\n"));
+  sample.networks.pop_back();
+  live_.on_sample("brick", noon, std::move(sample));
+  EXPECT_THAT(text(), HasSubstr(name + "7\n")) << "an interface that goes takes nothing away";
 }
 
 TEST_F(FleetFamilies, KnowSwap) {
@@ -83,7 +95,9 @@ TEST_F(FleetFamilies, SayNothingOfWhatIsUnknown) {
 TEST_F(FleetFamilies, HaveTheTrafficOfAServiceOnlyWhileItRuns) {
   live_.on_state("brick", noon, state_of_notes("running", {"a"}));
   auto sample = full_sample(1);
-  sample.containers = {container("a", 7)};
+  sample.containers = {container("a", 7000)};
+  live_.on_sample("brick", noon, sample);
+  sample.containers[0].block_read_bytes = 7007;
   live_.on_sample("brick", noon, std::move(sample));
   EXPECT_THAT(text(),
               HasSubstr("portoser_service_block_read_bytes_total{service=\"notes\","

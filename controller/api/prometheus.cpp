@@ -6,7 +6,7 @@
 #include "controller/telemetry/fleet_families.h"
 #include "controller/telemetry/remote_write_families.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace portoser::api {
 
@@ -50,9 +50,14 @@ asio::awaitable<http::Response> PrometheusApi::summary(http::Call<void> call) {
 }
 
 asio::awaitable<http::Response> PrometheusApi::answer(telemetry::Format format) {
-  const auto make = [this, format] { return page(format); };
+  const auto& desk = desks_.at(static_cast<std::size_t>(format));
+  auto place = std::make_shared<PageDesk::Place>(desk);
+  auto make = [this, format, place = std::move(place)] {
+    return place->take([&] { return page(format); });
+  };
   http::Response response;
-  response.shared_body = co_await on_pool(pool_, make);
+  // The place is given up with the call, not when the client has read its answer.
+  response.shared_body = co_await on_pool(pool_, std::move(make));
   response.content_type = telemetry::content_type(format);
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("Vary", "Accept");

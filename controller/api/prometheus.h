@@ -1,10 +1,12 @@
 /// The Prometheus page, for hosts, services, devices and the controller itself: in the text format
 /// 0.0.4 or in OpenMetrics, as the client asks. A fleet of a thousand hosts has megabytes of it, so
-/// it is made on a thread of its own, one after the other, and no other request waits for it.
+/// it is made on a thread of its own, one after the other, and no other request waits for it. Who
+/// asks while pages are made shares one with all who wait for the same format.
 #pragma once
 
 #include "controller/api/job_counters.h"
 #include "controller/api/metrics.h"
+#include "controller/api/page_desk.h"
 #include "controller/api/request_counters.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
@@ -17,6 +19,7 @@
 #include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
 
+#include <array>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -72,6 +75,8 @@ class PrometheusApi {
     std::string text;
   };
   std::shared_ptr<Spare> spare_ = std::make_shared<Spare>();
+  std::array<std::shared_ptr<PageDesk>, 2> desks_{std::make_shared<PageDesk>(),
+                                                  std::make_shared<PageDesk>()};  ///< by format
   asio::thread_pool pool_{1};  ///< last: what runs there uses all of the above
 };
 

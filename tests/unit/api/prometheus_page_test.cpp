@@ -6,8 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -28,6 +31,38 @@ class PrometheusPage : public ApiTest {
   }
   double value(const std::string& name, const std::map<std::string, std::string>& labels = {}) {
     return value_of(page(), name, labels);
+  }
+
+  /// Who has asked for the page and need not have it yet.
+  struct Asked {
+    Asked(const http::Router& router, std::string_view accept) {
+      request.set_target("/metrics");
+      if (!accept.empty()) request.add_header("Accept", accept);
+      router.find(request, match);
+    }
+    http::Request request;
+    http::Match match;
+    std::optional<http::Response> answer;
+  };
+  void ask_for(Asked& asked) {
+    const auto* endpoint = asked.match.endpoint;
+    const http::CallContext call{asked.request, endpoint->parameters, asked.match.values};
+    asio::co_spawn(context_,
+                   endpoint->later(call),
+                   [&asked](const std::exception_ptr& failure, http::Response answer) {
+                     EXPECT_FALSE(failure);
+                     asked.answer = std::move(answer);
+                   });
+    context_.restart();
+    context_.poll();
+  }
+  /// No page is made until it is set.
+  std::shared_ptr<std::atomic<bool>> hold() {
+    auto go_on = std::make_shared<std::atomic<bool>>(false);
+    asio::post(prometheus_->executor(), [go_on] {
+      while (!go_on->load()) std::this_thread::yield();
+    });
+    return go_on;
   }
 };
 
@@ -89,6 +124,7 @@ TEST_F(PrometheusPage, HasEveryFamilyThatDashboardsAskFor) {
                            "uptime_seconds",
                            "devices_registered_total",
                            "devices_online",
+                           "portoser_devices",
                            "registration_duration_seconds",
                            "registry_lock_wait_seconds",
                            "device_deregistrations_total",
@@ -204,27 +240,78 @@ TEST_F(PrometheusPage, UsesTheMemoryOfAPageThatIsDoneWith) {
 }
 
 TEST_F(PrometheusPage, IsNotMadeOnTheThreadThatAsks) {
-  auto ended = std::make_shared<std::atomic<bool>>(false);
-  asio::post(prometheus_->executor(), [ended] {
-    while (!ended->load()) std::this_thread::yield();
+  const auto go_on = hold();
+  Asked asked{router_, ""};
+  ask_for(asked);
+  EXPECT_FALSE(asked.answer) << "it waits, and nothing waits for it";
+  go_on->store(true);
+  step_until([&] { return asked.answer.has_value(); });
+}
+
+TEST_F(PrometheusPage, IsOneForAllWhoWaitForTheFormat) {
+  const auto go_on = hold();
+  std::deque<Asked> asked;
+  for (int i = 0; i < 6; ++i) ask_for(asked.emplace_back(router_, i % 2 == 0 ? "" : openmetrics));
+  requests_.user_seen("ann", clock_.uptime());
+  go_on->store(true);
+  step_until([&] {
+    return std::all_of(
+        asked.begin(), asked.end(), [](const Asked& one) { return one.answer.has_value(); });
   });
-  bool has_answer = false;
-  http::Request request;
-  request.set_target("/metrics");
-  http::Match match;
-  router_.find(request, match);
-  const http::CallContext call{request, match.endpoint->parameters, match.values};
-  asio::co_spawn(context_,
-                 match.endpoint->later(call),
-                 [&](const std::exception_ptr& failure, const http::Response& /*answer*/) {
-                   EXPECT_FALSE(failure);
-                   has_answer = true;
-                 });
-  context_.restart();
-  context_.poll();
-  EXPECT_FALSE(has_answer) << "it waits, and nothing waits for it";
-  ended->store(true);
-  step_until([&] { return has_answer; });
+  const auto page_of = [&](std::size_t i) { return asked[i].answer->shared_body; };
+  for (const std::size_t i : {2U, 3U, 4U, 5U}) EXPECT_EQ(page_of(i), page_of(i % 2)) << i;
+  EXPECT_NE(page_of(0), page_of(1));
+  EXPECT_THAT(*page_of(4), testing::HasSubstr("active_users 1\n"));
+  const auto held = page_of(4);
+  EXPECT_NE(ask("/metrics").shared_body, held) << "who asks later gets what is true then";
+}
+
+TEST(PageDesk, GivesNobodyAPageThatWasBegunBeforeTheyAsked) {
+  const auto desk = std::make_shared<PageDesk>();
+  std::optional<PageDesk::Place> late;
+  std::optional<PageDesk::Place> later;
+  int made = 0;
+  const auto make = [&] { return std::make_shared<const std::string>(std::to_string(++made)); };
+  std::weak_ptr<const std::string> second;
+  {
+    PageDesk::Place first{desk};
+    const auto page = first.take([&] {
+      late.emplace(desk);
+      later.emplace(desk);
+      return make();
+    });
+    EXPECT_EQ(*page, "1");
+  }
+  {
+    const auto page = late->take(make);
+    EXPECT_EQ(*page, "2");
+    second = page;
+    late.reset();
+    EXPECT_EQ(later->take(make), page);
+  }
+  EXPECT_FALSE(second.expired()) << "one waits still";
+  later.reset();
+  EXPECT_TRUE(second.expired());
+}
+
+TEST_F(PrometheusPage, CountsWhatTheDatabaseHasWritten) {
+  const auto written = [&] {
+    return value("queue_operations_total", {{"queue_name", "database"}, {"operation", "written"}});
+  };
+  const auto failed = [&] {
+    return value("queue_operations_total", {{"queue_name", "database"}, {"operation", "failed"}});
+  };
+  const auto before = written();
+  const auto failed_before = failed();
+  EXPECT_GT(before, 0) << "the device that has joined";
+  run(database_->write([](storage::Connection& /*on*/) {}));
+  EXPECT_EQ(written(), before + 1);
+  EXPECT_THROW(run(database_->write([](storage::Connection& /*on*/) {
+                 throw Error{Code::invalid, "it does not work"};
+               })),
+               Error);
+  EXPECT_EQ(failed(), failed_before + 1);
+  EXPECT_EQ(written(), before + 1);
 }
 
 }  // namespace

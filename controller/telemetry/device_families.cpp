@@ -8,10 +8,40 @@
 namespace portoser::telemetry {
 namespace {
 
+/// Anybody may ask to be let in under any name: until then, and when it was refused, it is counted
+/// and has no series of its own.
+bool is_let_in(const fleet::Device& device) {
+  return device.approval == fleet::Approval::approved;
+}
+
+void write_counts(Exposition& out, const fleet::Devices& devices) {
+  // All of them at all times: a count that is not there cannot raise an alert.
+  std::map<std::string, int> by_status{{"online", 0},
+                                       {"stale", 0},
+                                       {"offline", 0},
+                                       {"unknown", 0},
+                                       {"pending", 0},
+                                       {"rejected", 0},
+                                       {"maintenance", 0},
+                                       {"disabled", 0}};
+  int online = 0;
+  for (const auto& [name, device] : devices) {
+    const auto status = fleet::status_over_liveness(*device);
+    ++by_status[status.empty() ? enum_name(device->liveness) : status];
+    // One in maintenance is heard as ever.
+    if (is_let_in(*device) && device->liveness == fleet::Liveness::online) ++online;
+  }
+  out.family("devices_online", "gauge", "Devices that are heard; one series, so its sum is it");
+  out.sample({{"status", "online"}, {"role", ""}}, online);
+  out.family("portoser_devices", "gauge", "Devices by status; each is in one of them");
+  for (const auto& [status, count] : by_status) out.sample({{"status", status}}, count);
+}
+
 void write_resources(Exposition& out, const fleet::Devices& devices) {
   constexpr double gibibyte = 1 << 30;
   out.family("device_resources", "gauge", "Capacity of the device");
   for (const auto& [name, device] : devices) {
+    if (!is_let_in(*device)) continue;
     // A device that joined and never connected has not said what it has.
     const auto write = [&out, &host = name](std::string_view type, double value) {
       if (value > 0) out.sample({{"hostname", host}, {"resource_type", type}}, value);
@@ -25,22 +55,13 @@ void write_resources(Exposition& out, const fleet::Devices& devices) {
 
 }  // namespace
 
-void write_device_families(Exposition& out, const fleet::Devices& all, const FleetReading& fleet) {
-  // Who asks to be let in makes no series.
-  fleet::Devices devices;
-  for (const auto& one : all) {
-    if (one.second->approval == fleet::Approval::approved) devices.insert(devices.end(), one);
-  }
-  std::map<std::string, int> by_status;
-  for (const auto& [name, device] : devices) ++by_status[enum_name(device->liveness)];
-  // Each device is in one of them, so that they can be added up.
-  out.family("devices_online", "gauge", "Devices by liveness");
-  for (const auto& [status, count] : by_status) {
-    out.sample({{"status", status}, {"role", ""}}, count);
-  }
+void write_device_families(Exposition& out,
+                           const fleet::Devices& devices,
+                           const FleetReading& fleet) {
+  write_counts(out, devices);
   out.family("device_last_seen_seconds", "gauge", "Seconds since the device was last heard");
   for (const auto& [name, device] : devices) {
-    if (!device->last_seen) continue;
+    if (!is_let_in(*device) || !device->last_seen) continue;
     const std::chrono::duration<double> age = fleet.now - *device->last_seen;
     out.sample({{"hostname", name}}, std::max(age.count(), 0.0));
   }
@@ -48,7 +69,7 @@ void write_device_families(Exposition& out, const fleet::Devices& all, const Fle
   out.family("device_heartbeats_total", "counter", "Samples that arrived in time");
   for (const auto& [name, device] : devices) {
     const auto found = heartbeats.find(name);
-    if (found == heartbeats.end()) continue;
+    if (!is_let_in(*device) || found == heartbeats.end()) continue;
     out.sample({{"hostname", name}, {"status", "ok"}}, static_cast<double>(found->second.ok));
     out.sample({{"hostname", name}, {"status", "error"}}, static_cast<double>(found->second.error));
   }

@@ -3,6 +3,7 @@
 #include "tests/support/exposition_parser.h"
 #include "tests/unit/telemetry/played_host.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -105,6 +106,43 @@ TEST_F(FleetFamilies, HaveTheTrafficOfAServiceOnlyWhileItRuns) {
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_written_bytes_total{")));
   live_.on_sample("brick", noon + std::chrono::seconds{5}, full_sample(2));
   EXPECT_THAT(text(), Not(HasSubstr("portoser_service_block_read_bytes_total{")));
+}
+
+TEST_F(FleetFamilies, OfDevicesCountAllAndTellOfThoseThatWereLetIn) {
+  using fleet::Approval;
+  fleet::Devices devices;
+  const auto add = [&](const std::string& name, Approval approval, fleet::Liveness liveness) {
+    auto device = std::make_shared<fleet::Device>();
+    device->name = name;
+    device->approval = approval;
+    device->liveness = liveness;
+    device->facts.cpu_cores = 4;
+    device->last_seen = noon;
+    devices[name] = std::move(device);
+  };
+  const auto page = [&] {
+    const auto registry = small_registry();
+    Exposition out;
+    write_device_families(out, devices, {registry, live_, live_.hosts(), noon});
+    return out.take();
+  };
+  const std::string online = "devices_online{status=\"online\",role=\"\"} ";
+  EXPECT_THAT(page(), HasSubstr(online + "0\n")) << "sum(devices_online) == 0 has to hold";
+  add("brick", Approval::approved, fleet::Liveness::online);
+  add("attic", Approval::approved, fleet::Liveness::offline);
+  add("knocking", Approval::pending, fleet::Liveness::unknown);
+  add("stranger", Approval::rejected, fleet::Liveness::unknown);
+  const auto text = page();
+  EXPECT_THAT(text, HasSubstr(online + "1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("devices_online{status=\"offline\"")));
+  for (const auto* status : {"online", "offline", "pending", "rejected"}) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("portoser_devices{{status=\"{}\"}} 1\n", status)));
+  }
+  EXPECT_THAT(text, HasSubstr("portoser_devices{status=\"unknown\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("device_last_seen_seconds{hostname=\"attic\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("device_resources{hostname=\"attic\""));
+  EXPECT_THAT(text, Not(HasSubstr("knocking")));
+  EXPECT_THAT(text, Not(HasSubstr("stranger")));
 }
 
 TEST_F(FleetFamilies, WhatAHostReportsTwiceIsOneSeries) {

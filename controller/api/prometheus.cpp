@@ -105,7 +105,7 @@ void PrometheusApi::write_controller(telemetry::Exposition& out) const {
     out.sample({{"queue_name", "database"}, {"operation", name}}, static_cast<double>(count));
   };
   operation("failed", database.failures);
-  operation("written", database.items - std::min(database.items, database.failures));
+  operation("written", database.written);
   sources_.job_counters.write_operations(out);
   out.family(
       "queue_processing_duration_seconds", "histogram", "From the start of a job to its end");

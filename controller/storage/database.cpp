@@ -111,6 +111,7 @@ DatabaseStats Database::stats() const {
   DatabaseStats stats;
   stats.commits = writer_->commits();
   stats.items = writer_->items();
+  stats.written = writer_->written();
   stats.failures = writer_->failures();
   stats.queue_depth = writer_->waiting();
   stats.reads_waiting = readers_->queue().size();

@@ -37,6 +37,7 @@ class Writer;
 struct DatabaseStats {
   std::uint64_t commits = 0;
   std::uint64_t items = 0;      ///< pieces of work that were written or failed
+  std::uint64_t written = 0;    ///< those that were written
   std::uint64_t failures = 0;   ///< those that failed, a refused name as well as a full disk
   std::size_t queue_depth = 0;  ///< writes that wait
   std::size_t reads_waiting = 0;

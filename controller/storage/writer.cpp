@@ -103,7 +103,7 @@ void Writer::commit(std::deque<Item> batch) {
   items_ += batch.size();
   busy_ = false;
   for (const auto& failure : outcome.failures) {
-    failures_ += failure ? 1U : 0U;
+    ++(failure ? failures_ : written_);
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].done(std::move(outcome.failures[i]));

@@ -35,6 +35,7 @@ class Writer {
   /// Any thread.
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   [[nodiscard]] std::uint64_t items() const { return items_; }
+  [[nodiscard]] std::uint64_t written() const { return written_; }
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
   [[nodiscard]] bool busy() const { return busy_; }
@@ -60,6 +61,7 @@ class Writer {
   WorkQueue queue_;
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> items_{0};
+  std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<bool> busy_{false};
   std::atomic<std::chrono::microseconds> last_commit_{std::chrono::microseconds{0}};

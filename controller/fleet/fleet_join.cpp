@@ -223,6 +223,7 @@ void Fleet::forget(Member& member, const protocol::Goodbye& goodbye, const Error
   shut_door(member, goodbye, why);
   const auto device = member.device.share();
   const auto key = member.public_key;
+  round_trips_.forget(device->name);
   key_of_name_.erase(device->name);
   key_of_id_.erase(device->id);
   members_.erase(key);

@@ -18,6 +18,10 @@ class RoundTrips {
     const std::lock_guard lock{mutex_};
     by_host_[host] = round_trip;
   }
+  void forget(const std::string& host) {
+    const std::lock_guard lock{mutex_};
+    by_host_.erase(host);
+  }
   [[nodiscard]] Reading read() const {
     const std::lock_guard lock{mutex_};
     return by_host_;

@@ -120,6 +120,15 @@ TEST_F(FleetDevices, ARejectedDeviceStaysOutAndItsNameIsFree) {
   expect_shut_out();
 }
 
+TEST_F(FleetDevices, OfARemovedDeviceNoRoundTripIsKept) {
+  join_brick();
+  auto double_ = welcomed();
+  double_.send(sample());
+  step_until([&] { return fleet_->round_trips().contains("brick"); });
+  run(remove());
+  EXPECT_TRUE(fleet_->round_trips().empty());
+}
+
 TEST_F(FleetDevices, ARemovedDeviceIsToldAndNotHeardAnyMore) {
   join_brick();
   auto double_ = welcomed();

@@ -53,7 +53,7 @@ struct RemoteWriteStats {
   std::int64_t sends = 0;         ///< requests that were taken
   std::int64_t failed_sends = 0;  ///< that will be tried again
   storage::OutgoingSize waiting;
-  std::int64_t limit_bytes = 0;  ///< of what waits
+  std::int64_t limit_bytes = 0;       ///< of what waits
   std::optional<Time> failing_since;  ///< none: the last request was taken or refused
   std::optional<Time> succeeded_at;
   std::string last_problem;  ///< why the last one failed; empty while it does not

@@ -3,6 +3,7 @@
 #include "controller/api/client_message.h"
 #include "controller/api/device_frames.h"
 #include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
 
 #include <algorithm>
 #include <utility>
@@ -152,12 +153,21 @@ void DevicesSocket::tell(const std::string& host, std::string frame) {
 void DevicesSocket::device_changed(const fleet::DeviceEvent& event) {
   const std::lock_guard lock{mutex_};
   if (!is_wanted(event.hostname)) return;
-  auto frame = device_event_frame(event, clock_.now());
+  const auto now = clock_.now();
   if (event.type != "device_heartbeat") {
-    tell(event.hostname, std::move(frame));
+    tell(event.hostname, device_event_frame(event, now));
     return;
   }
-  const auto text = std::make_shared<const std::string>(std::move(frame));
+  auto heard = event;
+  const auto devices = fleet_.devices();
+  const auto device = devices->find(event.hostname);
+  // The fleet knows that it was heard; whether what it said is sound, its samples know.
+  if (device != devices->end() && device->second->has_agent &&
+      fleet::status_over_liveness(*device->second).empty()) {
+    const auto live = live_.host(event.hostname);
+    heard.status = telemetry::device_status(telemetry::standing_of(live.get(), now));
+  }
+  const auto text = std::make_shared<const std::string>(device_event_frame(heard, now));
   for (const auto& [socket, hosts] : clients_) {
     if (wants(hosts, event.hostname)) socket->send_latest(event.hostname, text);
   }

@@ -88,7 +88,7 @@ class KnownMetrics : public ApiTest {
   }
   [[nodiscard]] std::map<std::string, int> counted(std::string_view type, const char* of) const {
     std::map<std::string, int> counts;
-    for (const auto& text : client_->texts) {
+    for (const auto& text : client_->received) {
       if (last_value(*text, "type") == type) ++counts[last_value(*text, of)];
     }
     return counts;
@@ -128,9 +128,9 @@ TEST_F(KnownMetrics, OfALargeFleetComeToAClientThatReadsSlowly) {
   EXPECT_EQ(services.size(), std::size_t{hosts * services_a_host});
   EXPECT_TRUE(each_once(machines));
   EXPECT_TRUE(each_once(services));
-  ASSERT_GT(client_->texts.size(), 2U);
-  EXPECT_EQ(last_value(*client_->texts.at(1), "type"), "subscribed");
-  EXPECT_EQ(last_value(*client_->texts.back(), "type"), "pong");
+  ASSERT_GT(client_->received.size(), 2U);
+  EXPECT_EQ(last_value(*client_->received.at(1), "type"), "subscribed");
+  EXPECT_EQ(last_value(*client_->received.back(), "type"), "pong");
 }
 
 TEST_F(KnownMetrics, DoNotComeBesideANewerSample) {
@@ -142,7 +142,7 @@ TEST_F(KnownMetrics, DoNotComeBesideANewerSample) {
   const auto machines = counted("machine_metrics_update", "machine");
   EXPECT_EQ(machines.size(), std::size_t{hosts});
   EXPECT_TRUE(each_once(machines));
-  for (const auto& text : client_->texts) {
+  for (const auto& text : client_->received) {
     if (last_value(*text, "type") != "machine_metrics_update") continue;
     const auto frame = Json::parse(*text);
     if (frame["machine"] != host(hosts - 1)) continue;

@@ -39,7 +39,7 @@ class SlowSocket : public PlayedSocket {
   }
 
   /// What was read; of a fleet it is too much to take apart.
-  std::vector<std::shared_ptr<const std::string>> texts;
+  std::vector<std::shared_ptr<const std::string>> received;
 
   /// As the client: the next frames, fewer when no more wait.
   std::size_t read(std::size_t most) {
@@ -47,7 +47,7 @@ class SlowSocket : public PlayedSocket {
     for (; count < most; ++count) {
       auto next = outbox_.next();
       if (next.kind != http::Outbox::Next::Kind::frame) break;
-      texts.push_back(std::move(next.text));
+      received.push_back(std::move(next.text));
     }
     read_.cancel();
     return count;

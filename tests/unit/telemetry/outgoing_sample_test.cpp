@@ -79,6 +79,10 @@ TEST(OutgoingSample, HasTheSeriesOfTheMetricsPage) {
     const auto line = line_of(value);
     const auto name = line.substr(0, line.find('{'));
     if (page.erase(line) > 0) continue;
+    // The page's sums of counters begin at 0, so that they never go back; these are as measured.
+    const auto series = line.substr(0, line.find('}') + 1);
+    const auto same_series = [&](const auto& other) { return other.starts_with(series); };
+    if (name.ends_with("_total") && std::erase_if(page, same_series) > 0) continue;
     // What the page does not have.
     EXPECT_THAT((std::set<std::string>{"portoser_host_load5", "portoser_host_load15"}),
                 Contains(name))
@@ -106,13 +110,14 @@ TEST(OutgoingSample, ATimeOfTheBootThatIsUnknownIsNotSent) {
 }
 
 TEST(OutgoingSample, WhatAHostReportsTwiceHasItsFirstValue) {
-  auto sample = sample_of_brick();
+  const auto sample = sample_of_brick();
   const auto once = outgoing_values(sample);
+  auto doubled = sample;  // labels are views of the sample that they come from
   auto disk = sample.disks[0];
   disk.used_bytes += 1;
-  sample.disks.push_back(disk);
-  sample.temperatures.push_back({"coretemp Package id 0", 99});
-  const auto twice = outgoing_values(sample);
+  doubled.disks.push_back(disk);
+  doubled.temperatures.push_back({"coretemp Package id 0", 99});
+  const auto twice = outgoing_values(doubled);
   ASSERT_EQ(twice.size(), once.size());
   for (std::size_t i = 0; i < once.size(); ++i) {
     EXPECT_TRUE(twice[i].is_of(once[i])) << i;

@@ -3,12 +3,15 @@
 #include "common/clock.h"
 #include "protocol/codec.h"
 #include "protocol/curve.h"
+#include "tests/support/await.h"
 #include "tests/support/wire_peer.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <zmq.hpp>
 
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -44,6 +47,16 @@ void need_descriptors(std::size_t count) {
   if (limit.rlim_cur >= count) return;
   throw std::runtime_error{fmt::format(
       "{} file descriptors are needed and {} allowed (ulimit -Hn)", count, limit.rlim_cur)};
+}
+
+/// libzmq gives the descriptors of sockets back some time after they were closed.
+void await_few_descriptors(std::size_t few) {
+  const std::filesystem::directory_iterator end;
+  const auto open = [&] {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, end));
+  };
+  test::await_until("closed sockets are gone", 60s, [&] { return open() <= few; });
 }
 
 protocol::Moment now_of(const MadeUpHost& host) {
@@ -102,7 +115,10 @@ void SimulatedFleet::run() {
       for (auto& member : members_) {
         member->dealer.close();
         member->is_welcomed = false;
-        member->opens = round + std::chrono::milliseconds{random() % (spread + 1)};
+      }
+      await_few_descriptors(members_.size());
+      for (auto& member : members_) {
+        member->opens = Clock::now() + std::chrono::milliseconds{random() % (spread + 1)};
         member->next_sample =
             *member->opens + std::chrono::milliseconds{random() % interval_.count()};
       }

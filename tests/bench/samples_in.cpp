@@ -61,7 +61,7 @@ double measure_ours(FleetSize size) {
   fleet.connect(1s);
   await_until("all are welcomed", 120s, [&] { return fleet.welcomed() == size.hosts; });
   return measure("portoser-controller", controller.pid(), [&] {
-    return controller.metric("portoser_series_values_total").value_or(0);
+    return controller.metric(R"(portoser_series_values_total{result="kept"})").value();
   });
 }
 
@@ -105,13 +105,14 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const FleetSize size{argc > 1 ? std::stoul(argv[1]) : 200, argc > 2 ? std::stoul(argv[2]) : 20};
   const auto ours = measure_ours(size);
-  const auto prometheus = measure_scraper(size,
-                                          "prometheus",
-                                          {},
-                                          "--config.file",
-                                          "--storage.tsdb.path",
-                                          "--web.listen-address",
-                                          "prometheus_tsdb_head_samples_appended_total");
+  const auto prometheus =
+      measure_scraper(size,
+                      "prometheus",
+                      {},
+                      "--config.file",
+                      "--storage.tsdb.path",
+                      "--web.listen-address",
+                      R"(prometheus_tsdb_head_samples_appended_total(?:\{type="float"\})?)");
   const auto victoria = measure_scraper(size,
                                         "victoria-metrics",
                                         {},

@@ -1,5 +1,7 @@
 #include "controller/api/device_frames.h"
 
+#include "controller/api/device_rows.h"
+#include "controller/fleet/device_address.h"
 #include "controller/telemetry/service_view.h"
 
 namespace portoser::api {
@@ -23,12 +25,6 @@ Json frame_about(std::string_view type, const std::string& host, Time now) {
 const char* reason_of(Liveness after, const std::optional<Time>& last_seen) {
   if (after == Liveness::online) return "heartbeat_recovered";
   return last_seen ? "heartbeat_timeout" : "no_heartbeat_data";
-}
-
-/// As GET /api/devices says it: the registry knows better than the host.
-std::string address_of(const fleet::Device& device, const registry::Registry& registry) {
-  if (const auto* host = registry.find_host(device.name)) return host->ip;
-  return device.facts.addresses.empty() ? std::string{} : device.facts.addresses.front();
 }
 
 }  // namespace
@@ -79,12 +75,10 @@ Json device_brief(const fleet::Device& device,
                   const registry::Registry& registry,
                   const telemetry::HostLive* live,
                   Time now) {
-  const auto over = fleet::status_over_liveness(device);
-  return {
-      {"hostname", device.name},
-      {"ip", address_of(device, registry)},
-      {"status", over.empty() ? telemetry::device_status(telemetry::standing_of(live, now)) : over},
-      {"last_seen_at", time_or_null(device.last_seen)}};
+  return {{"hostname", device.name},
+          {"ip", fleet::address_of(device, registry)},
+          {"status", device_status(device, live, now)},
+          {"last_seen_at", time_or_null(device.last_seen)}};
 }
 
 }  // namespace portoser::api

@@ -1,5 +1,6 @@
 #include "controller/api/device_rows.h"
 
+#include "controller/fleet/device_address.h"
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
@@ -86,24 +87,22 @@ DeviceRow told_by(const fleet::Device& device) {
 
 }  // namespace
 
+std::string device_status(const fleet::Device& device, const telemetry::HostLive* live, Time now) {
+  const auto over = fleet::status_over_liveness(device);
+  return over.empty() ? telemetry::device_status(telemetry::standing_of(live, now)) : over;
+}
+
 DeviceRow device_row(const fleet::Device& device,
                      const registry::Registry& registry,
                      const telemetry::HostLive* live,
                      const ServiceRows& services,
                      Time now) {
   auto row = told_by(device);
-  row.status = fleet::status_over_liveness(device);
-  if (row.status.empty()) {
-    row.status = telemetry::device_status(telemetry::standing_of(live, now));
-  }
+  row.status = device_status(device, live, now);
   row.metrics = use_of(device, live);
   static_cast<DeviceUse&>(row) = row.metrics;
-  if (const auto* host = registry.find_host(device.name)) {
-    row.ip = host->ip;
-    row.assigned_roles = host->roles;
-  } else if (!device.facts.addresses.empty()) {
-    row.ip = device.facts.addresses.front();
-  }
+  if (const auto* host = registry.find_host(device.name)) row.assigned_roles = host->roles;
+  row.ip = fleet::address_of(device, registry);
   row.ip_address = row.ip;
   for (const auto& service : registry.services()) {
     if (service.current_host != device.name) continue;

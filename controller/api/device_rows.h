@@ -95,6 +95,9 @@ BOOST_DESCRIBE_STRUCT(DeviceRow,
                        service_count,
                        services))
 
+/// The one word for people: what somebody decided of it, else how it stands.
+std::string device_status(const fleet::Device& device, const telemetry::HostLive* live, Time now);
+
 /// `live`: null when nothing is known of it.
 DeviceRow device_row(const fleet::Device& device,
                      const registry::Registry& registry,

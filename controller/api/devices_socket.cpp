@@ -2,8 +2,8 @@
 
 #include "controller/api/client_message.h"
 #include "controller/api/device_frames.h"
+#include "controller/api/device_rows.h"
 #include "controller/http/router.h"
-#include "controller/telemetry/service_view.h"
 
 #include <algorithm>
 #include <utility>
@@ -162,10 +162,8 @@ void DevicesSocket::device_changed(const fleet::DeviceEvent& event) {
   const auto devices = fleet_.devices();
   const auto device = devices->find(event.hostname);
   // The fleet knows that it was heard; whether what it said is sound, its samples know.
-  if (device != devices->end() && device->second->has_agent &&
-      fleet::status_over_liveness(*device->second).empty()) {
-    const auto live = live_.host(event.hostname);
-    heard.status = telemetry::device_status(telemetry::standing_of(live.get(), now));
+  if (device != devices->end() && device->second->has_agent) {
+    heard.status = device_status(*device->second, live_.host(event.hostname).get(), now);
   }
   const auto text = std::make_shared<const std::string>(device_event_frame(heard, now));
   for (const auto& [socket, hosts] : clients_) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -226,8 +227,9 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto log = co_await history_.log(placed, window.from);
   UptimeOfService answer;
   static_cast<UptimeStatsRow&>(answer) = stats_row(placed, log, window.from, window.now);
-  auto longest = log;
-  if (is_unknown(answer)) longest = co_await history_.log(placed, window.now - longest_history);
+  std::optional<telemetry::UptimeLog> longer;
+  if (is_unknown(answer)) longer = co_await history_.log(placed, window.now - longest_history);
+  const auto& longest = longer ? *longer : log;
   if (longest.watched.empty() && is_unknown(answer)) {
     throw Error{Code::not_found,
                 fmt::format("nothing is known of \"{}\" on \"{}\" in the last {}",

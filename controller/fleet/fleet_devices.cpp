@@ -3,6 +3,7 @@
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
+#include "controller/fleet/device_address.h"
 #include "controller/fleet/fleet.h"
 
 #include <fmt/format.h>
@@ -130,12 +131,7 @@ void Fleet::tell(const std::string& type, const Device& device) {
   DeviceEvent event;
   event.type = type;
   event.hostname = device.name;
-  const auto registry = registry_.snapshot()->registry;
-  if (const auto* host = registry->find_host(device.name)) {
-    event.ip = host->ip;
-  } else if (!device.facts.addresses.empty()) {
-    event.ip = device.facts.addresses.front();
-  }
+  event.ip = address_of(device, *registry_.snapshot()->registry);
   event.status = status_word(device);
   event.approval_required = device.approval == Approval::pending;
   event.last_seen_at = device.last_seen;

@@ -41,8 +41,7 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
       .add(settings.wire_heartbeat_ms,
            {.key = "wire.heartbeat_ms",
             .env = "PORTOSER_HEARTBEAT_MS",
-            .help = "how often a connection to an agent is tested; it is given up after three "
-                    "times that",
+            .help = "a connection to an agent whose host is gone is ended after six times that",
             .check = between(100, 60'000)})
       .add(settings.join_address,
            {.key = "join.address",

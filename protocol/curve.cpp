@@ -51,15 +51,27 @@ void make_curve_client(zmq::socket_t& socket, const KeyPair& own, const std::str
   socket.set(zmq::sockopt::curve_serverkey, server_key);
 }
 
-void set_common_options(zmq::socket_t& socket, std::chrono::milliseconds heartbeat) {
-  const auto interval = static_cast<int>(heartbeat.count());
+void set_common_options(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::maxmsgsize, socket_limit);
-  socket.set(zmq::sockopt::heartbeat_ivl, interval);
-  socket.set(zmq::sockopt::heartbeat_timeout, 3 * interval);
-  socket.set(zmq::sockopt::heartbeat_ttl, 6 * interval);
   socket.set(zmq::sockopt::sndhwm, 4096);
   socket.set(zmq::sockopt::rcvhwm, 4096);
   socket.set(zmq::sockopt::linger, 0);
+}
+
+void test_with_heartbeats(zmq::socket_t& socket, std::chrono::milliseconds heartbeat) {
+  const auto interval = static_cast<int>(heartbeat.count());
+  socket.set(zmq::sockopt::heartbeat_ivl, interval);
+  socket.set(zmq::sockopt::heartbeat_timeout, 3 * interval);
+}
+
+void end_dead_connections(zmq::socket_t& socket, std::chrono::milliseconds heartbeat) {
+  const auto seconds = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(heartbeat).count());
+  socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, 3 * seconds);
+  socket.set(zmq::sockopt::tcp_keepalive_intvl, seconds);
+  socket.set(zmq::sockopt::tcp_keepalive_cnt, 3);
+  // What was sent and nobody took: without it the kernel would try for a quarter of an hour.
+  socket.set(zmq::sockopt::tcp_maxrt, static_cast<int>(6 * heartbeat.count()));
 }
 
 }  // namespace portoser::protocol

@@ -30,8 +30,16 @@ void make_curve_client(zmq::socket_t& socket, const KeyPair& own, const std::str
 /// three of these is dead.
 inline constexpr std::chrono::milliseconds default_heartbeat{5000};
 
-/// Message size limit, heartbeats, a bounded queue, and no lingering at the end.
-void set_common_options(zmq::socket_t& socket,
-                        std::chrono::milliseconds heartbeat = default_heartbeat);
+/// Message size limit, a bounded queue, and no lingering at the end.
+void set_common_options(zmq::socket_t& socket);
+
+/// The agent's side: it asks that often whether the controller still answers.
+void test_with_heartbeats(zmq::socket_t& socket,
+                          std::chrono::milliseconds heartbeat = default_heartbeat);
+/// The controller's side: the kernel ends connections whose host is gone, six heartbeats after its
+/// last sign. ZMTP heartbeats of its own would cost more than all that the connections carry:
+/// libzmq 4.3 looks through the timers of all of them for each message that answers one.
+void end_dead_connections(zmq::socket_t& socket,
+                          std::chrono::milliseconds heartbeat = default_heartbeat);
 
 }  // namespace portoser::protocol

@@ -62,7 +62,8 @@ void Transport::open() {
   close();
   auto& s = *sockets_;
   s.dealer = zmq::socket_t{s.context, zmq::socket_type::dealer};
-  protocol::set_common_options(s.dealer, settings_.heartbeat);
+  protocol::set_common_options(s.dealer);
+  protocol::test_with_heartbeats(s.dealer, settings_.heartbeat);
   s.dealer.set(zmq::sockopt::sndhwm, send_queue);
   s.dealer.set(zmq::sockopt::reconnect_ivl, -1);
   // Only for an address in brackets: with it a name would be looked up as IPv6 first.

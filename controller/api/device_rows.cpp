@@ -104,12 +104,11 @@ DeviceRow device_row(const fleet::Device& device,
   if (const auto* host = registry.find_host(device.name)) row.assigned_roles = host->roles;
   row.ip = fleet::address_of(device, registry);
   row.ip_address = row.ip;
-  for (const auto& service : registry.services()) {
-    if (service.current_host != device.name) continue;
-    const auto usage = live != nullptr ? telemetry::usage_of(service.name, *live) : std::nullopt;
-    row.services.push_back({service.name,
+  for (const auto* service : registry.services_on(device.name)) {
+    const auto usage = live != nullptr ? telemetry::usage_of(service->name, *live) : std::nullopt;
+    row.services.push_back({service->name,
                             usage ? usage->cpu_percent : std::nullopt,
-                            services.row(registry, service).status});
+                            services.row(registry, *service).status});
   }
   row.service_count = static_cast<std::int64_t>(row.services.size());
   return row;

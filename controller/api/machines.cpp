@@ -125,10 +125,7 @@ MachineRow row_of(const registry::Registry& registry,
   row.resources = host.resources;
   row.description = host.description;
   row.config_errors = host.config_errors;
-  row.services_count = std::count_if(
-      registry.services().begin(),
-      registry.services().end(),
-      [&](const registry::Service& service) { return service.current_host == host.name; });
+  row.services_count = static_cast<std::int64_t>(registry.services_on(host.name).size());
   const auto found = devices.find(host.name);
   const auto* device = found == devices.end() ? nullptr : found->second.get();
   const auto liveness = device == nullptr ? fleet::Liveness::unknown : device->liveness;
@@ -192,8 +189,8 @@ MachineDetail MachinesApi::detail(http::Call<void> call) {
   const auto devices = fleet_.devices();
   MachineDetail detail;
   static_cast<MachineRow&>(detail) = row_of(*registry, host, *devices, live.get(), clock_.now());
-  for (const auto& service : registry->services()) {
-    if (service.current_host == name) detail.services.push_back(services_.row(*registry, service));
+  for (const auto* service : registry->services_on(name)) {
+    detail.services.push_back(services_.row(*registry, *service));
   }
   return detail;
 }

@@ -46,16 +46,15 @@ std::shared_ptr<const HostFrames> MetricsFrames::make(const std::string& host,
   frame["data"] = row;
   frame["metrics"] = row;
   frames->text = std::make_shared<const std::string>(dump(frame));
-  for (const auto& service : registry.services()) {
-    if (service.current_host != host) continue;
-    const auto metrics = service_metrics(service.name, host, &live, now, "1h");
+  for (const auto* service : registry.services_on(host)) {
+    const auto metrics = service_metrics(service->name, host, &live, now, "1h");
     if (!metrics.current) continue;
     HostFrames::OfService of;
-    of.pair = service.name + "@" + host;
-    of.anywhere = service.name + "@*";
+    of.pair = service->name + "@" + host;
+    of.anywhere = service->name + "@*";
     of.key = "service " + of.pair;
     auto update = stamped("metrics_update", clock_);
-    update["service"] = service.name;
+    update["service"] = service->name;
     update["machine"] = host;
     update["data"] = to_json(metrics);
     update["metrics"] = to_json(*metrics.current);

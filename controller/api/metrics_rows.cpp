@@ -125,11 +125,10 @@ MachineMetricsRow machine_metrics(const registry::Registry& registry,
   row.error = std::move(status.error);
   row.stale = status.stale;
   row.age_seconds = status.age_seconds;
-  for (const auto& service : registry.services()) {
-    if (service.current_host != host) continue;
+  for (const auto* service : registry.services_on(host)) {
     ++row.service_count;
     if (live == nullptr) continue;
-    if (auto usage = service_metrics_row(service.name, host, *live, now)) {
+    if (auto usage = service_metrics_row(service->name, host, *live, now)) {
       row.services.push_back(std::move(*usage));
     }
   }

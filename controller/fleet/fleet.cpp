@@ -13,6 +13,7 @@ namespace {
 /// How long after a command's own limit its result may still come: the agent counts from when it
 /// got the command, ends it gently, and then looks whether what it started stays up.
 constexpr std::chrono::seconds result_grace{150};
+constexpr std::chrono::milliseconds publish_pace{50};
 
 protocol::AssignedService assigned_service(const registry::Registry& registry,
                                            const registry::Service& service) {
@@ -223,10 +224,9 @@ void Fleet::assign(Member& member) {
   const auto registry = registry_.snapshot()->registry;
   protocol::Assign message;
   message.revision = registry->revision;
-  for (const auto& service : registry->services()) {
-    if (service.current_host == member.device->name && !service.quarantined()) {
-      message.services.push_back(assigned_service(*registry, service));
-    }
+  for (const auto* service : registry->services_on(member.device->name)) {
+    if (service->quarantined()) continue;
+    message.services.push_back(assigned_service(*registry, *service));
   }
   if (!member.assigned || member.assigned->services != message.services) {
     send(member, message);
@@ -285,19 +285,27 @@ asio::awaitable<Error> Fleet::wire_failure() {
   co_return *failure_;
 }
 
-/// A batch of messages may change many devices, and publishing goes through them all.
+/// Publishing goes through all devices. A change that comes alone is shown at once; of thousands,
+/// when a large fleet comes back, those of a moment are shown together.
 void Fleet::publish_soon() {
   if (std::exchange(will_publish_, true)) return;
   tasks_.spawn("publish devices", publish_next());
 }
 
 asio::awaitable<void> Fleet::publish_next() {
-  co_await asio::post(executor_, asio::use_awaitable);
+  const auto due = published_ + publish_pace;
+  const auto now = clock_.uptime();
+  if (published_ > Uptime{0} && due > now) {
+    co_await pause(due - now);
+  } else {
+    co_await asio::post(executor_, asio::use_awaitable);
+  }
   will_publish_ = false;
   publish();
 }
 
 void Fleet::publish() {
+  published_ = clock_.uptime();
   auto devices = std::make_shared<Devices>();
   for (auto& [key, member] : members_) devices->emplace(member.device->name, member.device.share());
   devices_.store(std::move(devices));

@@ -211,6 +211,7 @@ class Fleet {
   std::int64_t next_message_ = 1;
   bool stopped_ = false;
   bool will_publish_ = false;
+  Uptime published_{0};
   asio::steady_timer failed_;  ///< never expires; cancelled when `failure_` is set
   std::optional<Error> failure_;
   std::unique_ptr<Gateway> gateway_;  // last: its thread posts to us

@@ -56,9 +56,7 @@ class Turn {
 
 std::vector<std::string> services_on(const registry::Registry& registry, const std::string& host) {
   std::vector<std::string> names;
-  for (const auto& service : registry.services()) {
-    if (service.current_host == host) names.push_back(service.name);
-  }
+  for (const auto* service : registry.services_on(host)) names.push_back(service->name);
   return names;
 }
 

@@ -61,16 +61,19 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.welcomed = true;
   auto& device = member.device.change();
   device.cloned = false;
-  device.agent_version = hello.agent_version;
+  const bool is_news = device.facts != hello.facts || device.agent_version != hello.agent_version;
   if (device.facts != hello.facts) registrations_.updated("facts");
+  device.agent_version = hello.agent_version;
   device.facts = hello.facts;
   device.last_seen = inbound.received.wall;
   device.connected_since = inbound.received.wall;
 
   welcome(member);
-  publish();
-  tasks_.spawn("facts",
-               update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
+  publish_soon();
+  if (is_news) {
+    tasks_.spawn("facts",
+                 update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
+  }
   log::info("fleet",
             "an agent is connected",
             {{"host", member.device->name}, {"version", hello.agent_version.substr(0, 64)}});

@@ -120,7 +120,8 @@ Gateway::Gateway(const GatewaySettings& settings,
   admission_socket_->set(zmq::sockopt::linger, 0);
   // Before the ROUTER binds: a handshake that finds no ZAP handler is admitted.
   admission_socket_->bind("inproc://zeromq.zap.01");
-  protocol::set_common_options(*router_, settings.heartbeat);
+  protocol::set_common_options(*router_);
+  protocol::end_dead_connections(*router_, settings.heartbeat);
   protocol::make_curve_server(*router_, settings.secret_key);
   router_->set(zmq::sockopt::router_mandatory, true);
   // Should two connections have the same routing id all the same (see Admission), libzmq would keep

@@ -68,6 +68,14 @@ const Service* Registry::find_service(std::string_view name) const {
   return find_in(services_, service_index_, name);
 }
 
+std::vector<const Service*> Registry::services_on(std::string_view host) const {
+  std::vector<const Service*> found;
+  if (const auto placed = services_by_host_.find(host); placed != services_by_host_.end()) {
+    for (const auto index : placed->second) found.push_back(&services_[index]);
+  }
+  return found;
+}
+
 const Host& Registry::require_host(std::string_view name, std::string_view where) const {
   if (const auto* host = find_host(name)) return *host;
   throw unknown_name("host", name, hosts_, where).reason("MACHINE_UNKNOWN");
@@ -114,7 +122,10 @@ bool Registry::add(Host host) {
 }
 
 bool Registry::add(Service service) {
-  return add_to(services_, service_index_, std::move(service));
+  if (!add_to(services_, service_index_, std::move(service))) return false;
+  const auto& added = services_.back();
+  if (added.current_host) services_by_host_[*added.current_host].push_back(services_.size() - 1);
+  return true;
 }
 
 }  // namespace portoser::registry

@@ -128,6 +128,8 @@ class Registry {
   /// Null when there is none of that name.
   [[nodiscard]] const Host* find_host(std::string_view name) const;
   [[nodiscard]] const Service* find_service(std::string_view name) const;
+  /// Those that the file places on the host, in its order; also on one that the file does not have.
+  [[nodiscard]] std::vector<const Service*> services_on(std::string_view host) const;
   /// The same for a name that somebody asks for; `where` is its place in the request
   /// ("path.service"). None of that name: `Error{not_found}`, MACHINE_UNKNOWN or SERVICE_UNKNOWN,
   /// whose hint tells the name that was probably meant.
@@ -152,6 +154,7 @@ class Registry {
   std::vector<Service> services_;
   std::map<std::string, std::size_t, std::less<>> host_index_;
   std::map<std::string, std::size_t, std::less<>> service_index_;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> services_by_host_;
 };
 
 }  // namespace portoser::registry

@@ -132,6 +132,7 @@ void SimulatedFleet::run() {
 void SimulatedFleet::open(Member& member) {
   auto& dealer = member.dealer = zmq::socket_t{wire_->context, zmq::socket_type::dealer};
   protocol::set_common_options(dealer);
+  protocol::test_with_heartbeats(dealer);
   protocol::make_curve_client(dealer, member.enrolled.keys, member.enrolled.controller_key);
   dealer.connect(member.enrolled.endpoint);
   auto hello = test::make_hello(member.host.boot_id());

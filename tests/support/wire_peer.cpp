@@ -77,6 +77,7 @@ WirePeer::WirePeer(const Enrolled& who, const std::string& routing_id) {
   sockets_ = std::make_unique<Sockets>("inproc://wire-peer-" + std::to_string(++made));
   auto& dealer = sockets_->dealer;
   protocol::set_common_options(dealer);
+  protocol::test_with_heartbeats(dealer);
   dealer.set(zmq::sockopt::maxmsgsize, std::int64_t{-1});
   dealer.set(zmq::sockopt::reconnect_ivl, -1);
   dealer.set(zmq::sockopt::sndtimeo, patience_ms);

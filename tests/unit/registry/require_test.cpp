@@ -32,6 +32,24 @@ TEST(RegistryRequire, GivesTheEntryOfThatName) {
   EXPECT_EQ(registry.require_service("notes", "path.service").current_host, "brick");
 }
 
+TEST(RegistryServicesOn, AreThoseOfThatHostInTheOrderOfTheFile) {
+  const auto registry = parse_registry(
+      "hosts:\n  brick: {ip: 192.0.2.1}\n  chalk: {ip: 192.0.2.2}\n"
+      "services:\n  notes: {current_host: brick, docker_compose: /srv/notes.yml}\n"
+      "  mail: {current_host: chalk, docker_compose: /srv/mail.yml}\n"
+      "  books: {current_host: brick, docker_compose: /srv/books.yml}\n"
+      "  spare: {docker_compose: /srv/spare.yml}\n",
+      "registry.yml");
+  const auto names = [&](std::string_view host) {
+    std::vector<std::string> found;
+    for (const auto* service : registry.services_on(host)) found.push_back(service->name);
+    return found;
+  };
+  EXPECT_EQ(names("brick"), (std::vector<std::string>{"notes", "books"}));
+  EXPECT_EQ(names("chalk"), std::vector<std::string>{"mail"});
+  EXPECT_EQ(names("slate"), std::vector<std::string>{});
+}
+
 TEST(RegistryRequire, AnUnknownNameIsRefusedWithItsPlaceAndTheLikelyOne) {
   const auto registry = cellar();
   const auto host = error_of([&] { (void)registry.require_host("brik", "body.machine"); });

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <unordered_set>
 
 namespace portoser::api {
 namespace {
@@ -61,10 +62,11 @@ bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) 
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
 }
 
-/// `rows`: oldest first.
 void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log) {
   if (rows.empty()) return;
-  const auto lengths = telemetry::ended_states(log, rows.front().timestamp);
+  std::unordered_set<std::int64_t> ids;
+  for (const auto& row : rows) ids.insert(row.id);
+  const auto lengths = telemetry::ended_states(log, ids);
   for (auto& row : rows) {
     const auto found = lengths.find(row.id);
     if (found == lengths.end()) continue;

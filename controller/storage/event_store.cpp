@@ -197,10 +197,14 @@ asio::awaitable<std::vector<ServiceChange>> EventStore::changes_after(std::strin
                                                                       std::int64_t id) {
   return database_.read(
       [service = std::move(service), machine = std::move(machine), id](Connection& connection) {
+        // All of them come from an index that is sorted by time; the newest few by their ids.
+        const std::string newer = id > 0 ? "AND id > ? ORDER BY id" : "ORDER BY time, id";
         auto rows = connection.query(
-            "SELECT id, time, event_type FROM events WHERE service = ? AND machine = ? AND id > ? "
-            "AND scope = 'service' AND device_id <> '' ORDER BY id");
-        rows.bind(service, machine, id);
+            "SELECT id, time, event_type FROM events WHERE service = ? AND machine = ? "
+            "AND scope = 'service' AND device_id <> '' " +
+            newer);
+        rows.bind(service, machine);
+        if (id > 0) rows.bind(id);
         std::vector<ServiceChange> changes;
         while (rows.next()) {
           auto& change = changes.emplace_back();

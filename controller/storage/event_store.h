@@ -68,7 +68,8 @@ class EventStore {
   asio::awaitable<std::vector<EventRecord>> list(EventFilter filter);
   /// How many `list` would give without a limit.
   asio::awaitable<std::int64_t> count(EventFilter filter);
-  /// Those of a service on a machine with a higher id, by id. Notes of people are none.
+  /// Those of a service on a machine with a higher id, by id; from 0 on by time, which is quicker.
+  /// Notes of people are none.
   asio::awaitable<std::vector<ServiceChange>> changes_after(std::string service,
                                                             std::string machine,
                                                             std::int64_t id);

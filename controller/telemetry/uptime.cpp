@@ -50,8 +50,9 @@ UpState as_found(UpState known, bool first_up) {
 
 /// By time; the first is older than anything.
 std::vector<Turn> turns_of(const UptimeLog& log) {
-  std::vector<Turn> turns{
-      {Time::min(), log.events.empty() ? UpState::unknown : before(log.events[0])}};
+  std::vector<Turn> turns;
+  turns.reserve(log.events.size() + log.watched.size() + 1);
+  turns.push_back({Time::min(), log.events.empty() ? UpState::unknown : before(log.events[0])});
   const auto turn_to = [&](Time at, UpState state, const UptimeEvent* event) {
     if (state != turns.back().state) turns.push_back({at, state, event});
   };
@@ -74,68 +75,96 @@ std::vector<Turn> turns_of(const UptimeLog& log) {
   return turns;
 }
 
+/// Takes pieces of the window one after the other. `Sums` for figures, `Segments` for a picture.
 class Segments {
  public:
-  Segments(Time from, Time to) : at_(from), to_(to) {}
-
-  /// The state from where the last one ended up to `until`.
-  void extend(Time until, UpState state, std::optional<UptimeChange> cause) {
-    until = std::min(until, to_);
-    if (until <= at_) return;
+  void add(Time from, Time to, UpState state, std::optional<UptimeChange> cause) {
     if (!all_.empty() && all_.back().state == state) {
-      all_.back().to = until;
+      all_.back().to = to;
     } else {
-      all_.push_back({at_, until, state, cause});
+      all_.push_back({from, to, state, cause});
     }
-    at_ = until;
   }
-  [[nodiscard]] Time at() const { return at_; }
   std::vector<UptimeSegment> take() { return std::move(all_); }
 
  private:
-  Time at_;
-  Time to_;
   std::vector<UptimeSegment> all_;
 };
 
+class Sums {
+ public:
+  explicit Sums(UptimeStats& stats) : stats_(stats) {}
+
+  void add(Time from, Time to, UpState state, std::optional<UptimeChange>) {
+    sum_of(state) += to - from;
+    stats_.current = state;
+  }
+
+ private:
+  std::chrono::microseconds& sum_of(UpState state) {
+    switch (state) {
+      case UpState::up:
+        return stats_.up;
+      case UpState::down:
+        return stats_.down;
+      case UpState::stopped:
+        return stats_.stopped;
+      case UpState::unknown:
+        break;
+    }
+    return stats_.unknown;
+  }
+
+  UptimeStats& stats_;
+};
+
 /// Walks through turns and watched stretches side by side.
+template <class Pieces>
 class Walk {
  public:
-  Walk(const UptimeLog& log, const std::vector<Turn>& turns, Time from, Time to)
-      : log_(log), turns_(turns), to_(to), segments_(from, to) {}
+  Walk(const UptimeLog& log, const std::vector<Turn>& turns, Time from, Time to, Pieces& pieces)
+      : log_(log), turns_(turns), at_(from), to_(to), pieces_(pieces) {}
 
-  std::vector<UptimeSegment> all() {
+  void all() {
     for (std::size_t i = 0; i < turns_.size(); ++i) {
       const auto until = i + 1 < turns_.size() ? std::min(turns_[i + 1].at, to_) : to_;
       go_to(until, turns_[i]);
       if (until >= to_) break;
     }
-    return segments_.take();
   }
 
  private:
   void go_to(Time until, const Turn& turn) {
     std::optional<UptimeChange> cause;
     if (turn.event != nullptr) cause = turn.event->change;
-    while (segments_.at() < until) {
-      while (watch_ < log_.watched.size() && log_.watched[watch_].to <= segments_.at()) ++watch_;
+    while (at_ < until) {
+      while (watch_ < log_.watched.size() && log_.watched[watch_].to <= at_) ++watch_;
       if (watch_ == log_.watched.size() || log_.watched[watch_].from >= until) {
-        segments_.extend(until, UpState::unknown, std::nullopt);
+        add(until, UpState::unknown, std::nullopt);
         return;
       }
       const auto& watch = log_.watched[watch_];
-      if (watch.from > segments_.at()) {
-        segments_.extend(watch.from, UpState::unknown, std::nullopt);
+      if (watch.from > at_) {
+        add(watch.from, UpState::unknown, std::nullopt);
         cause.reset();  // what came before the gap did not begin what is behind it
       }
-      segments_.extend(std::min(until, watch.to), turn.state, cause);
+      add(std::min(until, watch.to), turn.state, cause);
     }
+  }
+
+  /// The state from where the last piece ended up to `until`.
+  void add(Time until, UpState state, std::optional<UptimeChange> cause) {
+    until = std::min(until, to_);
+    if (until <= at_) return;
+    pieces_.add(at_, until, state, cause);
+    at_ = until;
   }
 
   const UptimeLog& log_;
   const std::vector<Turn>& turns_;
+  Time at_;
   Time to_;
-  Segments segments_;
+  Pieces& pieces_;
   std::size_t watch_ = 0;
 };
 
@@ -187,14 +216,17 @@ std::optional<Time> current_since(const UptimeLog& log, const std::vector<Turn>&
 
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to) {
   const auto turns = turns_of(log);
-  return Walk{log, turns, from, to}.all();
+  Segments segments;
+  Walk{log, turns, from, to, segments}.all();
+  return segments.take();
 }
 
-std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log, Time since) {
+std::map<std::int64_t, std::chrono::microseconds> ended_states(
+    const UptimeLog& log, const std::unordered_set<std::int64_t>& wanted) {
   std::map<std::int64_t, std::chrono::microseconds> lengths;
   const auto turns = turns_of(log);
   for (std::size_t i = 1; i < turns.size(); ++i) {
-    if (turns[i].event == nullptr || turns[i].at < since) continue;
+    if (turns[i].event == nullptr || !wanted.contains(turns[i].event->id)) continue;
     auto began = turns[i - 1].at;
     if (began == Time::min()) {
       // It had lasted since before anybody looked: as long as it was seen.
@@ -209,25 +241,8 @@ std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& 
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
   UptimeStats stats;
   const auto turns = turns_of(log);
-  const auto segments = Walk{log, turns, from, to}.all();
-  for (const auto& segment : segments) {
-    const auto length = segment.to - segment.from;
-    switch (segment.state) {
-      case UpState::up:
-        stats.up += length;
-        break;
-      case UpState::down:
-        stats.down += length;
-        break;
-      case UpState::stopped:
-        stats.stopped += length;
-        break;
-      case UpState::unknown:
-        stats.unknown += length;
-        break;
-    }
-  }
-  if (!segments.empty()) stats.current = segments.back().state;
+  Sums sums{stats};
+  Walk{log, turns, from, to, sums}.all();
   const auto changes = changes_in(turns, from, to);
   stats.failures = changes.failures;
   stats.recoveries = changes.recoveries;

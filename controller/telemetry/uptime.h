@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 namespace portoser::telemetry {
@@ -69,9 +70,10 @@ struct UptimeLog {
 
 /// Covers [from, to) without a hole; empty for an empty window.
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to);
-/// How long the state had lasted that an event ended, by the event's id, for events at or after
-/// `since`; events that changed nothing ended none.
-std::map<std::int64_t, std::chrono::microseconds> ended_states(const UptimeLog& log, Time since);
+/// How long the state had lasted that an event ended, by the event's id, for events with these ids;
+/// events that changed nothing ended none.
+std::map<std::int64_t, std::chrono::microseconds> ended_states(
+    const UptimeLog& log, const std::unordered_set<std::int64_t>& wanted);
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to);
 
 }  // namespace portoser::telemetry

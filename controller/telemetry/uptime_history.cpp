@@ -46,9 +46,10 @@ asio::awaitable<std::vector<UptimeEvent>> UptimeHistory::events_of(Placed placed
 
 void UptimeHistory::take(Known& known, const std::vector<storage::ServiceChange>& changes) {
   const auto before = known.events.size();
+  const auto known_up_to = known.last_id;
   for (const auto& change : changes) {
-    if (change.id <= known.last_id) continue;  // another question was quicker
-    known.last_id = change.id;
+    if (change.id <= known_up_to) continue;  // another question was quicker
+    known.last_id = std::max(known.last_id, change.id);
     if (const auto found = change_named(change.event_type)) {
       known.events.push_back({change.id, change.time, *found});
     }
@@ -56,7 +57,9 @@ void UptimeHistory::take(Known& known, const std::vector<storage::ServiceChange>
   if (known.events.size() == before) return;
   kept_ += known.events.size() - before;
   const auto middle = known.events.begin() + static_cast<std::ptrdiff_t>(before);
-  std::sort(middle, known.events.end(), is_earlier);
+  if (!std::is_sorted(middle, known.events.end(), is_earlier)) {
+    std::sort(middle, known.events.end(), is_earlier);
+  }
   std::inplace_merge(known.events.begin(), middle, known.events.end(), is_earlier);
 }
 

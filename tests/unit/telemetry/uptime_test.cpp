@@ -166,11 +166,11 @@ TEST(Uptime, AnEventEndsTheStateThatLastedAndNotTheTimeSinceTheOneBefore) {
                            {event(noon - 60min, UptimeChange::failure),
                             event(noon - 30min, UptimeChange::failure),
                             event(noon - 10min, UptimeChange::recovery)});
-  const auto lengths = ended_states(log, Time::min());
+  const auto lengths = ended_states(log, {log.events[0].id, log.events[1].id, log.events[2].id});
   EXPECT_EQ(lengths.at(log.events[0].id), 3h);
   EXPECT_FALSE(lengths.contains(log.events[1].id));
   EXPECT_EQ(lengths.at(log.events[2].id), 50min);
-  EXPECT_EQ(ended_states(log, noon - 10min).size(), 1U);
+  EXPECT_EQ(ended_states(log, {log.events[2].id}).size(), 1U);
 }
 
 /// For any log: no hole, no overlap, and all states together are the window.

@@ -14,6 +14,9 @@ namespace {
 /// got the command, ends it gently, and then looks whether what it started stays up.
 constexpr std::chrono::seconds result_grace{150};
 constexpr std::chrono::milliseconds publish_pace{50};
+constexpr std::chrono::seconds presence_period{1};
+/// Of the core thread, however busy; after a longer one it was stopped, or the machine slept.
+constexpr std::chrono::seconds longest_pause{4};
 
 protocol::AssignedService assigned_service(const registry::Registry& registry,
                                            const registry::Service& service) {
@@ -331,7 +334,15 @@ void Fleet::follow_wall_clock(const Receipt& now) {
 asio::awaitable<void> Fleet::keep_presence() {
   std::map<std::string, Time> stored;
   for (int round = 0;; ++round) {
-    co_await pause(std::chrono::seconds{1});
+    const auto slept = clock_.uptime();
+    co_await pause(presence_period);
+    const auto passed = clock_.uptime() - slept;
+    if (passed > longest_pause) {
+      log::warn("fleet",
+                "the controller was stopped for a while: that counts against no host",
+                {{"seconds", std::chrono::duration_cast<std::chrono::seconds>(passed).count()}});
+      presence_.was_away(passed - presence_period, clock_.uptime());
+    }
     follow_wall_clock({clock_.now(), clock_.uptime()});
     for (const auto& change : presence_.check(clock_.uptime())) changed(change);
     refusals_.tell_due(clock_.uptime());

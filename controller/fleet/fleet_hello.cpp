@@ -57,7 +57,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.hello_uptime_ns = hello.now.uptime_ns;
   member.boot_id = hello.now.boot_id;
   member.spool_epoch = hello.spool_epoch;
-  member.clock.observe(hello.now, inbound.received);
+  member.clock.meet(hello.now, inbound.received);
   member.welcomed = true;
   auto& device = member.device.change();
   device.cloned = false;

@@ -1,11 +1,15 @@
 #include "controller/fleet/host_clock.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace portoser::fleet {
 namespace {
 
 using std::chrono::microseconds;
+
+/// No message is on its way for longer, unless it waited somewhere.
+constexpr std::chrono::seconds longest_delay{10};
 
 microseconds to_us(std::chrono::nanoseconds duration) {
   return std::chrono::duration_cast<microseconds>(duration);
@@ -50,18 +54,33 @@ microseconds WallWatch::check(const Receipt& now) {
   return by;
 }
 
-void HostClock::observe(const protocol::Moment& now, const Receipt& received) {
+void HostClock::meet(const protocol::Moment& now, const Receipt& received) {
   const auto boot_at = to_us(received.uptime) - uptime_of(now);
-  // A difference this large is no delay: the host's uptime stood still (a virtual machine that was
-  // paused).
-  constexpr std::chrono::seconds host_stood_still{10};
-  if (now.boot_id != boot_id_ || !boot_at_ || boot_at - *boot_at_ > host_stood_still) {
-    boot_id_ = now.boot_id;
-    boot_at_ = boot_at;
-  } else {
-    boot_at_ = std::min(*boot_at_, boot_at);
-  }
+  const bool is_known = boot_at_ && now.boot_id == boot_id_;
+  const bool is_later = is_known && boot_at - *boot_at_ > longest_delay;
+  boot_at_ = is_known && !is_later ? std::min(*boot_at_, boot_at) : boot_at;
+  boot_id_ = now.boot_id;
   wall_zero_at_ = to_us(received.uptime) - wall_of(now);
+  later_.reset();
+}
+
+void HostClock::observe(const protocol::Moment& now, const Receipt& received) {
+  const auto host_uptime = uptime_of(now);
+  const auto boot_at = to_us(received.uptime) - host_uptime;
+  const bool is_later = boot_at_ && now.boot_id == boot_id_ && boot_at - *boot_at_ > longest_delay;
+  if (is_later && !stood_still({boot_at, host_uptime})) return;
+  meet(now, received);
+}
+
+/// Messages that waited come late too: behind a cable that was cut for a moment, or because we were
+/// stopped. But those that waited together come closer together than they were sent.
+bool HostClock::stood_still(const Later& seen) {
+  constexpr std::chrono::milliseconds too_close_to_tell{400};
+  if (later_ && seen.host_uptime - later_->host_uptime < too_close_to_tell) return false;
+  const auto before = std::exchange(later_, seen);
+  if (!before) return false;
+  return std::chrono::abs(seen.boot_at - before->boot_at) <
+         (seen.host_uptime - before->host_uptime) / 2;
 }
 
 HostTime HostClock::time_of(const protocol::Moment& moment, const Receipt& received) const {

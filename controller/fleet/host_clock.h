@@ -41,8 +41,11 @@ class WallWatch {
 /// host that is quiet just then are not moved.
 class HostClock {
  public:
+  /// Learns from the first message of a connection, which waits for nothing.
+  void meet(const protocol::Moment& now, const Receipt& received);
   /// Learns from a message that was sent the moment it names. Delays only make a message look
-  /// younger, so of one boot the smallest difference counts.
+  /// younger, so of one boot the smallest difference counts; until two messages in a row show that
+  /// the host's uptime stood still for a while (a virtual machine that was paused).
   void observe(const protocol::Moment& now, const Receipt& received);
 
   /// The controller's time of `moment`: the receipt less the age by the monotonic clocks. Never
@@ -50,10 +53,17 @@ class HostClock {
   [[nodiscard]] HostTime time_of(const protocol::Moment& moment, const Receipt& received) const;
 
  private:
+  struct Later {
+    std::chrono::microseconds boot_at;
+    std::chrono::microseconds host_uptime;
+  };
+  bool stood_still(const Later& seen);
+
   std::string boot_id_;
   // Controller's uptimes: when the host's uptime was 0, and when its wall clock would have been.
   std::optional<std::chrono::microseconds> boot_at_;
   std::optional<std::chrono::microseconds> wall_zero_at_;
+  std::optional<Later> later_;  ///< a message that came much later than it should have
 };
 
 }  // namespace portoser::fleet

@@ -73,6 +73,15 @@ std::vector<LivenessChange> Presence::check(Uptime now) {
   return changes;
 }
 
+void Presence::was_away(Uptime away, Uptime now) {
+  started_ = now;
+  for (auto& [device_id, entry] : devices_) {
+    // Who was heard again already has nothing to make up for.
+    if (entry.last) entry.last = std::min(*entry.last + away, now);
+    if (entry.added) entry.added = std::min(*entry.added + away, now);
+  }
+}
+
 Liveness Presence::of(const std::string& device_id) const {
   const auto found = devices_.find(device_id);
   return found == devices_.end() ? Liveness::unknown : found->second.liveness;

@@ -68,6 +68,9 @@ class Presence {
   std::optional<LivenessChange> left(const std::string& device_id);
   /// What became of the others by `now`. Called about once a second.
   std::vector<LivenessChange> check(Uptime now);
+  /// We ourselves were stopped or asleep for so long, up to `now`: that counts against nobody, and
+  /// the grace begins anew, for agents that have given us up meanwhile.
+  void was_away(Uptime away, Uptime now);
 
   [[nodiscard]] Liveness of(const std::string& device_id) const;
   /// True when the device has sent something after that moment.
@@ -83,7 +86,7 @@ class Presence {
     std::optional<Uptime> added;  ///< none: it was known when we started
   };
   PresenceLimits limits_;
-  Uptime started_;
+  Uptime started_;  ///< the grace
   std::map<std::string, Entry> devices_;
 };
 

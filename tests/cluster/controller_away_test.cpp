@@ -90,6 +90,34 @@ TEST_F(ControllerAway, NobodyIsDeclaredOfflineByMistake) {
   for (const auto& host : cluster().hosts()) controller_.await_machine(host->name(), "online");
 }
 
+TEST_F(ControllerAway, OneThatHangsTakesNobodyForOfflineAndEventsKeepTheirTimes) {
+  const auto begin = std::chrono::system_clock::now();
+  const auto passed = [&] { return std::chrono::system_clock::now() - begin; };
+  const auto before = read_file(controller_.log_file()).size();
+  controller_.freeze();
+  h1_.crash_container();
+  const auto crashed = std::chrono::system_clock::now();
+  await_until("it hangs for longer than a host may be silent, and than any message is on its way",
+              60s,
+              [&] { return passed() > 14s; });
+  controller_.thaw();
+  await_event(h1_, "failure");
+  for (const auto& host : cluster().hosts()) controller_.await_machine(host->name(), "online");
+  await_until("it has looked after them again", 60s, [&] {
+    return read_file(controller_.log_file()).find("was stopped for a while", before) !=
+           std::string::npos;
+  });
+  EXPECT_THAT(read_file(controller_.log_file()).substr(before), Not(HasSubstr("after=offline")));
+  const auto told = cluster().events(h1_.service(), since(h1_));
+  ASSERT_EQ(told.size(), 1U);
+  const auto time = time_from_rfc3339(told[0]["timestamp"].get<std::string>());
+  ASSERT_TRUE(time);
+  EXPECT_GE(time->time_since_epoch(), begin.time_since_epoch() - 1s) << dump(told[0]);
+  EXPECT_LE(time->time_since_epoch(), crashed.time_since_epoch() + 2s) << dump(told[0]);
+  h1_.machine().docker({"start", h1_.container()});
+  await_event(h1_, "recovery");
+}
+
 TEST_F(ControllerAway, EverySampleFindsItsPlaceBesideTheLiveOnes) {
   await_until("samples are stored", 30s, [&] { return stored().times.size() > 1; });
   const auto first = stored().times.rbegin()->first;

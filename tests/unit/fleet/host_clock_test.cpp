@@ -46,10 +46,31 @@ TEST_F(HostClockTest, ADelayedMessageDoesNotMoveIt) {
   EXPECT_EQ(host_.time_of(moment("a", 110s), now()).time, noon + 10s);
 }
 
-TEST_F(HostClockTest, FollowsAHostWhoseUptimeStoodStill) {
+TEST_F(HostClockTest, MessagesThatWaitedTogetherDoNotMoveIt) {
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(1h);  // we were stopped
+  for (auto sent = 105s; sent <= 120s; sent += 5s) {
+    host_.observe(moment("a", sent), now());
+    host_.observe(moment("a", sent + 1ms), now());
+    clock_.advance(1ms);
+  }
+  EXPECT_EQ(host_.time_of(moment("a", 102s), now()).time, noon + 2s);
+}
+
+TEST_F(HostClockTest, FollowsAHostWhoseUptimeStoodStillWhenTwoMessagesSaySo) {
   host_.observe(moment("a", 100s), now());
   clock_.advance(1h);
   host_.observe(moment("a", 110s), now());
+  EXPECT_EQ(host_.time_of(moment("a", 110s), now()).time, noon + 10s);
+  clock_.advance(5s);
+  host_.observe(moment("a", 115s), now());
+  EXPECT_EQ(host_.time_of(moment("a", 114s), now()).time, noon + 1h + 4s);
+}
+
+TEST_F(HostClockTest, FollowsAHostWhoseUptimeStoodStillWhenItComesAnew) {
+  host_.meet(moment("a", 100s), now());
+  clock_.advance(1h);
+  host_.meet(moment("a", 110s), now());
   EXPECT_EQ(host_.time_of(moment("a", 110s), now()).time, noon + 1h);
 }
 

@@ -71,6 +71,33 @@ TEST_F(PresenceTest, NobodyIsDeclaredOfflineWhileTheControllerIsYoung) {
   EXPECT_EQ(presence_.of("brick"), Liveness::offline);
 }
 
+TEST_F(PresenceTest, OurOwnAbsenceCountsAgainstNobody) {
+  presence_.add("shelf", {180s, 300s}, later);
+  presence_.add("slate");
+  presence_.seen("brick", later);
+  presence_.seen("slate", later);
+  presence_.check(later + 1s);
+  const auto back = later + 1h;
+  presence_.seen("slate", back);  // what had waited for us is read first, maybe
+  presence_.was_away(1h - 1s, back);
+  EXPECT_TRUE(presence_.check(back).empty());
+  EXPECT_TRUE(presence_.check(back + 13s).empty());
+  EXPECT_EQ(presence_.check(back + 15s).size(), 2U);
+  EXPECT_EQ(presence_.of("slate"), Liveness::stale) << "it is waited for no longer than others";
+  presence_.check(back + 60s);
+  EXPECT_EQ(presence_.of("brick"), Liveness::offline);
+  EXPECT_EQ(presence_.of("slate"), Liveness::offline);
+  EXPECT_EQ(presence_.of("shelf"), Liveness::unknown);
+}
+
+TEST_F(PresenceTest, AfterOurOwnAbsenceAgentsHaveTimeToReturn) {
+  presence_.seen("brick", later);
+  EXPECT_EQ(presence_.check(later + 59s).size(), 1U) << "stale";
+  presence_.was_away(1h, later + 1h + 59s);
+  EXPECT_TRUE(presence_.check(later + 1h + 59s + 29s).empty());
+  EXPECT_EQ(presence_.check(later + 1h + 59s + 30s).size(), 1U);
+}
+
 TEST_F(PresenceTest, AGoodbyeIsOfflineAtOnceAndAMessageBringsItBack) {
   presence_.seen("brick", later);
   ASSERT_TRUE(presence_.left("brick"));

@@ -3,6 +3,7 @@
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
+#include "controller/jobs/outcome.h"
 #include "controller/jobs/steps.h"
 
 #include <boost/asio/redirect_error.hpp>
@@ -23,34 +24,6 @@ constexpr int quiet_attempts = 3;
 std::string fingerprint_of(const Request& request) {
   return fmt::format(
       "{}\n{}\n{}\n{}", request.kind, request.service, request.host, request.details);
-}
-
-/// Writes how it ended into the record; no error: it succeeded.
-void finish(storage::JobRecord& record, const Error* error, Time now) {
-  record.finished_at = now;
-  if (error == nullptr) {
-    record.state = "succeeded";
-    record.step = "done";
-    complete_steps(record.steps, now);
-    return;
-  }
-  const auto reason = error->reason();
-  const bool unclear = reason == "AGENT_LOST" || reason == "COMMAND_UNKNOWN" ||
-                       reason == "ACTION_INTERRUPTED" || reason == "DEVICE_REMOVED" ||
-                       reason == "DEVICE_DISABLED";
-  record.state = reason == "ACTION_CANCELLED" ? "cancelled" : unclear ? "interrupted" : "failed";
-  record.error_code = to_string(error->code());
-  record.error_reason = reason;
-  record.error_message = error->message();
-  record.error_hint = error->hint();
-  std::string output;
-  std::string failed_step;
-  for (const auto& detail : error->details()) {
-    if (detail.where == "output") output += detail.message + "\n";
-    if (detail.where == "step") failed_step = detail.message;
-  }
-  record.last_output = output;
-  fail_steps(record.steps, failed_step, record.error_message, now);
 }
 
 /// What those are told who wait for a job whose end the database does not take.
@@ -83,6 +56,7 @@ Jobs::Jobs(storage::Database& database,
            const Clock& clock,
            asio::any_io_executor executor)
     : store_(database),
+      events_(database),
       fleet_(fleet),
       clock_(clock),
       executor_(std::move(executor)),
@@ -97,6 +71,7 @@ asio::awaitable<void> Jobs::start() {
     begin(std::move(run));
   }
   tasks_.spawn("job log", keep_flushing());
+  co_await recall_results();
 }
 
 asio::awaitable<void> Jobs::stop() {
@@ -352,50 +327,6 @@ asio::awaitable<std::vector<storage::JobLogLine>> Jobs::log(std::string id,
     }
   }
   co_return co_await store_.log(std::move(id), offset, limit);
-}
-
-void Jobs::late_result(const storage::EventRecord& record) {
-  const auto result = Json::parse(record.metadata, nullptr, false);
-  const auto id = result.is_object() ? result.value("command_id", std::string{}) : std::string{};
-  if (!id.empty()) tasks_.spawn("late result", correct(id, record));
-}
-
-asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record) {
-  protocol::CommandResult result;
-  from_json(Json::parse(record.metadata), result, "result");
-  // The result is acknowledged already, so it is ours to keep trying.
-  for (;;) {
-    try {
-      while (running_.contains(id)) co_await wait_for_news(id);
-      auto job = co_await store_.find(id);
-      if (!job || job->state != "interrupted" || job->host != record.machine) co_return;
-      if (result.succeeded) {
-        job->error_code = job->error_reason = job->error_message = job->error_hint = "";
-        finish(*job, nullptr, record.time);
-      } else {
-        const auto error = error_of(result);
-        finish(*job, &error, record.time);
-      }
-      log::info("jobs",
-                "the outcome of an interrupted job is known",
-                {{"job", id}, {"state", job->state}});
-      // Its log may still be on its way, and that goes with the steps.
-      for (const auto& ended : ended_) {
-        if (ended->record().id != id) continue;
-        // The numbers of lines that wait are known here alone.
-        job->next_line = ended->record().next_line;
-        job->output_lines = ended->record().output_lines;
-        ended->record() = *job;
-      }
-      co_await store_.update(std::move(*job));
-      co_return;
-    } catch (const Error& error) {
-      if (stopping_) throw;
-      log::error(
-          "jobs", "the end of a job could not be stored", {{"job", id}, {"reason", error.what()}});
-    }
-    co_await pause(std::chrono::seconds{1});
-  }
 }
 
 asio::awaitable<void> Jobs::keep_flushing() {

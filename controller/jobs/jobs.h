@@ -9,6 +9,7 @@
 #include "controller/jobs/listener.h"
 #include "controller/jobs/run.h"
 #include "controller/storage/database.h"
+#include "controller/storage/event_store.h"
 #include "controller/storage/job_store.h"
 
 #include <atomic>
@@ -100,6 +101,7 @@ class Jobs {
   asio::awaitable<void> keep_flushing();
   asio::awaitable<void> flush_all();
   asio::awaitable<void> correct(std::string id, storage::EventRecord record);
+  asio::awaitable<void> recall_results();
   asio::awaitable<Submitted> join(std::string id);
   asio::awaitable<void> wait_for_news(std::string id);
   void wake(const std::string& id);
@@ -107,6 +109,7 @@ class Jobs {
   void publish();
 
   storage::JobStore store_;
+  storage::EventStore events_;
   fleet::Fleet& fleet_;
   const Clock& clock_;
   asio::any_io_executor executor_;

@@ -196,6 +196,30 @@ TEST_F(JobsTest, LateResultTellsWhatBecameOfAnInterruptedJob) {
   EXPECT_EQ(words(run(jobs_->find(id)).steps), "up succeeded");
 }
 
+/// The host has been told that its result is safe, and the controller died before the job had it.
+TEST_F(JobsTest, AResultThatWasStoredWhenTheControllerDiedIsNotLost) {
+  std::string id;
+  {
+    auto device = welcomed();
+    id = run(jobs_->submit(request())).id;
+    await<protocol::Command>(device);
+  }
+  stop_jobs();
+  auto record = fleet::to_record(result_of(id, true, 7));
+  record.device_id = "brick's";
+  record.time = clock_.now();
+  record.machine = "brick";
+  storage::EventStore events{*database_};
+  run(events.append({record}));
+  restart_controller();
+  auto device = welcomed();
+  await<protocol::Command>(device);
+  auto unknown = result_of(id, false, 8);
+  unknown.reason = "COMMAND_UNKNOWN";  // the agent keeps what it has told for some days only
+  device.send(unknown);
+  step_until([&] { return state_of(id) == "succeeded"; });
+}
+
 TEST_F(JobsTest, UnknownJobIsNotFound) {
   EXPECT_THROW(run(jobs_->find("nobody")), Error);
 }

@@ -5,6 +5,7 @@
 #include "common/notify.h"
 #include "common/version.h"
 
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <filesystem>
@@ -187,8 +188,9 @@ protocol::Hello Agent::hello() const {
 link::LinkHandlers Agent::link_handlers() {
   link::LinkHandlers handlers;
   handlers.on_welcome = [this](const protocol::Welcome& welcome) {
-    if (welcome.sample_interval_ms > 0) {
-      sample_interval_ = std::chrono::milliseconds{welcome.sample_interval_ms};
+    const std::chrono::milliseconds interval{welcome.sample_interval_ms};
+    if (interval.count() > 0 && std::exchange(sample_interval_, interval) != interval) {
+      next_sample_.cancel();  // it may lie far ahead
     }
     log::info("agent", "connected", {{"controller_version", welcome.controller_version}});
     send_state();
@@ -282,7 +284,6 @@ void Agent::send_sample() {
 }
 
 asio::awaitable<void> Agent::send_samples() {
-  asio::steady_timer timer{co_await asio::this_coro::executor};
   auto next = std::chrono::steady_clock::now();
   for (;;) {
     send_sample();
@@ -290,8 +291,13 @@ asio::awaitable<void> Agent::send_samples() {
     next += sample_interval_;
     const auto now = std::chrono::steady_clock::now();
     if (next < now) next = now;  // the machine slept; what was missed stays missed
-    timer.expires_at(next);
-    co_await timer.async_wait(asio::use_awaitable);
+    boost::system::error_code changed;
+    do {
+      next_sample_.expires_at(next);
+      co_await next_sample_.async_wait(asio::redirect_error(asio::use_awaitable, changed));
+      // Counted from the sample that went with the welcome.
+      next = changed ? std::chrono::steady_clock::now() + sample_interval_ : next;
+    } while (changed);
   }
 }
 

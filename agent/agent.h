@@ -74,6 +74,7 @@ class Agent : private actions::EngineControl {
   protocol::HostFacts facts_;
   std::vector<protocol::ServiceState> service_states_;  ///< as they were told last
   std::chrono::milliseconds sample_interval_{5000};
+  asio::steady_timer next_sample_{context_};
   bool state_is_due_ = false;
   bool checkpoint_is_due_ = false;
   bool keeping_checkpoint_ = false;  ///< one at a time, also on a disk that hangs

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/version.h"
+#include "controller/api/collector.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -30,6 +31,7 @@
 #include "controller/http/server.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
+#include "controller/room_settings.h"
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/live.h"
@@ -95,104 +97,6 @@ struct StopAtEnd {
   ~StopAtEnd() { threads.stop(); }
 };
 
-http::ListenerSettings listener(const ControllerSettings& limits,
-                                const std::string& address,
-                                std::uint16_t port,
-                                std::string port_setting,
-                                std::size_t connections) {
-  using std::chrono::seconds;
-  http::ListenerSettings settings;
-  settings.header_timeout = seconds{limits.http_header_seconds};
-  settings.body_timeout = seconds{limits.http_body_seconds};
-  settings.idle_timeout = seconds{limits.http_idle_seconds};
-  settings.max_connections = connections;
-  settings.address = address;
-  settings.port = port;
-  settings.port_setting = std::move(port_setting);
-  return settings;
-}
-
-http::ServerSettings server_settings(const ControllerSettings& settings) {
-  http::ServerSettings server;
-  server.allowed_origins = settings.allowed_origins;
-  server.lanes = static_cast<std::size_t>(settings.threads);
-  server.sockets.idle_timeout = std::chrono::seconds{settings.http_socket_silence_seconds};
-  server.sockets.ping_period = std::min(std::chrono::seconds{settings.http_socket_ping_seconds},
-                                        server.sockets.idle_timeout / 3);
-  server.sockets.max_open = static_cast<std::size_t>(settings.http_sockets);
-  // Without accounts everybody is the same user.
-  server.sockets.max_open_per_user = 0;
-  return server;
-}
-
-fleet::FleetSettings fleet_settings(const ControllerSettings& settings,
-                                    const protocol::KeyPair& keys,
-                                    const DescriptorShares& shares) {
-  fleet::FleetSettings fleet;
-  fleet.gateway.address = settings.wire_address;
-  fleet.gateway.port = settings.wire_port;
-  fleet.gateway.secret_key = keys.secret_key;
-  fleet.gateway.backlog = shares.wire_backlog;
-  fleet.gateway.crowd.descriptors = shares.wire_up_to;
-  fleet.gateway.heartbeat = std::chrono::milliseconds{settings.wire_heartbeat_ms};
-  fleet.public_key = keys.public_key;
-  fleet.advertised_address = advertised_address(settings);
-  fleet.sample_interval = std::chrono::milliseconds{settings.agents_sample_interval_ms};
-  fleet.limits = fleet::presence_limits(fleet.sample_interval, fleet.gateway.heartbeat);
-  fleet.limits.offline_after = std::chrono::milliseconds{settings.agents_offline_after_ms};
-  fleet.limits.grace = std::chrono::milliseconds{settings.agents_grace_ms};
-  const std::chrono::seconds timeout{settings.devices_heartbeat_timeout_seconds};
-  fleet.heartbeat_patience = {.stale_after = timeout * 3 / 5, .offline_after = timeout};
-  fleet.approval_required = settings.devices_approval_required;
-  fleet.join_url = join_url(settings);
-  fleet.public_url = settings.public_url;
-  fleet.network = settings.devices_network;
-  return fleet;
-}
-
-storage::RetentionSettings retention_settings(const ControllerSettings& settings) {
-  constexpr std::chrono::hours day{24};
-  storage::RetentionSettings retention;
-  retention.jobs = settings.retention_jobs_days * day;
-  retention.jobs_at_least = settings.retention_jobs_at_least;
-  retention.events = settings.retention_events_days * day;
-  return retention;
-}
-
-telemetry::SeriesSettings series_settings(const ControllerSettings& settings) {
-  telemetry::SeriesSettings series;
-  series.raw = std::chrono::hours{settings.series_raw_hours};
-  series.minute = std::chrono::hours{settings.series_minute_hours};
-  series.quarter = std::chrono::hours{24 * settings.series_quarter_days};
-  series.join_ms = std::int64_t{3} * settings.agents_sample_interval_ms;
-  return series;
-}
-
-telemetry::RemoteWriteSettings remote_write_settings(const ControllerSettings& settings) {
-  const auto& options = settings.remote_write;
-  telemetry::RemoteWriteSettings remote_write;
-  remote_write.target.url = options.url;
-  remote_write.target.headers = options.headers.values;
-  remote_write.target.bearer_token_file = options.bearer_token_file;
-  remote_write.target.user = options.basic_auth_username;
-  remote_write.target.password_file = options.basic_auth_password_file;
-  remote_write.target.ca_file = options.ca_file;
-  remote_write.target.timeout = options.timeout;
-  remote_write.external_labels = options.external_labels;
-  remote_write.max_samples_per_send = static_cast<std::size_t>(options.max_samples_per_send);
-  remote_write.queue_bytes = std::int64_t{options.queue_mib} << 20U;
-  remote_write.heard_within = std::chrono::milliseconds{settings.agents_offline_after_ms};
-  return remote_write;
-}
-
-deployment::ActionLimits action_limits(const ControllerSettings& settings) {
-  using std::chrono::seconds;
-  return {.start = seconds{settings.actions_start_seconds},
-          .stop = seconds{settings.actions_stop_seconds},
-          .restart = seconds{settings.actions_restart_seconds},
-          .rebuild = seconds{settings.actions_rebuild_seconds}};
-}
-
 /// Every room, in the order of construction. Destroyed in reverse, after all threads ended.
 struct Rooms {
   Rooms(const ControllerSettings& settings,
@@ -208,6 +112,7 @@ struct Rooms {
         series(database, clock, series_settings(settings)),
         remote_write(database, series, live, clock, remote_write_settings(settings)),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
+        collection(database, fleet, live, series, remote_write, collection_settings(settings)),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
         deployment_socket(clock),
@@ -224,15 +129,8 @@ struct Rooms {
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
-        metrics_state(registry,
-                      live,
-                      series,
-                      remote_write,
-                      database,
-                      metrics,
-                      std::chrono::milliseconds{settings.agents_sample_interval_ms},
-                      settings.registry_path.string(),
-                      clock),
+        metrics_state(registry, live, series, remote_write, database, metrics, collection, clock),
+        collector(collection, live, settings.registry_path.string(), core),
         availability(registry, uptime_history, clock),
         prometheus({registry,
                     live,
@@ -272,6 +170,7 @@ struct Rooms {
     prometheus.add_to(web);
     metrics_history.add_to(web);
     metrics_state.add_to(web);
+    collector.add_to(web);
     uptime.add_to(web);
     system.add_to(web);
     deployment_socket.add_to(web);
@@ -293,6 +192,7 @@ struct Rooms {
   telemetry::Series series;
   telemetry::RemoteWrite remote_write;
   fleet::Fleet fleet;
+  telemetry::Collection collection;
   jobs::Jobs jobs;
   deployment::ServiceActions actions;
   api::RequestCounters requests;
@@ -312,6 +212,7 @@ struct Rooms {
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;
   api::MetricsStateApi metrics_state;
+  api::CollectorApi collector;
   telemetry::Availability availability;
   api::PrometheusApi prometheus;
   api::UptimeApi uptime;
@@ -329,6 +230,7 @@ asio::awaitable<void> start(Rooms& rooms,
                             const ControllerSettings& settings) {
   co_await rooms.series.start();
   co_await rooms.remote_write.start();
+  co_await rooms.collection.start();
   co_await rooms.fleet.start();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
@@ -337,18 +239,18 @@ asio::awaitable<void> start(Rooms& rooms,
   rooms.background.spawn("availability", rooms.availability.run());
   rooms.tasks.spawn("remote write", rooms.remote_write.run());
   rooms.tasks.spawn("remote write of presence", rooms.remote_write.run_presence());
-  auto web = listener(settings,
-                      settings.http_address,
-                      settings.http_port,
-                      "http.port (BACKEND_PORT)",
-                      rooms.shares.web);
+  auto web = listener_settings(settings,
+                               settings.http_address,
+                               settings.http_port,
+                               "http.port (BACKEND_PORT)",
+                               rooms.shares.web);
   web.openapi_title = "Portoser";
   const auto web_port = server.listen(std::move(web), rooms.web);
-  auto join = listener(settings,
-                       settings.join_address,
-                       settings.join_port,
-                       "join.port (PORTOSER_JOIN_PORT)",
-                       rooms.shares.join);
+  auto join = listener_settings(settings,
+                                settings.join_address,
+                                settings.join_port,
+                                "join.port (PORTOSER_JOIN_PORT)",
+                                rooms.shares.join);
   const auto join_port = server.listen(std::move(join), rooms.joining);
   log::info("controller",
             "ready",

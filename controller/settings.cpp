@@ -117,8 +117,9 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
       .add(settings.agents_sample_interval_ms,
            {.key = "agents.sample_interval_ms",
             .env = "PORTOSER_SAMPLE_INTERVAL_MS",
-            .help = "how often agents measure their hosts; values older than three times that are "
-                    "stale",
+            .help = "how often agents measure their hosts, until an admin chooses otherwise "
+                    "(POST /api/metrics/collector/interval); values older than three times that "
+                    "are stale",
             .check = between(100, 60'000)})
       .add(settings.agents_offline_after_ms,
            {.key = "agents.offline_after_ms",

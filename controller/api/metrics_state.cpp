@@ -68,9 +68,6 @@ void MetricsStateApi::add_to(http::Router& router) {
   router.add({.path = "/api/metrics/workers/status", .summary = "What works in the background"},
              *this,
              &MetricsStateApi::workers);
-  router.add({.path = "/api/metrics/collector/status", .summary = "How often hosts are measured"},
-             *this,
-             &MetricsStateApi::collector);
   router.add({.path = "/api/metrics/cache/stats", .summary = "The answer that is kept ready"},
              *this,
              &MetricsStateApi::cache);
@@ -159,26 +156,6 @@ WorkersView MetricsStateApi::workers(http::Call<void>) {
   return view;
 }
 
-CollectorView MetricsStateApi::collector(http::Call<void>) {
-  CollectorView view;
-  view.interval = seconds(interval_);
-  view.task_timeout = 3 * view.interval;
-  view.registry_path = registry_path_;
-  std::optional<Time> newest;
-  for (const auto& [host, entry] : live_.hosts()) {
-    if (entry->liveness == fleet::Liveness::online) ++view.max_concurrent;
-    if (entry->sample) newest = newest ? std::max(*newest, entry->sample_at) : entry->sample_at;
-  }
-  for (const auto& [host, count] : live_.heartbeats()) {
-    view.statistics.successful_collections += static_cast<std::int64_t>(count.ok);
-    view.statistics.failed_collections += static_cast<std::int64_t>(count.error);
-  }
-  view.statistics.total_collections =
-      view.statistics.successful_collections + view.statistics.failed_collections;
-  view.statistics.last_collection_time = newest;
-  return view;
-}
-
 CacheStats MetricsStateApi::cache(http::Call<void>) {
   const auto kept = metrics_.kept();
   CacheStats stats;
@@ -253,7 +230,7 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   degraded =
       degraded || health.queue.utilization > crowded || store_is_away(remote_write_.stats(), now);
   health.status = unhealthy ? "unhealthy" : degraded ? "degraded" : "healthy";
-  health.collection_interval_seconds = seconds(interval_);
+  health.collection_interval_seconds = seconds(collection_.interval());
   constexpr double milliseconds = 1000;
   health.response_time_ms = milliseconds * seconds(clock_.uptime() - began);
   return health;

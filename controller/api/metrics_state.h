@@ -10,6 +10,7 @@
 #include "controller/http/response.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
+#include "controller/telemetry/collection.h"
 #include "controller/telemetry/live.h"
 #include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
@@ -37,44 +38,6 @@ struct WorkersView {
   std::map<std::string, WorkerView> workers;
 };
 BOOST_DESCRIBE_STRUCT(WorkersView, (), (enabled, workers))
-
-struct CollectionStatistics {
-  std::int64_t total_collections = 0;  ///< samples since the start
-  std::int64_t successful_collections = 0;
-  std::int64_t failed_collections = 0;             ///< samples whose agent could not read something
-  std::optional<double> last_collection_duration;  ///< not measured
-  std::optional<Time> last_collection_time;
-};
-BOOST_DESCRIBE_STRUCT(CollectionStatistics,
-                      (),
-                      (total_collections,
-                       successful_collections,
-                       failed_collections,
-                       last_collection_duration,
-                       last_collection_time))
-
-struct CollectorView {
-  bool available = true;
-  bool running = true;
-  double interval = 0;              ///< seconds between two samples of a host
-  std::int64_t max_concurrent = 0;  ///< hosts that are online: each measures itself
-  double task_timeout = 0;          ///< seconds after which a host counts as silent
-  bool metrics_service_available = true;
-  bool websocket_manager_available = true;
-  std::string registry_path;
-  CollectionStatistics statistics;
-};
-BOOST_DESCRIBE_STRUCT(CollectorView,
-                      (),
-                      (available,
-                       running,
-                       interval,
-                       max_concurrent,
-                       task_timeout,
-                       metrics_service_available,
-                       websocket_manager_available,
-                       registry_path,
-                       statistics))
 
 struct CacheStats {
   std::int64_t cache_size = 0;
@@ -194,8 +157,7 @@ class MetricsStateApi {
                   const telemetry::RemoteWrite& remote_write,
                   const storage::Database& database,
                   MetricsApi& metrics,
-                  std::chrono::milliseconds interval,
-                  std::string registry_path,
+                  const telemetry::Collection& collection,
                   const Clock& clock)
       : registry_(registry),
         live_(live),
@@ -203,8 +165,7 @@ class MetricsStateApi {
         remote_write_(remote_write),
         database_(database),
         metrics_(metrics),
-        interval_(interval),
-        registry_path_(std::move(registry_path)),
+        collection_(collection),
         clock_(clock),
         started_(clock.uptime()) {}
 
@@ -214,7 +175,6 @@ class MetricsStateApi {
   std::map<std::string, std::vector<std::string>> services(http::Call<void> call);
   http::Response stream(http::Call<void> call);
   WorkersView workers(http::Call<void> call);
-  CollectorView collector(http::Call<void> call);
   CacheStats cache(http::Call<void> call);
   CacheCleared clear_cache(http::Call<void> call);
   MetricsHealth health(http::Call<void> call);
@@ -229,8 +189,7 @@ class MetricsStateApi {
   const telemetry::RemoteWrite& remote_write_;
   const storage::Database& database_;
   MetricsApi& metrics_;
-  std::chrono::milliseconds interval_;
-  std::string registry_path_;
+  const telemetry::Collection& collection_;
   const Clock& clock_;
   Uptime started_;
 };

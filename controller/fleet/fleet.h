@@ -62,6 +62,9 @@ class Fleet {
   /// Tells every agent goodbye and ends the background work.
   asio::awaitable<void> stop();
 
+  /// How often agents measure, from now on; those that are connected are told at once.
+  void set_sample_interval(std::chrono::milliseconds interval);
+
   /// Waits for as long as agents can be heard; then says why they cannot.
   asio::awaitable<Error> wire_failure();
 
@@ -157,6 +160,7 @@ class Fleet {
   void take(Member& member, Inbound& inbound);
   void learn(Member& member, protocol::HostFacts facts);
   void welcome(Member& member);
+  void send_welcome(const Member& member);
   void drop_unwelcome(const Member& member);
   void refuse(const Inbound& inbound, const protocol::Goodbye& goodbye);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);

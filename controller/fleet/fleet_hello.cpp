@@ -110,7 +110,7 @@ void Fleet::forget_copies() {
   }
 }
 
-void Fleet::welcome(Member& member) {
+void Fleet::send_welcome(const Member& member) {
   protocol::Welcome message;
   message.controller_version = version;
   message.device_id = member.device->id;
@@ -120,10 +120,25 @@ void Fleet::welcome(Member& member) {
   message.sample_boot_id = member.newest_sample.boot_id;
   message.sample_uptime_ns = member.newest_sample.uptime_ns;
   send(member, message);
+}
+
+void Fleet::welcome(Member& member) {
+  send_welcome(member);
   if (const auto change = presence_.seen(member.device->id, clock_.uptime())) changed(*change);
   member.assigned.reset();
   assign(member);
   dispatch_.repeat(member.device->name);
+}
+
+void Fleet::set_sample_interval(std::chrono::milliseconds interval) {
+  const auto before = std::exchange(settings_.sample_interval, interval);
+  // Whoever measured seldom has not been heard for longer than one may be silent now.
+  presence_.was_away(before, clock_.uptime());
+  presence_.set_limits(presence_limits(interval, settings_.gateway.heartbeat, settings_.limits));
+  // A second welcome changes nothing but this.
+  for (const auto& [key, member] : members_) {
+    if (member.welcomed) send_welcome(member);
+  }
 }
 
 void Fleet::drop_unwelcome(const Member& member) {

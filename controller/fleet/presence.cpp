@@ -6,9 +6,10 @@
 namespace portoser::fleet {
 
 PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
-                               std::chrono::milliseconds heartbeat) {
-  PresenceLimits limits;
+                               std::chrono::milliseconds heartbeat,
+                               PresenceLimits limits) {
   limits.stale_after = 3 * sample_interval;
+  limits.offline_after = std::max(limits.offline_after, 4 * sample_interval);
   limits.answers_within = std::max(2 * sample_interval, 3 * heartbeat);
   return limits;
 }

@@ -34,9 +34,11 @@ struct PresenceLimits {
 };
 
 /// For hosts that send a sample that often, on connections that are tested that often: nobody is
-/// given up whose connection still stands.
+/// given up whose connection still stands. `limits`: the rest of them; a host that measures seldom
+/// is offline after four samples.
 PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
-                               std::chrono::milliseconds heartbeat);
+                               std::chrono::milliseconds heartbeat,
+                               PresenceLimits limits = {});
 
 /// How long a device may be silent that is heard otherwise than by samples.
 struct Patience {
@@ -53,6 +55,8 @@ struct LivenessChange {
 class Presence {
  public:
   Presence(PresenceLimits limits, Uptime started) : limits_(limits), started_(started) {}
+
+  void set_limits(const PresenceLimits& limits) { limits_ = limits; }
 
   /// A device that is known from the database. Unknown until it speaks or the grace is over.
   void add(const std::string& device_id);

@@ -28,6 +28,18 @@ void Live::change(const std::string& host, Change apply) {
   version_.fetch_add(1);
 }
 
+void Live::set_fresh_for(std::chrono::milliseconds fresh_for) {
+  const std::lock_guard lock{mutex_};
+  fresh_for_ = fresh_for;
+  for (auto& [host, entry] : hosts_) {
+    auto next = std::make_shared<HostLive>(*entry);
+    next->fresh_for = fresh_for;
+    entry = std::move(next);
+  }
+  version_.fetch_add(1);
+  state_version_.fetch_add(1);
+}
+
 void Live::on_sample(const std::string& host, Time when, protocol::Sample sample) {
   samples_.fetch_add(1);
   {

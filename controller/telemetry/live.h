@@ -69,6 +69,9 @@ class Live : public fleet::Listener {
   explicit Live(std::chrono::milliseconds fresh_for = std::chrono::seconds{15})
       : fresh_for_(fresh_for) {}
 
+  /// For all samples from now on. Any thread.
+  void set_fresh_for(std::chrono::milliseconds fresh_for);
+
   /// Before the fleet starts.
   void add_listener(LiveListener& listener) { listeners_.push_back(&listener); }
   void on_late_result_call(std::function<void(const storage::EventRecord&)> call) {
@@ -121,10 +124,10 @@ class Live : public fleet::Listener {
   void change(const std::string& host, Change apply);
   void count(const storage::EventRecord& event);
 
-  const std::chrono::milliseconds fresh_for_;
   std::vector<LiveListener*> listeners_;
   std::function<void(const storage::EventRecord&)> late_result_;
-  mutable std::mutex mutex_;  // guards the next five; held for a copy of what is small
+  mutable std::mutex mutex_;  // guards the next six; held for a copy of what is small
+  std::chrono::milliseconds fresh_for_;
   HostLives hosts_;
   std::map<std::string, TrafficMeter, std::less<>> meters_;
   std::map<std::array<std::string, 3>, std::unique_ptr<EventCount>> event_counts_;

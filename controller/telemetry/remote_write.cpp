@@ -28,6 +28,7 @@ RemoteWrite::RemoteWrite(storage::Database& database,
       live_(live),
       clock_(clock),
       settings_(std::move(settings)),
+      heard_within_(settings_.heard_within),
       back_off_(settings_.least_pause, settings_.most_pause),
       removal_back_off_(settings_.idle, settings_.most_pause),
       batch_size_(rows_at_once) {
@@ -324,7 +325,7 @@ storage::OutgoingSample RemoteWrite::take(const std::string& host,
   // to come.
   const bool is_newest = !newest.sample || newest.when < when || newest.when > now;
   if (is_newest) add_ends(values, newest.values);
-  if (now - when <= settings_.heard_within) {
+  if (now - when <= heard_within_) {
     values.push_back({OutgoingFamily::host_up, {}, 1, false});
   }
   auto row = row_of(when, std::move(values));

@@ -74,6 +74,8 @@ class RemoteWrite : public SampleTap, public LiveListener {
   asio::awaitable<void> run();
   /// Says now and then of hosts that are offline that they are, until it is cancelled.
   asio::awaitable<void> run_presence();
+  /// A sample that is older does not say "up". On the core's executor.
+  void set_heard_within(std::chrono::milliseconds heard_within) { heard_within_ = heard_within; }
   /// Ends a request under way within a second; what it holds stays in the queue.
   void give_up() { given_up_ = true; }
 
@@ -140,6 +142,7 @@ class RemoteWrite : public SampleTap, public LiveListener {
   const Live& live_;
   const Clock& clock_;
   const RemoteWriteSettings settings_;
+  std::chrono::milliseconds heard_within_;  ///< on the core's executor
   std::map<std::string, Newest, std::less<>> newest_;
   std::atomic<bool> given_up_{false};
   BackOff back_off_;

@@ -32,7 +32,7 @@ void count_outgoing(storage::OutgoingSize& size, const storage::LoggedSample& ro
 }  // namespace
 
 Series::Series(storage::Database& database, const Clock& clock, SeriesSettings settings)
-    : store_(database), clock_(clock), settings_(settings) {}
+    : store_(database), clock_(clock), settings_(settings), join_ms_(settings.join_ms) {}
 
 asio::awaitable<void> Series::start() {
   const auto known = co_await store_.start();
@@ -134,8 +134,7 @@ void Series::measured(const std::string& host,
                       Time when,
                       const std::shared_ptr<const protocol::Sample>& sample) {
   constexpr double at_least_a_minute = 60;
-  const auto neighbours =
-      std::max(at_least_a_minute, static_cast<double>(settings_.join_ms) / 1000.0);
+  const auto neighbours = std::max(at_least_a_minute, static_cast<double>(join_ms()) / 1000.0);
   const std::lock_guard lock{mutex_};
   auto& series = hosts_[host];
   if (!series.take(sample->when.boot_id, sample->number)) {

@@ -20,6 +20,7 @@
 #include "controller/telemetry/sample_tap.h"
 #include "controller/telemetry/watches.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -107,7 +108,9 @@ class Series : public LiveListener {
   asio::awaitable<std::vector<storage::ServiceWatch>> watches(std::string host,
                                                               std::string service,
                                                               Time from);
-  [[nodiscard]] std::int64_t join_ms() const { return settings_.join_ms; }
+  [[nodiscard]] std::int64_t join_ms() const { return join_ms_.load(); }
+  /// For what is sealed from now on: blocks keep what they have.
+  void set_join(std::chrono::milliseconds join) { join_ms_ = join.count(); }
   [[nodiscard]] SeriesStats stats() const;
 
   /// Logs what waits. Any thread.
@@ -141,6 +144,7 @@ class Series : public LiveListener {
   storage::SeriesStore store_;
   const Clock& clock_;
   const SeriesSettings settings_;
+  std::atomic<std::int64_t> join_ms_;
   SampleTap* tap_ = nullptr;  ///< null: nobody else wants samples
   mutable std::mutex mutex_;  // guards what follows; never held while waiting
   std::map<std::string, HostSeries, std::less<>> hosts_;

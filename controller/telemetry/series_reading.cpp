@@ -186,7 +186,7 @@ asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string 
       if (!host.empty() && name != host) continue;
       for (const auto& span : series.spans()) {
         if (span->start_ms + span_ms <= from_ms) continue;
-        held.push_back({span, watches_in(name, span->samples, settings_.join_ms)});
+        held.push_back({span, watches_in(name, span->samples, join_ms())});
       }
     }
   }
@@ -201,7 +201,7 @@ asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string 
       }
     }
   }
-  co_return joined(std::move(watches), settings_.join_ms);
+  co_return joined(std::move(watches), join_ms());
 }
 
 std::vector<SeriesKey> Series::keys(const std::string& host) const {

@@ -121,10 +121,10 @@ storage::Seal Series::make_seal(const std::vector<Due>& due,
   }
   storage::Seal seal;
   for (const auto& one : due) {
-    auto found = watches_in(one.host, one.span->samples, settings_.join_ms);
+    auto found = watches_in(one.host, one.span->samples, join_ms());
     std::move(found.begin(), found.end(), std::back_inserter(seal.watches));
   }
-  seal.join_ms = settings_.join_ms;
+  seal.join_ms = join_ms();
   seal.number = next_seal_;
   for (const auto& [key, spans] : blocks) seal.blocks.push_back(key);
   for (const auto& [host, numbers] : sealed) seal.hosts.push_back({host, numbers.encode()});

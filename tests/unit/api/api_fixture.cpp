@@ -25,15 +25,11 @@ ApiTest::ApiTest() {
   metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
-  metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
-                                                     live_,
-                                                     series_,
-                                                     remote_write_,
-                                                     *database_,
-                                                     *metrics_,
-                                                     std::chrono::milliseconds{5000},
-                                                     "registry.yml",
-                                                     clock_);
+  collection_ = std::make_unique<telemetry::Collection>(
+      *database_, *fleet_, live_, series_, remote_write_, telemetry::CollectionSettings{});
+  metrics_state_ = std::make_unique<MetricsStateApi>(
+      *registry_, live_, series_, remote_write_, *database_, *metrics_, *collection_, clock_);
+  collector_ = std::make_unique<CollectorApi>(*collection_, live_, "registry.yml", core);
   availability_ = std::make_unique<telemetry::Availability>(*registry_, uptime_history_, clock_);
   const PrometheusSources sources{*registry_,
                                   live_,
@@ -65,6 +61,7 @@ ApiTest::ApiTest() {
   prometheus_->add_to(router_);
   metrics_history_->add_to(router_);
   metrics_state_->add_to(router_);
+  collector_->add_to(router_);
   uptime_->add_to(router_);
   system_->add_to(router_);
   run(jobs_->start());

@@ -2,6 +2,7 @@
 /// and has said what it measures.
 #pragma once
 
+#include "controller/api/collector.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -67,7 +68,9 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
+  std::unique_ptr<telemetry::Collection> collection_;
   std::unique_ptr<MetricsStateApi> metrics_state_;
+  std::unique_ptr<CollectorApi> collector_;
   telemetry::UptimeHistory uptime_history_{*database_, series_, clock_};
   std::unique_ptr<telemetry::Availability> availability_;
   std::unique_ptr<PrometheusApi> prometheus_;

@@ -98,6 +98,18 @@ TEST_F(PresenceTest, AfterOurOwnAbsenceAgentsHaveTimeToReturn) {
   EXPECT_EQ(presence_.check(later + 1h + 59s + 30s).size(), 1U);
 }
 
+TEST(PresenceLimitsTest, AHostThatMeasuresSeldomIsWaitedForLonger) {
+  PresenceLimits rest;
+  rest.grace = 7s;
+  const auto often = presence_limits(5s, 5s, rest);
+  EXPECT_EQ(often.stale_after, 15s);
+  EXPECT_EQ(often.offline_after, 60s);
+  EXPECT_EQ(often.grace, 7s);
+  const auto seldom = presence_limits(300s, 5s, rest);
+  EXPECT_EQ(seldom.stale_after, 900s);
+  EXPECT_EQ(seldom.offline_after, 1200s);
+}
+
 TEST_F(PresenceTest, AGoodbyeIsOfflineAtOnceAndAMessageBringsItBack) {
   presence_.seen("brick", later);
   ASSERT_TRUE(presence_.left("brick"));

@@ -1,0 +1,58 @@
+#include "tests/unit/api/api_fixture.h"
+
+namespace portoser::api {
+namespace {
+
+class CollectorTest : public ApiTest {
+ protected:
+  Json set(const std::string& query) {
+    return send(http::Method::post, "/api/metrics/collector/interval" + query);
+  }
+  Json status() { return get("/api/metrics/collector/status"); }
+};
+
+TEST_F(CollectorTest, AChosenIntervalIsToldToAgentsAndOutlivesARestart) {
+  auto device = welcomed();
+  const auto answer = set("?interval=60");
+  EXPECT_EQ(answer["success"], true);
+  EXPECT_EQ(answer["interval"], 60);
+  EXPECT_EQ(answer["message"], "Collection interval updated to 60 seconds");
+  EXPECT_EQ(await<protocol::Welcome>(device).sample_interval_ms, 60'000);
+  EXPECT_EQ(status()["interval"], 60.0);
+  EXPECT_EQ(status()["task_timeout"], 180.0);
+  EXPECT_EQ(live_.host("brick")->fresh_for, 180s) << "no host is stale that measures as it should";
+  EXPECT_EQ(series_.join_ms(), 180'000);
+
+  telemetry::Collection restarted{
+      *database_, *fleet_, live_, series_, remote_write_, telemetry::CollectionSettings{}};
+  EXPECT_EQ(restarted.interval(), 5s);
+  run(restarted.start());
+  EXPECT_EQ(restarted.interval(), 60s);
+}
+
+TEST_F(CollectorTest, WhatIsNoIntervalChangesNothing) {
+  for (const auto* query : {"", "?interval=0", "?interval=301", "?interval=-5", "?interval=5s"}) {
+    try {
+      set(query);
+      ADD_FAILURE() << query << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::invalid) << query;
+      EXPECT_EQ(error.where(), "query.interval") << query;
+    }
+  }
+  EXPECT_EQ(status()["interval"], 5.0);
+  storage::ChoiceStore choices{*database_};
+  EXPECT_EQ(run(choices.find("collection.interval_seconds")), std::nullopt);
+}
+
+TEST_F(CollectorTest, ADamagedChoiceIsLeftAlone) {
+  storage::ChoiceStore choices{*database_};
+  for (const auto* value : {"0", "soon", "301", "", "99999999999999999999"}) {
+    run(choices.keep("collection.interval_seconds", value));
+    run(collection_->start());
+    EXPECT_EQ(collection_->interval(), 5s) << value;
+  }
+}
+
+}  // namespace
+}  // namespace portoser::api

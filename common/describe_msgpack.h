@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 
 namespace portoser {
 
@@ -47,12 +48,23 @@ void pack_described(msgpack::packer<Stream>& out, const T& value) {
   }
 }
 
+/// Where in a message something is. Text is made of it only when something is wrong there.
+struct FieldPath {
+  std::string_view name;
+  const FieldPath* above = nullptr;  ///< null: this is the whole message
+
+  [[nodiscard]] std::string text() const {
+    if (above == nullptr) return std::string{name};
+    return above->text() + (name == "[]" ? "" : ".") + std::string{name};
+  }
+};
+
 /// Fills `out`: unknown keys are skipped, missing ones (and nil) keep their default, an unknown
 /// enumerator keeps it too. A wrong type: `Error{invalid}` whose `where` is the path below `where`.
 template <class T>
-void unpack_described(const msgpack::object& in, T& out, const std::string& where) {
+void unpack_described(const msgpack::object& in, T& out, const FieldPath& where) {
   const auto require = [&](bool fits, const char* wanted) {
-    if (!fits) throw Error{Code::invalid, where + " is not " + wanted, where};
+    if (!fits) throw Error{Code::invalid, where.text() + " is not " + wanted, where.text()};
   };
   if (in.type == msgpack::type::NIL) {
     return;
@@ -66,8 +78,9 @@ void unpack_described(const msgpack::object& in, T& out, const std::string& wher
     require(in.type == msgpack::type::ARRAY, "an array");
     out.clear();
     out.reserve(in.via.array.size);
+    const FieldPath element{"[]", &where};
     for (std::uint32_t i = 0; i < in.via.array.size; ++i) {
-      unpack_described(in.via.array.ptr[i], out.emplace_back(), where + "[]");
+      unpack_described(in.via.array.ptr[i], out.emplace_back(), element);
     }
   } else if constexpr (is_string_map<T>) {
     require(in.type == msgpack::type::MAP, "a map");
@@ -88,7 +101,8 @@ void unpack_described(const msgpack::object& in, T& out, const std::string& wher
       const std::string_view key_text{entry.key.via.str.ptr, entry.key.via.str.size};
       for_each_member<T>([&](const char* name, auto pointer) {
         if (key_text == name) {
-          unpack_described(entry.val, out.*pointer, where + "." + name);
+          const FieldPath member{name, &where};
+          unpack_described(entry.val, out.*pointer, member);
         }
       });
     }

@@ -28,7 +28,7 @@ template <class T>
 T unpack_as(const msgpack::object& object, std::string_view name) {
   T value;
   try {
-    unpack_described(object, value, std::string{name});
+    unpack_described(object, value, FieldPath{name});
   } catch (const Error& error) {
     throw Error{Code::bad_request, error.message(), error.where()};
   }

@@ -310,7 +310,10 @@ asio::awaitable<void> Fleet::publish_next() {
 void Fleet::publish() {
   published_ = clock_.uptime();
   auto devices = std::make_shared<Devices>();
-  for (auto& [key, member] : members_) devices->emplace(member.device->name, member.device.share());
+  // In the order of their names: each goes to the end.
+  for (const auto& [name, member] : member_of_name_) {
+    devices->emplace_hint(devices->end(), name, member->device.share());
+  }
   devices_.store(std::move(devices));
 }
 

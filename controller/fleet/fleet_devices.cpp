@@ -345,8 +345,8 @@ Discovery Fleet::discovery() const {
 }
 
 void Fleet::require_online(const std::string& host) const {
-  const auto key = key_of_name_.find(host);
-  const auto* member = key == key_of_name_.end() ? nullptr : &members_.at(key->second);
+  const auto found = member_of_name_.find(host);
+  const auto* member = found == member_of_name_.end() ? nullptr : found->second;
   if (member != nullptr && is_kept_out(*member->device)) {
     throw kept_out(*member->device, Code::unavailable, "machine");
   }

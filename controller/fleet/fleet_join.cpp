@@ -180,8 +180,8 @@ Fleet::Member& Fleet::remember(const storage::DeviceRecord& record) {
   device.mode = word_of(record.mode, DeviceMode::normal);
   device.approved_at = record.approved_at;
   device.owner = record.owner;
-  key_of_name_[record.name] = key;
-  key_of_id_[record.id] = key;
+  member_of_name_[record.name] = &member;
+  member_of_id_[record.id] = &member;
   watch(member);
   return member;
 }
@@ -224,19 +224,19 @@ void Fleet::forget(Member& member, const protocol::Goodbye& goodbye, const Error
   const auto device = member.device.share();
   const auto key = member.public_key;
   round_trips_.forget(device->name);
-  key_of_name_.erase(device->name);
-  key_of_id_.erase(device->id);
+  member_of_name_.erase(device->name);
+  member_of_id_.erase(device->id);
   members_.erase(key);
 }
 
 Fleet::Member* Fleet::by_name(const std::string& host) {
-  const auto key = key_of_name_.find(host);
-  return key == key_of_name_.end() ? nullptr : &members_.at(key->second);
+  const auto found = member_of_name_.find(host);
+  return found == member_of_name_.end() ? nullptr : found->second;
 }
 
 Fleet::Member* Fleet::by_id(const std::string& device_id) {
-  const auto key = key_of_id_.find(device_id);
-  return key == key_of_id_.end() ? nullptr : &members_.at(key->second);
+  const auto found = member_of_id_.find(device_id);
+  return found == member_of_id_.end() ? nullptr : found->second;
 }
 
 }  // namespace portoser::fleet

@@ -20,11 +20,6 @@ bool comes_before(const SeriesKey& key, const SampleValue& value) {
 
 }  // namespace
 
-std::size_t Span::bytes() const {
-  constexpr std::size_t of_a_series = 200;
-  return samples.columns.size() * (of_a_series + sizeof(std::int64_t) * samples.times_ms.size());
-}
-
 bool HostSeries::take(const std::string& boot_id, std::int64_t number) {
   constexpr std::size_t longest_boot_id = 64;
   constexpr auto highest = std::int64_t{1} << 62U;
@@ -45,21 +40,27 @@ Span* HostSeries::open_span(std::int64_t start_ms, std::int64_t log_id, Uptime n
   return &span;
 }
 
-std::size_t HostSeries::add(const SampleRecord& record, std::int64_t log_id, Uptime now) {
+std::size_t HostSeries::add(const SampleRecord& record,
+                            std::int64_t log_id,
+                            Uptime now,
+                            std::int64_t join_ms) {
   auto* span = open_span(floor_to(record.time_ms, span_ms), log_id, now);
   if (span == nullptr) return 0;
   const auto before = span->bytes();
   const auto added = append(*span, record);
   if (added == 0) return 0;
-  bytes_ += span->bytes() - before;
+  ++span->rows;
+  span->values += added;
+  span->pack_some(join_ms);
+  bytes_ = bytes_ + span->bytes() - before;
   span->touched = now;
   if (record.number != 0) span->numbers.add(record.boot_id, record.number);
   return added;
 }
 
 std::size_t HostSeries::append(Span& span, const SampleRecord& record) {
-  auto& block = span.samples;
-  if (block.times_ms.size() >= most_samples || bytes_ > most_bytes_of_a_host) return 0;
+  auto& block = span.newest;
+  if (span.rows >= most_samples || bytes_ > most_bytes_of_a_host) return 0;
   const auto place = std::upper_bound(block.times_ms.begin(), block.times_ms.end(), record.time_ms);
   const auto row = place - block.times_ms.begin();
   block.times_ms.insert(place, record.time_ms);

@@ -5,8 +5,7 @@
 #include "common/clock.h"
 #include "controller/telemetry/logged_sample.h"
 #include "controller/telemetry/sample_numbers.h"
-#include "controller/telemetry/series_blocks.h"
-#include "controller/telemetry/series_tiers.h"
+#include "controller/telemetry/span.h"
 #include "protocol/messages.h"
 
 #include <cstddef>
@@ -15,21 +14,6 @@
 #include <vector>
 
 namespace portoser::telemetry {
-
-/// Samples of one quarter of an hour. Once it has a seal nothing is added: what comes later begins
-/// another one of the same start.
-struct Span {
-  std::int64_t start_ms = 0;
-  RawBlock samples;
-  SampleNumbers numbers;
-  std::int64_t first_log_id = 0;  ///< of the log of the newest samples
-  Uptime opened{};                ///< when the first sample came
-  Uptime touched{};               ///< when the newest came
-  std::int64_t seal = 0;          ///< which one puts it into the database; 0: none yet
-
-  /// What it takes in memory: 8 bytes a sample and series, and the series themselves.
-  [[nodiscard]] std::size_t bytes() const;
-};
 
 /// Of a host; more are not kept: a host that invents names must not fill the memory.
 inline constexpr std::size_t most_series = 4096;
@@ -45,8 +29,12 @@ class HostSeries {
   /// False: it was taken before, or names itself as no agent does. Samples without a number are
   /// always new.
   bool take(const std::string& boot_id, std::int64_t number);
-  /// Returns how many values were kept: fewer than it has where the host is at a limit.
-  std::size_t add(const SampleRecord& record, std::int64_t log_id, Uptime now);
+  /// Returns how many values were kept: fewer than it has where the host is at a limit. `join_ms`:
+  /// the longest silence through which a service is watched.
+  std::size_t add(const SampleRecord& record,
+                  std::int64_t log_id,
+                  Uptime now,
+                  std::int64_t join_ms);
 
   [[nodiscard]] const std::vector<std::shared_ptr<Span>>& spans() const { return spans_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< of all spans

@@ -69,8 +69,8 @@ void Series::restore(const storage::LoggedSample& row) {
     if (record.number != 0 && host.sealed.contains(record.boot_id, record.number)) return;
     if (!host.take(record.boot_id, record.number)) return;
     const auto before = host.bytes();
-    host.add(record, row.id, clock_.uptime());
-    bytes_ += host.bytes() - before;
+    host.add(record, row.id, clock_.uptime(), join_ms());
+    bytes_ = bytes_ + host.bytes() - before;
   } catch (const Error& error) {
     damaged(row.host, error);
   }
@@ -149,8 +149,8 @@ void Series::measured(const std::string& host,
   record.values = values_of(*sample, before.get(), neighbours);
   series.remember(sample);
   const auto bytes_before = series.bytes();
-  const auto added = series.add(record, next_log_id_, clock_.uptime());
-  bytes_ += series.bytes() - bytes_before;
+  const auto added = series.add(record, next_log_id_, clock_.uptime(), join_ms());
+  bytes_ = bytes_ + series.bytes() - bytes_before;
   ++stats_.samples;
   stats_.values += added;
   stats_.dropped_values += record.values.size() - added;
@@ -229,12 +229,7 @@ void Series::keep_within_memory() {
       if (span->seal == 0 && (!oldest || span->start_ms < oldest->start_ms)) oldest = span;
     }
     if (!oldest) return;  // all of it is on its way into the database
-    for (const auto& column : oldest->samples.columns) {
-      stats_.dropped_values += static_cast<std::uint64_t>(
-          std::count_if(column.values.begin(), column.values.end(), [](std::int64_t value) {
-            return value != no_value;
-          }));
-    }
+    stats_.dropped_values += oldest->values;
     bytes_ -= std::min(bytes_, oldest->bytes());
     largest->drop(*oldest);
     if (memory_pace_.is_due()) {

@@ -116,7 +116,8 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
   // Memory first: what is sealed meanwhile is then found in both, and its seal says so.
   struct Held {
     std::shared_ptr<const Span> span;
-    RawBlock samples;
+    std::vector<std::shared_ptr<const std::string>> packed;
+    RawBlock newest;
   };
   std::vector<Held> held;
   {
@@ -124,12 +125,12 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
     if (const auto found = hosts_.find(query.host); found != hosts_.end()) {
       for (const auto& span : found->second.spans()) {
         if (span->start_ms >= until_ms || span->start_ms + span_ms <= from_ms) continue;
-        Held one{span, {}};
-        one.samples.times_ms = span->samples.times_ms;
-        for (const auto& column : span->samples.columns) {
+        Held one{span, span->packed, {}};
+        one.newest.times_ms = span->newest.times_ms;
+        for (const auto& column : span->newest.columns) {
           const bool is_asked =
               std::find(query.keys.begin(), query.keys.end(), column.key) != query.keys.end();
-          if (is_asked) one.samples.columns.push_back(column);
+          if (is_asked) one.newest.columns.push_back(column);
         }
         held.push_back(std::move(one));
       }
@@ -163,7 +164,10 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
       return one.span->seal != 0 && one.span->seal <= stored.last_seal;
     });
   }
-  for (const auto& one : held) collector.add(one.samples);
+  for (const auto& one : held) {
+    for (const auto& piece : one.packed) collector.add(decode_raw(*piece, service));
+    collector.add(one.newest);
+  }
   SeriesWindow window;
   window.from = Time{std::chrono::milliseconds{from_ms}};
   window.step = std::chrono::milliseconds{step_ms};
@@ -186,7 +190,7 @@ asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string 
       if (!host.empty() && name != host) continue;
       for (const auto& span : series.spans()) {
         if (span->start_ms + span_ms <= from_ms) continue;
-        held.push_back({span, watches_in(name, span->samples, join_ms())});
+        held.push_back({span, span->watches(name, join_ms())});
       }
     }
   }
@@ -209,7 +213,7 @@ std::vector<SeriesKey> Series::keys(const std::string& host) const {
   const std::lock_guard lock{mutex_};
   if (const auto found = hosts_.find(host); found != hosts_.end()) {
     for (const auto& span : found->second.spans()) {
-      for (const auto& column : span->samples.columns) keys.insert(column.key);
+      for (const auto& column : span->newest.columns) keys.insert(column.key);
     }
   }
   return {keys.begin(), keys.end()};

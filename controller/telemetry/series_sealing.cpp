@@ -27,7 +27,9 @@ using Spans = std::vector<std::shared_ptr<const Span>>;
 
 std::string merged_raw(const std::optional<std::string>& old, const Spans& spans) {
   auto block = old ? decode_raw(*old) : RawBlock{};
-  for (const auto& span : spans) block.add(span->samples);
+  for (const auto& span : spans) {
+    span->for_each_piece([&](const RawBlock& piece) { block.add(piece); });
+  }
   return encode(block);
 }
 
@@ -37,7 +39,9 @@ std::string merged_buckets(const SeriesTier& tier,
                            const Spans& spans) {
   auto block = old ? decode_buckets(*old) : fresh_block(tier, start_ms);
   block.require_frame(tier, start_ms);
-  for (const auto& span : spans) block.add(span->samples);
+  for (const auto& span : spans) {
+    span->for_each_piece([&](const RawBlock& piece) { block.add(piece); });
+  }
   return encode(block);
 }
 
@@ -92,7 +96,7 @@ std::vector<Series::Due> Series::take_due(bool all) {
     for (const auto& span : series.spans()) {
       if (due.size() == spans_at_once || columns > columns_at_once) return due;
       if (span->seal == 0 && (all || is_due(host, *span))) {
-        columns += span->samples.columns.size();
+        columns += span->newest.columns.size();
         due.push_back({host, span});
       }
     }
@@ -121,7 +125,7 @@ storage::Seal Series::make_seal(const std::vector<Due>& due,
   }
   storage::Seal seal;
   for (const auto& one : due) {
-    auto found = watches_in(one.host, one.span->samples, join_ms());
+    auto found = one.span->watches(one.host, join_ms());
     std::move(found.begin(), found.end(), std::back_inserter(seal.watches));
   }
   seal.join_ms = join_ms();

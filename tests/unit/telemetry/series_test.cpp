@@ -278,12 +278,38 @@ TEST_F(SeriesTest, ADatabaseThatTakesNothingIsTriedAgain) {
 TEST_F(SeriesTest, WhatWaitsForAFullDiskIsBoundedAndTheOldestGoes) {
   series_.reset();
   SeriesSettings settings;
-  settings.most_bytes = 8000;
+  settings.most_bytes = 2800;  // two of the three spans
   series_.emplace(*database_, clock_, settings);
   tell_live(0, 499);
-  EXPECT_LE(series_->stats().open_bytes, 8000U);
+  EXPECT_LE(series_->stats().open_bytes, 2800U);
   EXPECT_GT(series_->stats().dropped_values, 0U);
   EXPECT_EQ(count(time_of(360), time_of(500), 5s), 140) << "the newest stay";
+}
+
+/// Samples that are packed are read as they came, whichever came first, and take little room.
+TEST_F(SeriesTest, AQuarterOfAnHourInMemoryIsPackedAndReadAsItCame) {
+  std::vector<int> late;
+  for (int number = 0; number < 180; ++number) {
+    clock_.set_wall(time_of(number));
+    if (number % 7 == 3) {
+      late.push_back(number);
+    } else {
+      tell(number);
+    }
+  }
+  for (const auto number : late) tell(number);
+  const auto points = read(noon, noon + 15min, 5s);
+  ASSERT_EQ(points.size(), 180U);
+  for (int number = 0; number < 180; ++number) {
+    ASSERT_TRUE(points[static_cast<std::size_t>(number)]) << number;
+    EXPECT_EQ(points[static_cast<std::size_t>(number)]->mean, number % 100) << number;
+  }
+  constexpr std::size_t series = 2;
+  EXPECT_LT(series_->stats().open_bytes, series * 800) << "8 bytes a value would be 1,640 each";
+  const auto before = run(series_->watches("brick", "notes", noon));
+  seal_all();
+  EXPECT_EQ(means(read(noon, noon + 15min, 5s)), means(points));
+  EXPECT_EQ(run(series_->watches("brick", "notes", noon)), before);
 }
 
 TEST_F(SeriesTest, HostsAreKeptApart) {

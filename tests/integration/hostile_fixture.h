@@ -58,7 +58,7 @@ class Hostile : public testing::Test {
   Before before_;
   /// How much the attack may make the controller grow. Far above what it does, far below what an
   /// unbounded queue would.
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
   std::size_t allowed_growth_kib_ = 1U << 20U;  // it keeps what is freed
 #else
   std::size_t allowed_growth_kib_ = 64U << 10U;

@@ -179,7 +179,7 @@ class RemoteWrite : public testing::Test {
       compared += count;
     }
     EXPECT_EQ(compared, static_cast<std::int64_t>(values.size()));
-    EXPECT_GT(compared, 20);
+    EXPECT_GT(compared, 10);
   }
 
   static constexpr auto cpu = "portoser_host_cpu_percent";

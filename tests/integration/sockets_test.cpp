@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 const std::vector<std::string> all_paths{
     "/ws", "/ws/devices", "/api/metrics/ws", "/api/ws/metrics", "/api/uptime/ws"};
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 constexpr std::size_t allowed_growth_kib = 1U << 20U;  // it keeps what is freed
 #else
 constexpr std::size_t allowed_growth_kib = 96U << 10U;

@@ -133,10 +133,14 @@ void SimulatedFleet::open(Member& member) {
   auto& dealer = member.dealer = zmq::socket_t{wire_->context, zmq::socket_type::dealer};
   protocol::set_common_options(dealer);
   protocol::test_with_heartbeats(dealer);
+  // Agents wait about as long before they try again; by itself libzmq would knock ten times a
+  // second.
+  dealer.set(zmq::sockopt::reconnect_ivl, 1000);
   protocol::make_curve_client(dealer, member.enrolled.keys, member.enrolled.controller_key);
   dealer.connect(member.enrolled.endpoint);
   auto hello = test::make_hello(member.host.boot_id());
   hello.facts.hostname = member.host.name();
+  hello.facts.engine_version = member.host.state({}).engine_version;
   dealer.send(zmq::buffer(protocol::encode(hello)), zmq::send_flags::dontwait);
 }
 

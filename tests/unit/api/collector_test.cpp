@@ -3,6 +3,8 @@
 namespace portoser::api {
 namespace {
 
+using namespace std::chrono_literals;
+
 class CollectorTest : public ApiTest {
  protected:
   Json set(const std::string& query) {

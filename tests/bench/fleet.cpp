@@ -1,5 +1,5 @@
 // A large fleet on one controller: what it costs while all is well, and how soon all are back after
-// a restart. `bench_fleet [hosts] [services of each] [seconds between samples]`
+// a restart. `bench_fleet [hosts] [services of each] [seconds between samples] [minutes of rest]`
 
 #include "tests/bench/process_cost.h"
 #include "tests/bench/simulated_fleet.h"
@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
   await_all_online(controller, fleet, size.hosts);
   fmt::print("all are online after {:.1f} s\n", Seconds{steady_clock::now() - begin}.count());
 
-  std::this_thread::sleep_for(interval);
+  std::this_thread::sleep_for(interval + std::chrono::minutes{argument(argc, argv, 4, 0)});
   begin = steady_clock::now();
   used = cpu_seconds(controller.pid());
   const auto sent = fleet.samples_sent();

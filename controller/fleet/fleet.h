@@ -207,10 +207,10 @@ class Fleet {
   Refusals refusals_;
   RoundTrips round_trips_;
   TaskGroup tasks_;
-  std::map<std::string, Member> members_;           // by public key
+  std::map<std::string, Member> members_;  // by public key
   std::map<std::string, Member*> member_of_name_;
   std::map<std::string, Member*> member_of_id_;
-  std::set<std::string> changing_;                  // device ids
+  std::set<std::string> changing_;  // device ids
   std::atomic<std::shared_ptr<const Devices>> devices_;
   std::int64_t next_message_ = 1;
   bool stopped_ = false;

@@ -7,9 +7,7 @@
 namespace portoser::agent::link {
 namespace {
 
-constexpr std::chrono::seconds settles_after{10};
 constexpr std::chrono::seconds mark_spacing{1};
-constexpr std::chrono::nanoseconds recent{std::chrono::seconds{60}};
 
 }  // namespace
 
@@ -70,10 +68,10 @@ std::optional<std::string> Backlog::next(Instant now) {
 void Backlog::settle(Instant now) {
   if (marks_.empty()) return;
   // A mark is over when the next one is old enough: what was handed over in between is then, too.
-  while (marks_.size() > 1 && now - marks_[1].when >= settles_after) {
+  while (marks_.size() > 1 && now - marks_[1].when >= limits_.settles_after) {
     marks_.pop_front();
   }
-  if (is_drained_ && now - marks_.back().when >= settles_after + mark_spacing) {
+  if (is_drained_ && now - marks_.back().when >= limits_.settles_after + mark_spacing) {
     marks_.clear();
     log_.clear();
     reader_ = log_.begin();
@@ -89,21 +87,29 @@ void Backlog::rewind() {
   is_drained_ = false;
 }
 
-void RecentSamples::keep(Entry entry) {
-  while (!entries_.empty() && (entries_.front().boot_id != entry.boot_id ||
-                               entry.uptime_ns - entries_.front().uptime_ns > recent.count())) {
-    entries_.pop_front();
+void RecentSamples::keep(Entry entry, Instant now) {
+  bytes_ += entry.bytes.size();
+  sent_.push_back({std::move(entry), now});
+  while (sent_.size() > 1 && (bytes_ > limits_.bytes || now - sent_.front().when > limits_.age)) {
+    bytes_ -= sent_.front().entry.bytes.size();
+    sent_.pop_front();
   }
-  entries_.push_back(std::move(entry));
 }
 
-std::vector<RecentSamples::Entry> RecentSamples::later_than(const std::string& boot_id,
-                                                            std::int64_t uptime_ns) const {
-  std::vector<Entry> later;
-  for (const auto& entry : entries_) {
-    if (entry.boot_id != boot_id || entry.uptime_ns > uptime_ns) later.push_back(entry);
-  }
-  return later;
+void RecentSamples::repeat_later_than(const std::string& boot_id, std::int64_t uptime_ns) {
+  const auto first = std::find_if(sent_.begin(), sent_.end(), [&](const Sent& sent) {
+    return sent.entry.boot_id != boot_id || sent.entry.uptime_ns > uptime_ns;
+  });
+  again_ = static_cast<std::size_t>(sent_.end() - first);
+}
+
+const std::string* RecentSamples::next_again() const {
+  return again_ == 0 ? nullptr : &sent_[sent_.size() - again_].entry.bytes;
+}
+
+void RecentSamples::sent_again(Instant now) {
+  sent_[sent_.size() - again_].when = now;
+  --again_;
 }
 
 }  // namespace portoser::agent::link

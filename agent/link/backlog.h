@@ -1,6 +1,10 @@
 /// Samples that could not be sent: a bounded ring of files, read back in order once the controller
-/// is there again. And the last minute of those that were sent, because what was on its way when a
+/// is there again. And the newest of those that were sent, because what was on its way when a
 /// connection broke may never have arrived. Both live on the link's thread.
+///
+/// For how long is counted in heartbeats. A connection is given up when it leaves one unanswered
+/// for three of them, so what was sent in three may lie on its way when a cable breaks, and that it
+/// broke is seen within four more. `LinkSettings::set_pace` keeps both for these seven.
 #pragma once
 
 #include "agent/link/record_log.h"
@@ -15,7 +19,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace portoser::agent::link {
 
@@ -23,6 +26,8 @@ struct BacklogLimits {
   std::size_t total_bytes = std::size_t{256} << 20U;
   std::size_t segment_bytes = std::size_t{4} << 20U;
   std::chrono::microseconds age = std::chrono::hours{24};
+  /// What was handed over so long ago has arrived, or the connection would have failed by now.
+  std::chrono::milliseconds settles_after = std::chrono::seconds{35};
 };
 
 /// Not flushed: a host that loses power may lose the newest samples. A sample may be handed over
@@ -41,7 +46,7 @@ class Backlog {
 
   /// Hands over the oldest sample that was not yet handed over.
   std::optional<std::string> next(Instant now);
-  /// Deletes what was handed over so long ago (10 s) that the connection would have failed by now.
+  /// Deletes what was handed over longer than `settles_after` ago.
   void settle(Instant now);
   /// The connection is lost: what was handed over lately and not settled comes again.
   void rewind();
@@ -73,23 +78,46 @@ class Backlog {
   Pace lost_pace_;
 };
 
+struct RecentLimits {
+  /// Since it was sent, the last time if more than once: how long the agent was away in between
+  /// says nothing of whether it arrived.
+  std::chrono::milliseconds age = std::chrono::seconds{60};
+  /// Over it the oldest go, however lately they were sent; the newest stays.
+  std::size_t bytes = std::size_t{4} << 20U;
+};
+
 class RecentSamples {
  public:
+  using Instant = std::chrono::steady_clock::time_point;
+
   struct Entry {
     std::string boot_id;
     std::int64_t uptime_ns = 0;
     std::string bytes;
   };
 
-  /// Forgets what is more than a minute older than `entry`, and what is of another boot.
-  void keep(Entry entry);
-  /// The samples later than the newest one that the controller has, oldest first; all of them when
-  /// that one is of another boot.
-  [[nodiscard]] std::vector<Entry> later_than(const std::string& boot_id,
-                                              std::int64_t uptime_ns) const;
+  explicit RecentSamples(RecentLimits limits = {}) : limits_(limits) {}
+
+  /// Of one that was sent just now, when none is to be sent again. Forgets what is over a limit.
+  void keep(Entry entry, Instant now);
+
+  /// A new connection: what is later than the newest that the controller has is to be sent again;
+  /// all of it when that one is of another boot.
+  void repeat_later_than(const std::string& boot_id, std::int64_t uptime_ns);
+  /// The oldest that is to be sent again; null: none. Valid until the next call of another.
+  [[nodiscard]] const std::string* next_again() const;
+  /// That one was sent.
+  void sent_again(Instant now);
 
  private:
-  std::deque<Entry> entries_;
+  struct Sent {
+    Entry entry;
+    Instant when;
+  };
+  RecentLimits limits_;
+  std::deque<Sent> sent_;  ///< in the order of their uptimes
+  std::size_t bytes_ = 0;
+  std::size_t again_ = 0;  ///< how many at the end of `sent_` are to be sent again
 };
 
 }  // namespace portoser::agent::link

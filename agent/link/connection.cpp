@@ -41,6 +41,13 @@ void LinkSettings::set_pace(std::chrono::milliseconds new_heartbeat) {
   handshake_limit = std::max(quickened(handshake_limit), longest_handshake);
   send.acknowledge_limit = std::max(quickened(send.acknowledge_limit), slowest_commit);
   hello_repeat = std::max(quickened(hello_repeat), slowest_welcome);
+  // Three that a cable may hold when it breaks, and four until that is seen. A controller that is
+  // killed loses samples too, and does not know of our pace.
+  const auto unsure = 7 * new_heartbeat;
+  constexpr std::chrono::milliseconds least_settling = std::chrono::seconds{10};
+  constexpr std::chrono::milliseconds least_recent = std::chrono::seconds{60};
+  backlog.settles_after = std::max(unsure, least_settling);
+  send.recent.age = std::max(unsure, least_recent);
   heartbeat = new_heartbeat;
 }
 

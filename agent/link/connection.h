@@ -46,7 +46,8 @@ struct LinkSettings {
   SpoolLimits spool;
   BacklogLimits backlog;
 
-  /// Another heartbeat; with a quicker one reconnecting is quicker in proportion.
+  /// Another heartbeat; with a quicker one reconnecting is quicker in proportion, with a slower one
+  /// samples that were sent are kept for longer.
   void set_pace(std::chrono::milliseconds new_heartbeat);
 };
 

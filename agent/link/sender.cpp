@@ -39,7 +39,12 @@ const std::string& mark_of(const protocol::CommandResult& result) {
 
 Sender::Sender(
     Transport& transport, Spool& spool, Backlog& backlog, LinkStats& stats, SendLimits limits)
-    : transport_(transport), spool_(spool), backlog_(backlog), stats_(stats), limits_(limits) {
+    : transport_(transport),
+      spool_(spool),
+      backlog_(backlog),
+      stats_(stats),
+      limits_(limits),
+      recent_(limits.recent) {
   count();
 }
 
@@ -55,9 +60,7 @@ void Sender::begin(const protocol::Welcome& welcome, Instant now) {
     sent_through_ = spool_.acked_sequence();
     in_flight_.clear();
     late_at_ = now;
-    for (auto& sample : recent_.later_than(welcome.sample_boot_id, welcome.sample_uptime_ns)) {
-      again_.push_back(std::move(sample));
-    }
+    recent_.repeat_later_than(welcome.sample_boot_id, welcome.sample_uptime_ns);
   }
   count();
 }
@@ -69,7 +72,6 @@ void Sender::end() {
   stats_.progress_dropped += static_cast<std::int64_t>(progress_.size());
   progress_.clear();
   state_.reset();
-  again_.clear();  // `recent_` still has them
   if (live_) keep_for_later(*live_);
   live_.reset();
   late_.reset();
@@ -92,7 +94,7 @@ void Sender::take(Outbox::Batch batch, Instant now) {
   // While away the state is of no use: the owner sends the newest after the welcome.
   if (batch.state && is_online_) state_ = std::move(batch.state);
   for (const auto& sample : batch.samples) {
-    take(sample);
+    take(sample, now);
   }
   count();
 }
@@ -145,7 +147,7 @@ void Sender::take(protocol::Progress progress, Instant) {
   send_progress();
 }
 
-void Sender::take(const protocol::Sample& sample) {
+void Sender::take(const protocol::Sample& sample, Instant now) {
   auto entry = RecentSamples::Entry{
       sample.when.boot_id, sample.when.uptime_ns, protocol::encode(sample, ++message_id_)};
   if (entry.bytes.size() > protocol::message_limit) {
@@ -160,7 +162,7 @@ void Sender::take(const protocol::Sample& sample) {
     return;
   }
   live_ = std::move(entry);
-  send_samples();
+  send_samples(now);
 }
 
 void Sender::keep_for_later(const RecentSamples::Entry& sample) {
@@ -193,7 +195,7 @@ void Sender::pump(Instant now) {
     send_progress();
     send_durable(now);
     send_state();
-    send_samples();
+    send_samples(now);
     send_late_samples(now);
   }
   count();
@@ -254,12 +256,13 @@ void Sender::send_state() {
   }
 }
 
-void Sender::send_samples() {
-  while (!again_.empty() && send(again_.front().bytes)) {
-    again_.pop_front();
+void Sender::send_samples(Instant now) {
+  while (const auto* sample = recent_.next_again()) {
+    if (!send(*sample)) return;
+    recent_.sent_again(now);
   }
-  if (live_ && again_.empty() && send(live_->bytes)) {
-    recent_.keep(std::move(*live_));
+  if (live_ && send(live_->bytes)) {
+    recent_.keep(std::move(*live_), now);
     live_.reset();
   }
 }

@@ -24,6 +24,7 @@ struct SendLimits {
   std::chrono::milliseconds acknowledge_limit =
       std::chrono::seconds{30};  ///< then they are sent again
   std::size_t late_samples_per_second = 100;
+  RecentLimits recent;
 };
 
 class Sender {
@@ -57,14 +58,14 @@ class Sender {
   void take(protocol::Event event, Instant now) { keep(std::move(event), now); }
   void take(protocol::CommandResult result, Instant now) { keep(std::move(result), now); }
   void take(protocol::Progress progress, Instant now);
-  void take(const protocol::Sample& sample);
+  void take(const protocol::Sample& sample, Instant now);
   bool send(const std::string& bytes);
   void note_sent(std::int64_t sequence, Instant now);
   void send_again_when_overdue(Instant now);
   void send_progress();
   void send_durable(Instant now);
   void send_state();
-  void send_samples();
+  void send_samples(Instant now);
   void send_late_samples(Instant now);
   void keep_for_later(const RecentSamples::Entry& sample);
   void count();
@@ -74,7 +75,7 @@ class Sender {
   Backlog& backlog_;
   LinkStats& stats_;
   SendLimits limits_;
-  RecentSamples recent_;
+  RecentSamples recent_;  ///< sent; perhaps some never arrived
   std::int64_t message_id_ = 0;
   bool is_online_ = false;
   bool is_blocked_ = false;
@@ -86,7 +87,6 @@ class Sender {
 
   std::deque<std::string> progress_;
   std::optional<protocol::State> state_;
-  std::deque<RecentSamples::Entry> again_;    ///< sent before, perhaps never arrived
   std::optional<RecentSamples::Entry> live_;  ///< waits for room
   std::optional<std::string> late_;           ///< taken from the backlog, waits for room
   Instant late_at_{};

@@ -116,7 +116,7 @@ TEST(Backlog, DeletesWhatWasHandedOverOnceItIsSettled) {
   const TempFolder folder;
   const ManualClock clock;
   {
-    Backlog backlog{folder.path(), clock};
+    Backlog backlog{folder.path(), clock, {.settles_after = seconds{10}}};
     backlog.keep("one");
     drain(backlog);
     backlog.settle(start + seconds{5});
@@ -134,7 +134,7 @@ TEST(Backlog, DeletesWhatWasHandedOverOnceItIsSettled) {
 TEST(Backlog, HandsOverAgainWhatWasNotSettledWhenTheConnectionBroke) {
   const TempFolder folder;
   const ManualClock clock;
-  Backlog backlog{folder.path(), clock, {.segment_bytes = 1}};
+  Backlog backlog{folder.path(), clock, {.segment_bytes = 1, .settles_after = seconds{10}}};
   for (const auto* sample : {"one", "two", "three", "four"}) {
     backlog.keep(sample);
   }
@@ -177,32 +177,72 @@ TEST(Backlog, ToleratesATornTail) {
   EXPECT_EQ(drain(backlog), std::vector<std::string>{"one"});
 }
 
-std::vector<std::string> bytes_of(const std::vector<RecentSamples::Entry>& entries) {
-  std::vector<std::string> bytes;
-  for (const auto& entry : entries) bytes.push_back(entry.bytes);
-  return bytes;
+/// All that is to be sent again, sent again.
+std::vector<std::string> send_again(RecentSamples& recent, RecentSamples::Instant now = start) {
+  std::vector<std::string> samples;
+  for (const auto* next = recent.next_again(); next != nullptr; next = recent.next_again()) {
+    samples.push_back(*next);
+    recent.sent_again(now);
+  }
+  return samples;
 }
 
 std::int64_t second(std::int64_t count) {
   return count * 1'000'000'000;
 }
 
-TEST(RecentSamples, GivesThoseLaterThanTheControllersNewest) {
+TEST(RecentSamples, RepeatsThoseLaterThanTheControllersNewest) {
   RecentSamples recent;
-  recent.keep({"boot", second(1), "one"});
-  recent.keep({"boot", second(6), "two"});
-  recent.keep({"boot", second(11), "three"});
-  EXPECT_EQ(bytes_of(recent.later_than("boot", second(6))), std::vector<std::string>{"three"});
-  EXPECT_EQ(bytes_of(recent.later_than("boot", second(11))), std::vector<std::string>{});
-  EXPECT_EQ(recent.later_than("earlier boot", second(99)).size(), 3U);
+  recent.keep({"boot", second(1), "one"}, start);
+  recent.keep({"boot", second(6), "two"}, start);
+  recent.keep({"boot", second(11), "three"}, start);
+  EXPECT_EQ(recent.next_again(), nullptr);
+  recent.repeat_later_than("boot", second(6));
+  EXPECT_EQ(send_again(recent), std::vector<std::string>{"three"});
+  recent.repeat_later_than("boot", second(11));
+  EXPECT_EQ(send_again(recent), std::vector<std::string>{});
+  recent.repeat_later_than("earlier boot", second(99));
+  EXPECT_EQ(send_again(recent), (std::vector<std::string>{"one", "two", "three"}));
 }
 
-TEST(RecentSamples, ForgetsAfterAMinute) {
+TEST(RecentSamples, BeginsAnewWhereARepetitionBrokeOff) {
   RecentSamples recent;
-  recent.keep({"boot", second(1), "one"});
-  recent.keep({"boot", second(30), "two"});
-  recent.keep({"boot", second(62), "three"});
-  EXPECT_EQ(bytes_of(recent.later_than("", 0)), (std::vector<std::string>{"two", "three"}));
+  for (std::int64_t i = 1; i <= 3; ++i) recent.keep({"boot", i, std::to_string(i)}, start);
+  recent.repeat_later_than("boot", 1);
+  ASSERT_EQ(*recent.next_again(), "2");
+  recent.sent_again(start);
+  recent.repeat_later_than("boot", 1);
+  EXPECT_EQ(send_again(recent), (std::vector<std::string>{"2", "3"}));
+}
+
+TEST(RecentSamples, ForgetsWhatWasSentLongAgo) {
+  RecentSamples recent{{.age = seconds{60}}};
+  recent.keep({"boot", second(1), "one"}, start);
+  recent.keep({"boot", second(30), "two"}, start + seconds{29});
+  recent.keep({"boot", second(62), "three"}, start + seconds{61});
+  recent.repeat_later_than("", 0);
+  EXPECT_EQ(send_again(recent), (std::vector<std::string>{"two", "three"}));
+}
+
+TEST(RecentSamples, KeepsWhatIsOldAndWasSentLately) {
+  RecentSamples recent{{.age = seconds{60}}};
+  recent.keep({"boot", second(1), "one"}, start);
+  recent.keep({"boot", second(6), "two"}, start + seconds{5});
+  recent.repeat_later_than("", 0);
+  send_again(recent, start + hours{1});
+  recent.keep({"boot", second(3606), "three"}, start + hours{1} + seconds{5});
+  recent.repeat_later_than("", 0);
+  EXPECT_EQ(send_again(recent), (std::vector<std::string>{"one", "two", "three"}));
+}
+
+TEST(RecentSamples, HoldsNoMoreThanItsLimitAndTheNewestWhateverItsSize) {
+  RecentSamples recent{{.bytes = 100}};
+  for (std::int64_t i = 0; i < 9; ++i) recent.keep({"boot", i, std::string(30, 'x')}, start);
+  recent.repeat_later_than("", 0);
+  EXPECT_EQ(send_again(recent).size(), 3U);
+  recent.keep({"boot", 9, std::string(200, 'x')}, start);
+  recent.repeat_later_than("", 0);
+  EXPECT_EQ(send_again(recent), std::vector<std::string>{std::string(200, 'x')});
 }
 
 }  // namespace

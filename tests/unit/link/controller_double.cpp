@@ -68,6 +68,7 @@ ControllerDouble::ControllerDouble(protocol::KeyPair keys,
 
 ControllerDouble::~ControllerDouble() {
   context_.shutdown();
+  wake();  // one that does not read does not see it
   admission_thread_.join();
   router_thread_.join();
 }
@@ -85,6 +86,10 @@ void ControllerDouble::behave(Behaviour behaviour) {
 void ControllerDouble::send(std::string frame) {
   const std::lock_guard lock{mutex_};
   outgoing_.push_back(std::move(frame));
+  wake();
+}
+
+void ControllerDouble::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
@@ -124,7 +129,8 @@ void ControllerDouble::serve_admission() try {
 void ControllerDouble::serve() try {
   for (;;) {
     std::array<zmq::pollitem_t, 2> items{
-        {{router_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_.get(), ZMQ_POLLIN, 0}}};
+        {{router_.handle(), 0, static_cast<short>(is_deaf_ ? 0 : ZMQ_POLLIN), 0},
+         {nullptr, wake_.get(), ZMQ_POLLIN, 0}}};
     zmq::poll(items.data(), items.size(), std::chrono::milliseconds{-1});
     if ((items[0].revents & ZMQ_POLLIN) != 0) receive();
     if ((items[1].revents & ZMQ_POLLIN) == 0) continue;
@@ -143,8 +149,13 @@ void ControllerDouble::serve() try {
   router_.close();
 }
 
+ControllerDouble::Behaviour ControllerDouble::behaviour() {
+  const std::lock_guard lock{mutex_};
+  return behaviour_;
+}
+
 void ControllerDouble::receive() {
-  for (;;) {
+  while (!is_deaf_) {
     zmq::message_t peer;
     zmq::message_t frame;
     if (!router_.recv(peer, zmq::recv_flags::dontwait)) return;
@@ -154,15 +165,12 @@ void ControllerDouble::receive() {
     const auto& message = std::get<protocol::AnyMessage>(envelope.body);
     memory_->add(message);
     answer(message);
+    is_deaf_ = std::holds_alternative<protocol::Hello>(message) && !behaviour().reads;
   }
 }
 
 void ControllerDouble::answer(const protocol::AnyMessage& message) {
-  Behaviour behaviour;
-  {
-    const std::lock_guard lock{mutex_};
-    behaviour = behaviour_;
-  }
+  const auto behaviour = this->behaviour();
   if (const auto* hello = std::get_if<protocol::Hello>(&message); hello && behaviour.welcomes) {
     epoch_ = hello->spool_epoch;
     protocol::Welcome welcome;

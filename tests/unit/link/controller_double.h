@@ -62,6 +62,7 @@ class ControllerDouble {
     bool acknowledges = true;
     std::string sample_boot_id = {};
     std::int64_t sample_uptime_ns = 0;
+    bool reads = true;  ///< false: nothing behind a hello
   };
 
   ControllerDouble(protocol::KeyPair keys,
@@ -87,8 +88,10 @@ class ControllerDouble {
   void serve_admission();
   void serve();
   void receive();
+  [[nodiscard]] Behaviour behaviour();
   void answer(const protocol::AnyMessage& message);
   void put(const std::string& frame);
+  void wake();
 
   protocol::KeyPair keys_;
   std::shared_ptr<ControllerMemory> memory_;
@@ -101,8 +104,9 @@ class ControllerDouble {
   std::vector<std::string> outgoing_;
   Descriptor wake_;
   std::atomic<int> refused_{0};
-  std::string peer_;   ///< of the router's thread: routing id of who spoke last
-  std::string epoch_;  ///< of the router's thread
+  std::string peer_;      ///< of the router's thread: routing id of who spoke last
+  std::string epoch_;     ///< of the router's thread
+  bool is_deaf_ = false;  ///< of the router's thread
   std::thread admission_thread_;
   std::thread router_thread_;
 };

@@ -284,6 +284,25 @@ TEST_F(LinkTest, SamplesThatTheControllerNeverGotAreSentAgain) {
   EXPECT_THAT(sample_uptimes(), ElementsAre(4000, 5000, 6000));
 }
 
+TEST_F(LinkTest, SamplesThatNobodyReadComeAgainAfterTheBreak) {
+  start_link();
+  for (std::int64_t i = 1; i <= 40; ++i) send_sample(i);
+  ASSERT_TRUE(await_stats([](const LinkStats& stats) { return stats.samples_kept == 40; }));
+  start_controller({.reads = false});
+  ASSERT_TRUE(await_online());
+  const auto sent = link_->stats().sent;
+  for (std::int64_t i = 41; i <= 45; ++i) send_sample(i);
+  ASSERT_TRUE(await_stats(
+      [&](const LinkStats& stats) { return stats.samples_late == 40 && stats.sent >= sent + 5; }));
+  controller_.reset();
+  ASSERT_TRUE(memory_->seen().all<protocol::Sample>().empty());
+  start_controller();
+  ASSERT_TRUE(await_seen(samples(45)));
+  auto arrived = sample_uptimes();
+  std::sort(arrived.begin(), arrived.end());
+  EXPECT_EQ(arrived, range(1, 45));
+}
+
 TEST_F(LinkTest, StateIsSentWhileOnline) {
   start_controller();
   start_link();

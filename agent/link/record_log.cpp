@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t header_bytes = 16;
 constexpr std::size_t scan_block = std::size_t{64} << 10U;
-/// Numbers of neighbours are never further apart; it lets a search for the next record after damage
-/// dismiss nearly every place without computing a checksum.
+/// Numbers of neighbours in a file are never further apart; it lets a search for the next record
+/// after damage dismiss nearly every place without computing a checksum.
 constexpr std::int64_t widest_gap = std::int64_t{1} << 44U;
 
 using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
@@ -216,12 +216,20 @@ bool RecordLog::start_segment(std::int64_t number) {
   return false;
 }
 
+bool RecordLog::needs_segment(std::int64_t number, std::size_t bytes) const {
+  if (segments_.empty()) return true;
+  const auto& newest = segments_.back();
+  // An emptied file keeps its number for as long as nothing is written: for months, perhaps.
+  const auto before = newest.bytes > 0 ? last_number_ : newest.number - 1;
+  if (number - before >= widest_gap) return true;
+  return newest.bytes > 0 && newest.bytes + bytes > segment_bytes_;
+}
+
 bool RecordLog::append(std::int64_t number, std::string_view payload) {
   const auto bytes = record_bytes(number, payload);
-  const bool is_full =
-      segments_.empty() ||
-      (segments_.back().bytes > 0 && segments_.back().bytes + bytes.size() > segment_bytes_);
-  if (is_full ? !start_segment(number) : !active_.is_open() && !open_active()) return false;
+  const bool is_ready = needs_segment(number, bytes.size()) ? start_segment(number)
+                                                            : active_.is_open() || open_active();
+  if (!is_ready) return false;
   auto& segment = segments_.back();
   std::size_t written = 0;
   while (written < bytes.size()) {

@@ -78,6 +78,7 @@ class RecordLog {
   void find_segments();
   void recover_last_segment();
   bool open_active();
+  [[nodiscard]] bool needs_segment(std::int64_t number, std::size_t bytes) const;
   bool start_segment(std::int64_t number);
   int reader_of(std::int64_t segment);
   void skipped(std::int64_t segment, std::uint64_t offset, std::uint64_t bytes);

@@ -131,6 +131,23 @@ TEST(Backlog, DeletesWhatWasHandedOverOnceItIsSettled) {
   EXPECT_TRUE(backlog.is_empty());
 }
 
+TEST(Backlog, GivesBackWhatItKeepsAfterMonthsWithoutAnOutage) {
+  const TempFolder folder;
+  ManualClock clock;
+  const BacklogLimits limits{.settles_after = seconds{10}};
+  Backlog backlog{folder.path(), clock, limits};
+  backlog.keep("before");
+  drain(backlog);
+  backlog.settle(start + seconds{30});
+  ASSERT_EQ(backlog.bytes(), 0U);
+  clock.advance(hours{24 * 204});
+  for (const auto* sample : {"one", "two"}) backlog.keep(sample);
+  EXPECT_EQ(drain(backlog, start + seconds{31}), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(backlog.corrupt(), 0);
+  Backlog of_the_next_agent{folder.path(), clock, limits};
+  EXPECT_EQ(drain(of_the_next_agent), (std::vector<std::string>{"one", "two"}));
+}
+
 TEST(Backlog, HandsOverAgainWhatWasNotSettledWhenTheConnectionBroke) {
   const TempFolder folder;
   const ManualClock clock;

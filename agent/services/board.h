@@ -153,6 +153,7 @@ class ServiceBoard {
   void remove(const std::string& id, std::int64_t when_us);
   void add(engine::Container container);
   bool take_over(Watched& watched, engine::Container container);
+  [[nodiscard]] Life steadied(Life life) const;
   [[nodiscard]] bool is_started_anew(const engine::Container& container, const Life& before) const;
 
   void see_first(engine::Container container);

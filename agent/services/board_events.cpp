@@ -82,11 +82,13 @@ void ServiceBoard::ended(Watched& watched,
   if (!watched.life.up) return;
   const auto exit_code = event.exit_code.value_or(0);
   auto& life = watched.life;
-  const auto ending = judge_ending(life, watched.seen, exit_code, when_us);
-  const bool out_of_memory = explains_end(life.out_of_memory_us, exit_code, when_us);
+  const auto steady_us = wall_.steady_us(when_us);
+  const auto signs = steadied(life);
+  const auto ending = judge_ending(signs, watched.seen, exit_code, steady_us);
+  const bool out_of_memory = explains_end(signs.out_of_memory_us, exit_code, steady_us);
   bool ours = false;
   for_each_subject(watched, [&](const Subject& subject, Crew, const std::string&) {
-    ours |= life.killed && subject.is_ours(wall_.steady_us(when_us));
+    ours |= life.killed && subject.is_ours(steady_us);
   });
   life.up = false;
   life.failed = ending == Ending::failed && !ours;
@@ -103,11 +105,19 @@ void ServiceBoard::ended(Watched& watched,
   scene.exit_code = exit_code;
   scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    auto verdict = subject.ended(
-        crew, wall_.steady_us(when_us), ending, life.killed, ending_text(exit_code, out_of_memory));
+    auto verdict =
+        subject.ended(crew, steady_us, ending, life.killed, ending_text(exit_code, out_of_memory));
     emit(std::move(verdict), service, scene);
     if (subject.phase() == Phase::stopped) forgive_failures(service);
   });
+}
+
+/// With the signs of an end dated as if nobody had set the clock since.
+Life ServiceBoard::steadied(Life life) const {
+  for (auto* sign_us : {&life.stop_asked_us, &life.out_of_memory_us}) {
+    if (*sign_us > 0) *sign_us = wall_.steady_us(*sign_us);
+  }
+  return life;
 }
 
 /// The engine says so after `die`, where it is no news, and alone for a container that it kept

@@ -129,8 +129,9 @@ bool ServiceBoard::see_again(Watched& watched, engine::Container container) {
     return ran_meanwhile && life.failed;
   }
   // It was being stopped when the engine went away, or it went down with the machine.
+  const auto ended_us = wall_.steady_us(seen.finished_us);
   const bool was_asked =
-      judge_ending(before, seen, seen.exit_code, seen.finished_us) == Ending::stopped;
+      judge_ending(steadied(before), seen, seen.exit_code, ended_us) == Ending::stopped;
   const auto boot_us = now_us() - clock_.uptime().count() / 1000;
   const bool ended_with_the_host = rebooted_ && seen.started_us < boot_us;
   if (was_asked || ended_with_the_host) life.failed = life.recycled = false;

@@ -33,7 +33,7 @@ enum class Ending {
 
 bool is_up(const std::string& state);
 
-/// Of a `die` event at `when_us`.
+/// Of a `die` event at `when_us`. That and the times of `life` are by a clock that nobody set.
 Ending judge_ending(const Life& life,
                     const engine::Container& container,
                     std::int64_t exit_code,
@@ -45,7 +45,7 @@ Ending judge_past_ending(const engine::Container& container);
 /// "exit 1", "exit 137 (SIGKILL)", "out of memory (exit 137)".
 std::string ending_text(std::int64_t exit_code, bool out_of_memory);
 
-/// Whether the out-of-memory event at `oom_us` explains an end at `when_us`.
+/// Whether the out-of-memory event at `oom_us` explains an end at `when_us`, by such a clock.
 bool explains_end(std::int64_t oom_us, std::int64_t exit_code, std::int64_t when_us);
 
 /// Takes over a signal that somebody sent through the engine.

@@ -109,6 +109,48 @@ TEST_P(WallStep, IsNotTakenForARestart) {
   EXPECT_THAT(types(), IsEmpty());
 }
 
+TEST_P(WallStep, BetweenASignalAndTheEndLeavesItAStop) {
+  begin({container("a")});
+  kill("a", 15);
+  clock.advance(1s);
+  set_clock();
+  clock.advance(1s);
+  die("a", 143);
+  EXPECT_THAT(types(), ElementsAre("stop"));
+}
+
+TEST_P(WallStep, BetweenASignalAndAnEndThatALookFindsLeavesItAStop) {
+  begin({container("a")});
+  kill("a", 15);
+  board->engine_lost("the stream broke");
+  clock.advance(1s);
+  set_clock();
+  clock.advance(1s);
+  const auto killed = ended("a", 137);
+  board->look({killed});
+  EXPECT_THAT(types(), ElementsAre("stop"));
+}
+
+TEST_P(WallStep, LeavesTheTimeAfterASignalThatTheProgramOutlived) {
+  begin({container("a")});
+  kill("a", 15);
+  clock.advance(30s);
+  set_clock();
+  clock.advance(2h);
+  die("a", 1);
+  EXPECT_THAT(types(), ElementsAre("failure"));
+}
+
+TEST_P(WallStep, LeavesAnEndItsLackOfMemory) {
+  begin({container("a")});
+  tell("oom", "a");
+  set_clock();
+  clock.advance(1s);
+  die("a", 1);
+  ASSERT_THAT(types(), ElementsAre("failure"));
+  EXPECT_EQ(events[0].details, "out of memory (exit 1)");
+}
+
 TEST_P(WallStep, WhileACommandRunsLeavesItItsEvents) {
   begin({container("a")});
   board->command_started("CMD", "notes", "compose.restart", to_unix_us(clock.now()));

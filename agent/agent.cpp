@@ -72,7 +72,8 @@ Agent::Agent(identity::AgentSettings settings)
                     if (std::exchange(state_is_due_, true)) return;
                     tasks_.spawn("state", send_state_soon());
                   },
-              .on_doubt = [this] { follower_.ask(); }}),
+              .on_doubt = [this] { follower_.ask(); },
+              .on_missed = [this] { follower_.look_again(); }}),
       follower_(engine_,
                 board_,
                 sampler_,

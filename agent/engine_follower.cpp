@@ -119,6 +119,19 @@ asio::awaitable<void> EngineFollower::look() {
   }
 }
 
+void EngineFollower::look_again() {
+  // Until the stream stands they are of the past, and the look that follows is still to come.
+  if (!following_ || std::exchange(look_is_due_, true)) return;
+  tasks_.spawn("look again", look_soon());
+}
+
+asio::awaitable<void> EngineFollower::look_soon() {
+  constexpr std::chrono::seconds rest{1};
+  co_await pause(rest);
+  look_is_due_ = false;
+  co_await look();
+}
+
 void EngineFollower::take(const engine::ContainerEvent& event) {
   ++events_;
   board_.engine_gave_sign();

@@ -42,6 +42,9 @@ class EngineFollower {
   /// event stream ends.
   void ask();
 
+  /// The board has missed events: looks at all containers a moment later, once for many of them.
+  void look_again();
+
   /// Empty until the engine answered.
   [[nodiscard]] const std::string& version() const { return version_; }
 
@@ -49,6 +52,7 @@ class EngineFollower {
   asio::awaitable<void> follow_once();
   asio::awaitable<std::vector<engine::ContainerEvent>> remembered(std::int64_t since_ns);
   asio::awaitable<void> look();
+  asio::awaitable<void> look_soon();
   asio::awaitable<void> inspect(std::string id);
   asio::awaitable<void> ask_until_answered();
   asio::awaitable<Error> silence();
@@ -64,6 +68,7 @@ class EngineFollower {
   std::function<void()> on_first_answer_;
   std::string version_;
   bool following_ = false;
+  bool look_is_due_ = false;
   std::uint64_t events_ = 0;  ///< that came on streams
   std::string problem_;       ///< that was logged; empty: the engine answers
   int connection_ = 0;        ///< which one: an answer of an earlier one is worth nothing

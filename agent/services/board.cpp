@@ -81,6 +81,7 @@ void ServiceBoard::engine_lost(std::string reason) {
   }
   waiting_.clear();
   waiting_events_ = 0;
+  for (const auto& key : std::exchange(missed_, {})) taken_.give_back(key);
   forget_doubtful();
   for (auto& [id, watched] : containers_) watched.live = false;
   callbacks_.on_change();
@@ -114,8 +115,8 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
   if (found == containers_.end()) {
     if (event.action == "update") return false;
     if (waiting_events_ >= waiting_limit) {
-      log::warn("services", "container event dropped", {{"reason", "too many wait"}});
-      return true;
+      miss(event);
+      return false;
     }
     auto& waiting = waiting_[event.id];
     waiting.events.push_back(event);
@@ -129,6 +130,20 @@ bool ServiceBoard::apply(const engine::ContainerEvent& event) {
     if (event.action != "kill" && event.action != "oom") changed();
   }
   return needs_inspection(event.action);
+}
+
+/// A story with a gap tells what is not so: its container is left to the next look as a whole.
+void ServiceBoard::miss(const engine::ContainerEvent& event) {
+  auto events = take_waiting(event.id);
+  events.push_back(event);
+  log::warn("services",
+            "container events dropped: too many wait",
+            {{"container", event.name}, {"events", events.size()}});
+  for (const auto& one : events) {
+    if (missed_.size() >= TakenEvents::limit) missed_.pop_front();
+    missed_.push_back(key_of(one));
+  }
+  if (callbacks_.on_missed) callbacks_.on_missed();
 }
 
 std::vector<engine::ContainerEvent> ServiceBoard::take_waiting(const std::string& id) {
@@ -238,6 +253,7 @@ Checkpoint ServiceBoard::checkpoint() const {
   for (const auto& [id, waiting] : waiting_) {
     for (const auto& event : waiting.events) taken.give_back(key_of(event));
   }
+  for (const auto& key : missed_) taken.give_back(key);
   out.taken = taken.memory();
   observe_clocks();
   out.wall = wall_.pieces();

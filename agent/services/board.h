@@ -1,5 +1,5 @@
 /// The services assigned to this host: which containers are theirs, how each stands, and what
-/// happens to it. Fed by the agent with what the engine says; calls nobody but its two callbacks,
+/// happens to it. Fed by the agent with what the engine says; calls nobody but its callbacks,
 /// and those from within the call that brought the news, so that an event is on its way at once.
 /// Lives on the agent's Asio thread. `assign` and `look` ask the disk which compose files exist.
 ///
@@ -27,6 +27,7 @@
 #include "protocol/messages.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -43,6 +44,8 @@ struct BoardCallbacks {
   /// Ask the engine anything, again until it answers or its stream ends; then call
   /// `engine_answered` or `engine_lost`. Empty: nothing is held back.
   std::function<void()> on_doubt;
+  /// More events came than can wait: `look` at all containers soon.
+  std::function<void()> on_missed;
 };
 
 class ServiceBoard {
@@ -144,6 +147,7 @@ class ServiceBoard {
 
   static void identify(Service& service);
   std::vector<engine::ContainerEvent> take_waiting(const std::string& id);
+  void miss(const engine::ContainerEvent& event);
   void meet(engine::Container container, const std::vector<engine::ContainerEvent>& events);
 
   void play(Watched& watched, const engine::ContainerEvent& event);
@@ -187,6 +191,7 @@ class ServiceBoard {
   std::map<std::string, Watched> containers_;
   std::map<std::string, Waiting> waiting_;
   std::size_t waiting_events_ = 0;
+  std::deque<EventKey> missed_;  ///< found no room to wait, since the last look
   std::vector<Held> held_;
   std::vector<EndedCommand> ended_;  ///< in their order; the next look judges them
   TakenEvents taken_;

@@ -83,6 +83,7 @@ void ServiceBoard::look(std::vector<engine::Container> containers) {
   add_to(before, ran);
   const bool first = !looked_;
   looked_ = true;
+  missed_.clear();  // what they made of it is seen
   available_ = true;
   problem_.clear();
   if (first) {

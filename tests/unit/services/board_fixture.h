@@ -21,6 +21,7 @@ class BoardTest : public testing::Test {
     BoardCallbacks callbacks;
     callbacks.on_event = [this](protocol::Event event) { events.push_back(std::move(event)); };
     callbacks.on_change = [this] { ++changes; };
+    callbacks.on_missed = [this] { ++missed; };
     if (ask_in_doubt) callbacks.on_doubt = [this] { ++questions; };
     board.emplace(clock, boot_id, std::move(callbacks));
   }
@@ -116,6 +117,7 @@ class BoardTest : public testing::Test {
   int changes = 0;
   bool ask_in_doubt = false;  ///< of the next board
   int questions = 0;
+  int missed = 0;
   std::optional<ServiceBoard> board;
 };
 

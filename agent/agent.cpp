@@ -87,7 +87,11 @@ Agent::Agent(identity::AgentSettings settings)
                action_settings(settings_, boot_id_, identity_.name),
                action_callbacks()) {}
 
-Agent::~Agent() = default;
+Agent::~Agent() {
+  // What runs there uses the rooms.
+  pool_.stop();
+  pool_.join();
+}
 
 int Agent::run_until_signal() {
   log::configure(log::level_from_string(settings_.log_level), settings_.format());
@@ -100,6 +104,7 @@ int Agent::run_until_signal() {
   });
   context_.run();
   if (failure) std::rethrow_exception(failure);
+  link_.reset();  // flushes its events; see `keep_checkpoint`
   if (board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
   return 0;
 }
@@ -259,6 +264,10 @@ asio::awaitable<void> Agent::keep_checkpoint() {
     checkpoint_is_due_ = false;
     if (!board_.can_be_kept()) break;  // the change that lets it comes here again
     auto keep = [this, checkpoint = board_.checkpoint()] {
+      // An event that the checkpoint takes for told must not go with the power: nobody tells it
+      // again. A disk that hangs is not waited for: it holds up the checkpoint as well.
+      constexpr std::chrono::seconds flush_limit{5};
+      link_->await_flush(flush_limit);
       return checkpoint_file_.write(checkpoint);
     };
     const bool is_kept = co_await on_pool(pool_, std::move(keep));

@@ -3,6 +3,7 @@
 #include "agent/link/worker.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 namespace portoser::agent::link {
@@ -80,6 +81,13 @@ void Link::send_durable(protocol::Event event) {
 }
 void Link::send_durable(protocol::CommandResult result) {
   worker_->outbox().put(Outbox::Ordered{std::move(result)});
+}
+
+void Link::await_flush(std::chrono::milliseconds limit) {
+  std::promise<void> done;
+  const auto is_done = done.get_future();
+  worker_->outbox().put(std::move(done));
+  is_done.wait_for(limit);
 }
 
 LinkStats Link::stats() const {

@@ -1,7 +1,7 @@
 /// The agent's only connection to the controller. Owns the ZeroMQ socket, the durable spool of
 /// events and results and the backlog of samples, on a thread of its own.
 ///
-/// Others may, from any thread: `send`, `send_durable`, `stats`. None of them blocks. What came in
+/// Others may, from any thread: `send`, `send_durable`, `await_flush`, `stats`. What came in
 /// is told to the handlers on the executor that was given.
 #pragma once
 
@@ -88,6 +88,10 @@ class Link {
   /// Sent at once, written beside it, kept until acknowledged. The link sets `sequence`.
   void send_durable(protocol::Event event);
   void send_durable(protocol::CommandResult result);
+
+  /// Waits, `limit` at most, until what was given to `send_durable` before is flushed to the disk,
+  /// as far as that takes it. Blocks, unlike all others.
+  void await_flush(std::chrono::milliseconds limit);
 
   [[nodiscard]] LinkStats stats() const;
 

@@ -40,20 +40,27 @@ void Flusher::reserve(std::int64_t up_to) {
   changed_.notify_one();
 }
 
+void Flusher::tell(std::promise<void> done) {
+  {
+    const std::lock_guard lock{mutex_};
+    waiting_.told.push_back(std::move(done));
+  }
+  changed_.notify_one();
+}
+
 void Flusher::work() {
   for (;;) {
     Batch batch;
     {
       std::unique_lock lock{mutex_};
-      changed_.wait(lock, [&] {
-        return stopping_ || !waiting_.requests.empty() || waiting_.reservation.has_value();
-      });
+      changed_.wait(lock, [&] { return stopping_ || !waiting_.is_empty(); });
       batch = std::exchange(waiting_, Batch{});
-      if (batch.requests.empty() && !batch.reservation) return;
+      if (batch.is_empty()) return;
       const auto failed = std::exchange(failed_reservation_, std::nullopt);
       if (!batch.reservation) batch.reservation = failed;
     }
     carry_out(batch);
+    for (auto& done : batch.told) done.set_value();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -27,6 +28,8 @@ class Flusher {
   /// share the next. `segment` tells files apart. Never blocks.
   void flush(std::int64_t segment, int file);
   void reserve(std::int64_t up_to);
+  /// Tells when all that was asked for before is done, or has failed.
+  void tell(std::promise<void> done);
 
  private:
   struct Request {
@@ -36,6 +39,8 @@ class Flusher {
   struct Batch {
     std::vector<Request> requests;
     std::optional<std::int64_t> reservation;
+    std::vector<std::promise<void>> told;
+    [[nodiscard]] bool is_empty() const { return requests.empty() && !reservation && told.empty(); }
   };
   void work();
   void carry_out(const Batch& batch);

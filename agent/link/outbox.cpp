@@ -66,6 +66,12 @@ void Outbox::put(protocol::Sample sample) {
   wake();
 }
 
+void Outbox::put(std::promise<void> flush) {
+  const std::lock_guard lock{mutex_};
+  waiting_.flushes.push_back(std::move(flush));
+  wake();
+}
+
 void Outbox::put_stop() {
   const std::lock_guard lock{mutex_};
   waiting_.stop = true;

@@ -17,10 +17,12 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace portoser::agent::link {
 
@@ -51,6 +53,8 @@ class Spool {
   /// The oldest message behind `sequence` that is not acknowledged. Reading on from the one that
   /// was returned last is cheap.
   std::optional<Record> read_after(std::int64_t sequence);
+  /// Tells when what the disk took of all that was appended is flushed.
+  void tell_flushed(std::promise<void> done) { flusher_->tell(std::move(done)); }
   /// Writes what had to be kept in memory, if the disk takes it again.
   void retry_disk();
 

@@ -159,7 +159,9 @@ void Link::Worker::turn() {
     auto batch = outbox_->take();
     is_stopping_ = batch.stop;
     if (batch.hello) say_hello(std::move(*batch.hello));
+    auto flushes = std::move(batch.flushes);
     sender_.take(std::move(batch), now);
+    for (auto& flush : flushes) spool_.tell_flushed(std::move(flush));
   }
   // What came before the connection broke is read before the break is seen.
   if (ready.messages) receive(now);

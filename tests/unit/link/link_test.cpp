@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 namespace portoser::agent::link {
@@ -301,6 +302,17 @@ TEST_F(LinkTest, SamplesThatNobodyReadComeAgainAfterTheBreak) {
   auto arrived = sample_uptimes();
   std::sort(arrived.begin(), arrived.end());
   EXPECT_EQ(arrived, range(1, 45));
+}
+
+TEST_F(LinkTest, WhoWaitsForAFlushFindsTheEventOnTheDisk) {
+  start_link();
+  send_events(1);
+  link_->await_flush(std::chrono::seconds{20});
+  std::uintmax_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator{folder_.path() / "spool"}) {
+    if (file.path().extension() == ".log") bytes += file.file_size();
+  }
+  EXPECT_GT(bytes, 0U);
 }
 
 TEST_F(LinkTest, StateIsSentWhileOnline) {

@@ -1,15 +1,11 @@
 #include "protocol/codec.h"
 
 #include "common/error.h"
-#include "common/file.h"
-#include "common/ids.h"
 #include "tests/unit/protocol/samples.h"
 
 #include <gtest/gtest.h>
 #include <msgpack.hpp>
 
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 
 namespace portoser::protocol {
@@ -45,17 +41,6 @@ TYPED_TEST(EachMessage, CutOffAnywhereIsRefused) {
   }
 }
 
-/// PORTOSER_WRITE_GOLDEN=1 writes the files anew: only when the wire is meant to change.
-TYPED_TEST(EachMessage, HasTheSameBytesAsBefore) {
-  const auto path =
-      std::filesystem::path{PORTOSER_GOLDEN} / (std::string{TypeParam::type} + ".hex");
-  const auto frame = encode(filled<TypeParam>(), 7);
-  if (std::getenv("PORTOSER_WRITE_GOLDEN") != nullptr) {
-    write_file_atomic(path, to_hex(frame) + "\n");
-  }
-  EXPECT_EQ(to_hex(frame) + "\n", read_file(path)) << "the bytes of a message have changed";
-}
-
 TYPED_TEST(EachMessage, IgnoresKeysItDoesNotKnowAndKeepsDefaultsOfMissingOnes) {
   msgpack::sbuffer buffer;
   msgpack::packer<msgpack::sbuffer> packer{buffer};
@@ -76,43 +61,6 @@ std::string packed(const std::function<void(msgpack::packer<msgpack::sbuffer>&)>
   msgpack::packer<msgpack::sbuffer> packer{buffer};
   write(packer);
   return {buffer.data(), buffer.size()};
-}
-
-template <class Message>
-Message read_golden(const std::string& name) {
-  const auto text = read_file(std::filesystem::path{PORTOSER_GOLDEN} / name);
-  const auto envelope = decode(from_hex(text.substr(0, text.size() - 1)));
-  return std::get<Message>(std::get<AnyMessage>(envelope.body));
-}
-
-/// As earlier agents wrote them; such messages lie in spools and come from hosts not yet upgraded.
-TEST(Codec, MessagesOfEarlierAgentsAreReadable) {
-  auto event = filled<Event>();
-  event.origin.clear();
-  EXPECT_EQ(read_golden<Event>("event_without_origin.hex"), event);
-  auto state = filled<State>();
-  state.engine_silent_ms.reset();
-  EXPECT_EQ(read_golden<State>("state_before_engine_silence.hex"), state);
-  state.compose_version.clear();
-  EXPECT_EQ(read_golden<State>("state_without_compose_version.hex"), state);
-  auto sample = filled<Sample>();
-  sample.number = 0;
-  sample.temperatures.clear();
-  sample.services.clear();
-  sample.containers[0].services.clear();
-  EXPECT_EQ(read_golden<Sample>("sample_without_number.hex"), sample);
-}
-
-/// A file that was written once is never taken away: NAME_before_X.hex when the wire changes.
-TEST(Codec, EveryGoldenMessageIsReadable) {
-  int files = 0;
-  for (const auto& file : std::filesystem::directory_iterator{PORTOSER_GOLDEN}) {
-    const auto text = read_file(file.path());
-    const auto envelope = decode(from_hex(text.substr(0, text.size() - 1)));
-    EXPECT_TRUE(std::holds_alternative<AnyMessage>(envelope.body)) << file.path();
-    ++files;
-  }
-  EXPECT_GE(files, 14);
 }
 
 TEST(Codec, UnknownTypeIsNamedNotRefused) {

@@ -1,5 +1,11 @@
 // Cables that are cut, in one direction too, slow or lossy: slower, never wrong.
+#include "common/clock.h"
 #include "tests/cluster/cluster_test.h"
+#include "tests/cluster/stored_samples.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
 
 namespace portoser::test {
 namespace {
@@ -8,6 +14,34 @@ using testing::ElementsAre;
 
 class BadLink : public ClusterTest {
  protected:
+  BadLink() {
+    for (const auto& host : cluster().hosts()) {
+      await_until("a sample of " + host->name() + " is stored", 60s, [&] {
+        return !stored(*host).times.empty();
+      });
+      first_samples_[host->name()] = stored(*host).times.rbegin()->first;
+    }
+  }
+
+  [[nodiscard]] StoredSamples stored(const ClusterHost& host) const {
+    return stored_samples(controller_.data() / "portoser.db", host.name());
+  }
+  /// Of those taken since the test began, on this host and on those with good cables.
+  void expect_that_all_samples_arrive() const {
+    const auto now_ms = to_unix_us(SystemClock{}.now()) / 1000;
+    for (const auto& host : cluster().hosts()) {
+      const auto first = first_samples_.at(host->name());
+      await_until(
+          "all samples of " + host->name() + " are stored",
+          60s,
+          [&] {
+            const auto samples = stored(*host);
+            return samples.times.rbegin()->second > now_ms && samples.holes(first).empty();
+          },
+          [&] { return "missing: " + testing::PrintToString(stored(*host).holes(first)); });
+      EXPECT_THAT(stored(*host).twice, ElementsAre()) << host->name();
+    }
+  }
   /// What happens to a host while nobody hears it is told when the cable is whole.
   void expect_told_afterwards() {
     controller_.await_machine(h1_.name(), "offline");
@@ -20,6 +54,7 @@ class BadLink : public ClusterTest {
     controller_.await_service(h1_.service(), "running");
     await_event(h1_, "recovery");
     EXPECT_THAT(types(h1_), ElementsAre("failure", "recovery"));
+    expect_that_all_samples_arrive();
   }
   void expect_that_all_works() {
     const auto before = h1_.container();
@@ -31,7 +66,11 @@ class BadLink : public ClusterTest {
     await_event(h1_, "failure");
     controller_.await_service(h1_.service(), "stopped");
     EXPECT_THAT(types(h1_), ElementsAre("restart", "failure"));
+    expect_that_all_samples_arrive();
   }
+
+ private:
+  std::map<std::string, std::int64_t> first_samples_;  ///< the newest when the test began
 };
 
 TEST_F(BadLink, Cut) {
@@ -74,6 +113,18 @@ TEST_F(BadLink, CutDuringAnAction) {
   EXPECT_EQ(cluster().await_job(job)["state"], "succeeded");
   await_event(h1_, "restart");
   EXPECT_THAT(types(h1_), ElementsAre("restart"));
+  expect_that_all_samples_arrive();
+}
+
+/// While what was kept is sent late, the cable breaks again and again.
+TEST_F(BadLink, CutWhileItCatchesUp) {
+  for (int i = 0; i < 3; ++i) {
+    h1_.machine().cut_out();
+    controller_.await_machine(h1_.name(), "offline");
+    h1_.machine().heal();
+    controller_.await_machine(h1_.name(), "online");
+  }
+  expect_that_all_samples_arrive();
 }
 
 }  // namespace

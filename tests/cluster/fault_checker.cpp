@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -312,7 +313,10 @@ void check_nothing_waits(const HostEvidence& host, Wrong& wrong) {
 }
 
 void check_samples(const HostEvidence& host, Wrong& wrong) {
-  if (host.samples == 0) wrong.push_back(host.name + ": no sample is stored");
+  if (host.sample_times.empty()) wrong.push_back(host.name + ": no sample is stored");
+  for (const auto& [first, last] : missing_samples(host)) {
+    wrong.push_back(fmt::format("{}: samples {} to {} are lost", host.name, first, last));
+  }
   for (const auto number : host.samples_twice) {
     wrong.push_back(fmt::format("{}: sample {} is stored twice", host.name, number));
   }
@@ -322,6 +326,22 @@ void check_samples(const HostEvidence& host, Wrong& wrong) {
 
 std::vector<Made> missing(const HostEvidence& host) {
   return not_stored(host, false);
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> missing_samples(const HostEvidence& host) {
+  // What is older than the quarter of an hour that is open is not in the evidence, but for what
+  // came late.
+  const auto quarter_of = [](std::int64_t time_ms) { return time_ms / (15 * 60 * 1000); };
+  std::vector<std::pair<std::int64_t, std::int64_t>> missing;
+  for (auto next = host.sample_times.begin(); next != host.sample_times.end(); ++next) {
+    if (next == host.sample_times.begin()) continue;
+    const auto& [number, time_ms] = *std::prev(next);
+    const bool may_be_lost = time_ms * 1000 < host.samples_kept_from_us ||
+                             quarter_of(time_ms) != quarter_of(next->second);
+    if (next->first == number + 1 || may_be_lost) continue;
+    missing.emplace_back(number + 1, next->first - 1);
+  }
+  return missing;
 }
 
 std::vector<std::string> contradictions(const Evidence& evidence) {

@@ -33,7 +33,7 @@ Evidence sound() {
   host.crashes = {{"c1", 120 * second}};
   host.runs = false;
   host.status = "stopped";
-  host.samples = 20;
+  for (std::int64_t i = 1; i <= 20; ++i) host.sample_times[1000 + i] = 100'000 + 500 * i;
   Evidence evidence;
   evidence.hosts = {host};
   evidence.jobs = {{"j1", "succeeded", {"-f x up -d"}, "notes-h1", 109 * second, 111 * second}};
@@ -257,7 +257,32 @@ TEST(FaultChecker, FindsWhatStillWaitsInASpool) {
 TEST(FaultChecker, FindsASampleThatIsStoredTwiceAndThatThereIsNone) {
   expect_found("sample 7 is stored twice",
                [](Evidence&, HostEvidence& host) { host.samples_twice = {7}; });
-  expect_found("no sample is stored", [](Evidence&, HostEvidence& host) { host.samples = 0; });
+  expect_found("no sample is stored",
+               [](Evidence&, HostEvidence& host) { host.sample_times.clear(); });
+}
+
+TEST(FaultChecker, FindsASampleThatIsLost) {
+  const auto lose = [](Evidence&, HostEvidence& host) {
+    host.sample_times.erase(1008);
+    host.sample_times.erase(1009);
+  };
+  expect_found("h1: samples 1008 to 1009 are lost", lose);
+  expect_found("h1: samples 1008 to 1009 are lost", [&](Evidence& evidence, HostEvidence& host) {
+    lose(evidence, host);
+    host.samples_kept_from_us = host.sample_times.at(1007) * 1000;
+  });
+}
+
+TEST(FaultChecker, AsksForNoSampleThatAnAgentOrADiskMayHaveLost) {
+  auto evidence = sound();
+  auto& times = evidence.hosts.front().sample_times;
+  times.erase(1008);
+  evidence.hosts.front().samples_kept_from_us = times.at(1009) * 1000;
+  EXPECT_THAT(contradictions(evidence), IsEmpty());
+  evidence.hosts.front().samples_kept_from_us = 0;
+  times.erase(times.begin(), times.find(1007));
+  times[1007] -= 15 * 60 * 1000;
+  EXPECT_THAT(contradictions(evidence), IsEmpty()) << "what lay between is sealed";
 }
 
 TEST(FaultChecker, FindsAServiceThatIsNotAsItIsShown) {

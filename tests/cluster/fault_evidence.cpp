@@ -119,7 +119,7 @@ std::uintmax_t bytes_in_spool(const ClusterHost& host) {
 
 void look_at_samples(const Cluster& cluster, HostEvidence& evidence) {
   const auto stored = stored_samples(cluster.controller().data() / "portoser.db", evidence.name);
-  evidence.samples = stored.times.size();
+  evidence.sample_times = stored.times;
   evidence.samples_twice = stored.twice;
 }
 
@@ -176,7 +176,11 @@ Evidence gather(const Cluster& cluster, const FaultRun& run) {
       one.spool_bytes = bytes_in_spool(*host);
       return one.spool_bytes == 0;
     });
-    look_at_samples(cluster, one);
+    one.samples_kept_from_us = run.history(*host).samples_kept_from_us;
+    give_time(60s, [&] {
+      look_at_samples(cluster, one);
+      return missing_samples(one).empty();
+    });
     evidence.hosts.push_back(std::move(one));
   }
   evidence.own_jobs = cluster.own_jobs();

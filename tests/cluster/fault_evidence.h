@@ -5,6 +5,7 @@
 #include "tests/cluster/fault_run.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,13 @@ struct HostEvidence {
   std::vector<std::int64_t> forgetful_ends;
   std::vector<CrashByHand> crashes;
   std::vector<Watch> watch;
-  bool runs = false;                        ///< the service, as the engine says
-  std::string status;                       ///< as the controller shows it
-  std::uintmax_t spool_bytes = 0;           ///< what the agent still keeps for the controller
-  std::size_t samples = 0;                  ///< of the last quarter of an hour, in the database
+  bool runs = false;               ///< the service, as the engine says
+  std::string status;              ///< as the controller shows it
+  std::uintmax_t spool_bytes = 0;  ///< what the agent still keeps for the controller
+  /// In the database, of the last quarter of an hour: the controller's time in ms, by number.
+  std::map<std::int64_t, std::int64_t> sample_times;
   std::vector<std::int64_t> samples_twice;  ///< their numbers
+  std::int64_t samples_kept_from_us = 0;    ///< as in `HostHistory`
 };
 
 struct JobEvidence {

@@ -155,6 +155,7 @@ void FaultRun::free_agent_disk(ClusterHost& host) {
   host.data_disk().make_room();
   meant_[host.name()].disk_is_full = false;
   meant_[host.name()].disk_freed_us = to_unix_us(SystemClock{}.now());
+  note_room(host);
 }
 
 void FaultRun::freeze_engine(ClusterHost& host) {
@@ -264,6 +265,7 @@ void FaultRun::free_controller_disk(ClusterHost& host) {
   say(host, "the disk of the controller has room");
   cluster_.data_disk().make_room();
   controller_disk_is_full_ = false;
+  note_room_of_controller();
 }
 
 void FaultRun::flood_controller(ClusterHost& host) {

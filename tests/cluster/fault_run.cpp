@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <utility>
 
 namespace portoser::test {
 namespace {
@@ -189,6 +190,22 @@ void FaultRun::note_end_of_agent(const ClusterHost& host, bool in_order) {
   const bool forgets = meant.disk_is_full || now_us() - meant.disk_freed_us < tries_again_within_us;
   if (forgets) history.forgetful_ends.push_back(now_us());
   if (forgets || !in_order) ++history.agent_ends;
+  history.samples_kept_from_us = std::max(history.samples_kept_from_us, now_us());
+}
+
+/// The disk of an agent takes something again.
+void FaultRun::note_room(const ClusterHost& host) {
+  constexpr std::int64_t takes_samples_within_us = 2'000'000;
+  auto& from_us = history_[host.name()].samples_kept_from_us;
+  from_us = std::max(from_us, now_us() + takes_samples_within_us);
+}
+
+void FaultRun::note_room_of_controller() {
+  constexpr std::int64_t stores_within_us = 10'000'000;
+  for (auto& [name, history] : history_) {
+    history.samples_kept_from_us =
+        std::max(history.samples_kept_from_us, now_us() + stores_within_us);
+  }
 }
 
 bool FaultRun::controller_answers() const {
@@ -201,12 +218,14 @@ void FaultRun::mend() {
   for (const auto& host : cluster_.hosts()) {
     begin_change(*host);
     host->data_disk().make_room();
+    if (meant_[host->name()].disk_is_full) note_room(*host);
     // In this order: an engine that starts may end what ran.
     host->switch_on();
     meant_[host->name()] = Meant{};
     end_change(*host);
   }
   cluster_.data_disk().make_room();
+  if (std::exchange(controller_disk_is_full_, false)) note_room_of_controller();
   if (!controller_runs_) cluster_.controller().start();
   cluster_.controller().thaw();
   controller_runs_ = true;

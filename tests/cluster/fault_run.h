@@ -32,6 +32,9 @@ struct HostHistory {
   /// When it ended with a disk that may not have taken its checkpoint: the next one goes on from an
   /// older one.
   std::vector<std::int64_t> forgetful_ends;
+  /// Samples from before that may be lost: its agent ended, which held some in memory alone, or a
+  /// disk took nothing, its own or the controller's.
+  std::int64_t samples_kept_from_us = 0;
   std::vector<CrashByHand> crashes;
   std::vector<Watch> watch;
 };
@@ -103,6 +106,8 @@ class FaultRun {
   [[nodiscard]] bool is_kept(const ClusterHost& host) const;
   /// Before the agent ends; `in_order`: it can keep its checkpoint if the disk takes it.
   void note_end_of_agent(const ClusterHost& host, bool in_order = false);
+  void note_room(const ClusterHost& host);
+  void note_room_of_controller();
 
   /// The answer's text; a job that is new is remembered.
   std::string ask_for_restart(const ClusterHost& host);

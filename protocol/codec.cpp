@@ -51,7 +51,24 @@ struct BodyDecoder {
   }
 };
 
+template <class Part>
+std::size_t packed_size(const Part& part) {
+  constexpr std::size_t ordinary = 512;
+  msgpack::sbuffer buffer{ordinary};
+  msgpack::packer<msgpack::sbuffer> packer{buffer};
+  pack_described(packer, part);
+  return buffer.size();
+}
+
 }  // namespace
+
+std::size_t size_in_message(const ContainerSample& part) {
+  return packed_size(part);
+}
+
+std::size_t size_in_message(const Container& part) {
+  return packed_size(part);
+}
 
 template <class Message>
 std::string encode(const Message& message, std::int64_t id) {

@@ -5,6 +5,7 @@
 #include "protocol/commands.h"
 #include "protocol/messages.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ struct Envelope {
 
 template <class Message>
 std::string encode(const Message& message, std::int64_t id = 0);
+
+/// What it takes in a list of a message.
+std::size_t size_in_message(const ContainerSample& part);
+std::size_t size_in_message(const Container& part);
 
 /// Over the limit: `Error{too_large}`; not an envelope or a body that does not fit its type:
 /// `Error{bad_request}`. Allocations are bounded by the size of the frame.

@@ -182,6 +182,8 @@ struct State {
   std::optional<std::int64_t> engine_silent_ms;
   std::vector<Container> containers;
   std::vector<ServiceState> services;
+  /// That did not fit into a message; those of services go last.
+  std::int64_t containers_left_out = 0;
   bool operator==(const State&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(State,
@@ -193,7 +195,8 @@ BOOST_DESCRIBE_STRUCT(State,
                        compose_version,
                        engine_silent_ms,
                        containers,
-                       services))
+                       services,
+                       containers_left_out))
 
 struct CpuSample {
   std::optional<double> percent;  ///< of the whole machine, since the sample before; 0 to 100
@@ -251,6 +254,17 @@ BOOST_DESCRIBE_STRUCT(
     (),
     (interface, receive_bytes, transmit_bytes, receive_bytes_per_second, transmit_bytes_per_second))
 
+/// Since the sample before, as its host knows it: the receiver may get that one later or never.
+/// Empty members are unknown, as where a counter began anew.
+struct ContainerRates {
+  std::optional<std::int64_t> receive;
+  std::optional<std::int64_t> transmit;
+  std::optional<std::int64_t> block_read;
+  std::optional<std::int64_t> block_write;
+  bool operator==(const ContainerRates&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ContainerRates, (), (receive, transmit, block_read, block_write))
+
 struct ContainerSample {
   std::string id;
   std::optional<double> cpu_percent;  ///< of the whole machine, since the sample before
@@ -264,6 +278,7 @@ struct ContainerSample {
   std::optional<std::int64_t> block_write_bytes;
   /// Whose it was when it was measured: a late sample speaks of containers that are gone by now.
   std::vector<std::string> services{};
+  std::optional<ContainerRates> per_second{};  ///< bytes; empty: an agent older than this field
   bool operator==(const ContainerSample&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ContainerSample,
@@ -276,7 +291,8 @@ BOOST_DESCRIBE_STRUCT(ContainerSample,
                        transmit_bytes,
                        block_read_bytes,
                        block_write_bytes,
-                       services))
+                       services,
+                       per_second))
 
 struct TemperatureSample {
   std::string sensor;  ///< "coretemp Package id 0", as the kernel's driver names it
@@ -317,6 +333,8 @@ struct Sample {
   std::int64_t number = 0;
   std::vector<TemperatureSample> temperatures;  ///< none on machines without sensors
   std::vector<ServiceUp> services;
+  /// That did not fit into a message. A service has all of its containers in `containers` or none.
+  std::int64_t containers_left_out = 0;
   bool operator==(const Sample&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Sample,
@@ -331,7 +349,8 @@ BOOST_DESCRIBE_STRUCT(Sample,
                        problems,
                        number,
                        temperatures,
-                       services))
+                       services,
+                       containers_left_out))
 
 /// Something that happened to a service or a container. Durable: kept until it is acknowledged.
 struct Event {

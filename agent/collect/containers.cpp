@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace portoser::agent::collect {
 namespace {
@@ -20,6 +23,15 @@ std::string link_target(int folder, const std::string& name) {
 double machine_percent(std::int64_t used_ns, Uptime elapsed, std::size_t threads) {
   const auto possible = static_cast<double>(elapsed.count()) * static_cast<double>(threads);
   return std::clamp(100.0 * static_cast<double>(used_ns) / possible, 0.0, 100.0);
+}
+
+/// A counter that fell back began anew: no rate for that span.
+std::optional<std::int64_t> per_second(const std::optional<std::int64_t>& before,
+                                       const std::optional<std::int64_t>& now,
+                                       Uptime elapsed) {
+  if (!before || !now || *now < *before || elapsed <= Uptime{0}) return std::nullopt;
+  const std::chrono::duration<double> seconds = elapsed;
+  return std::llround(static_cast<double>(*now - *before) / seconds.count());
 }
 
 }  // namespace
@@ -69,6 +81,7 @@ std::vector<protocol::ContainerSample> ContainerCollector::collect(Uptime now,
     protocol::ContainerSample sample;
     sample.id = container.handle.id;
     if (read(container, now, threads, buffer, problems, sample)) {
+      sample.per_second = rates(container, sample, now);
       samples.push_back(std::move(sample));
     } else {
       container.process = Descriptor{};
@@ -77,6 +90,24 @@ std::vector<protocol::ContainerSample> ContainerCollector::collect(Uptime now,
     }
   }
   return samples;
+}
+
+protocol::ContainerRates ContainerCollector::rates(Tracked& container,
+                                                   const protocol::ContainerSample& sample,
+                                                   Uptime now) {
+  const auto before = std::exchange(container.traffic,
+                                    {sample.receive_bytes,
+                                     sample.transmit_bytes,
+                                     sample.block_read_bytes,
+                                     sample.block_write_bytes,
+                                     now});
+  const auto elapsed = now - before.when;
+  protocol::ContainerRates rates;
+  rates.receive = per_second(before.receive, sample.receive_bytes, elapsed);
+  rates.transmit = per_second(before.transmit, sample.transmit_bytes, elapsed);
+  rates.block_read = per_second(before.block_read, sample.block_read_bytes, elapsed);
+  rates.block_write = per_second(before.block_write, sample.block_write_bytes, elapsed);
+  return rates;
 }
 
 bool ContainerCollector::read(Tracked& container,

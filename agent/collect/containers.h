@@ -39,6 +39,13 @@ class ContainerCollector {
     std::int64_t used_ns = 0;
     Uptime when{};
   };
+  struct Traffic {
+    std::optional<std::int64_t> receive;
+    std::optional<std::int64_t> transmit;
+    std::optional<std::int64_t> block_read;
+    std::optional<std::int64_t> block_write;
+    Uptime when{};
+  };
   struct Tracked {
     ContainerHandle handle;
     /// The process's folder below /proc: it stays with this process, so that a pid that is given
@@ -47,9 +54,13 @@ class ContainerCollector {
     Network network = Network::unknown;
     std::optional<ContainerCgroup> cgroup;
     std::optional<CpuReading> cpu;
+    Traffic traffic;  ///< as of the sample before
     bool ended = false;
   };
 
+  static protocol::ContainerRates rates(Tracked& container,
+                                        const protocol::ContainerSample& sample,
+                                        Uptime now);
   bool open(Tracked& container, ReadBuffer& buffer, Problems& problems);
   bool open_cgroup(Tracked& container, ReadBuffer& buffer, Problems& problems);
   /// False: the container has ended.

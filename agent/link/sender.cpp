@@ -1,5 +1,6 @@
 #include "agent/link/sender.h"
 
+#include "agent/link/fit.h"
 #include "common/log.h"
 #include "protocol/codec.h"
 
@@ -148,8 +149,8 @@ void Sender::take(protocol::Progress progress, Instant) {
 }
 
 void Sender::take(const protocol::Sample& sample, Instant now) {
-  auto entry = RecentSamples::Entry{
-      sample.when.boot_id, sample.when.uptime_ns, protocol::encode(sample, ++message_id_)};
+  auto entry =
+      RecentSamples::Entry{sample.when.boot_id, sample.when.uptime_ns, encode_fitting(sample)};
   if (entry.bytes.size() > protocol::message_limit) {
     log::warn("link", "sample dropped: it is too large", {{"bytes", entry.bytes.size()}});
     ++outbox_dropped_samples_;
@@ -163,6 +164,22 @@ void Sender::take(const protocol::Sample& sample, Instant now) {
   }
   live_ = std::move(entry);
   send_samples(now);
+}
+
+/// With as many containers as a message holds. Longer than that only where it is too large without.
+template <class Message>
+std::string Sender::encode_fitting(const Message& message) {
+  auto bytes = protocol::encode(message, ++message_id_);
+  if (bytes.size() <= protocol::message_limit) return bytes;
+  const auto shorter = fitted(message);
+  if (left_out_pace_.is_due()) {
+    log::warn("link",
+              "containers left out: a message does not hold so many",
+              {{"message", Message::type},
+               {"containers", message.containers.size()},
+               {"left_out", shorter.containers_left_out}});
+  }
+  return protocol::encode(shorter, message_id_);
 }
 
 void Sender::keep_for_later(const RecentSamples::Entry& sample) {
@@ -247,7 +264,7 @@ void Sender::send_durable(Instant now) {
 
 void Sender::send_state() {
   if (!state_ || is_blocked_) return;
-  const auto bytes = protocol::encode(*state_, ++message_id_);
+  const auto bytes = encode_fitting(*state_);
   if (bytes.size() > protocol::message_limit) {
     log::error("link", "state dropped: it is too large", {{"bytes", bytes.size()}});
     state_.reset();

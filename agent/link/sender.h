@@ -8,6 +8,7 @@
 #include "agent/link/outbox.h"
 #include "agent/link/spool.h"
 #include "agent/link/transport.h"
+#include "common/pace.h"
 #include "protocol/messages.h"
 
 #include <chrono>
@@ -59,6 +60,8 @@ class Sender {
   void take(protocol::CommandResult result, Instant now) { keep(std::move(result), now); }
   void take(protocol::Progress progress, Instant now);
   void take(const protocol::Sample& sample, Instant now);
+  template <class Message>
+  std::string encode_fitting(const Message& message);
   bool send(const std::string& bytes);
   void note_sent(std::int64_t sequence, Instant now);
   void send_again_when_overdue(Instant now);
@@ -92,6 +95,7 @@ class Sender {
   Instant late_at_{};
   std::int64_t outbox_dropped_durable_ = 0;
   std::int64_t outbox_dropped_samples_ = 0;
+  Pace left_out_pace_{std::chrono::hours{1}};
 };
 
 }  // namespace portoser::agent::link

@@ -1,6 +1,7 @@
 #include "controller/api/machines.h"
 
 #include "controller/http/router.h"
+#include "controller/telemetry/service_view.h"
 
 #include <algorithm>
 
@@ -38,7 +39,7 @@ struct MachineRow {
   std::optional<double> engine_age_seconds;
   std::optional<std::string> os_version;
   std::optional<std::string> kernel;
-  std::vector<MachineProblem> problems;  ///< as of its newest sample
+  std::vector<MachineProblem> problems;  ///< as of its newest sample and state
   std::vector<registry::Finding> config_errors;
 };
 BOOST_DESCRIBE_STRUCT(MachineRow,
@@ -148,8 +149,8 @@ MachineRow row_of(const registry::Registry& registry,
       row.engine_age_seconds = std::max(age.count(), 0.0);
     }
   }
-  if (live != nullptr && live->sample && liveness != fleet::Liveness::offline) {
-    for (const auto& problem : live->sample->problems) {
+  if (live != nullptr && liveness != fleet::Liveness::offline) {
+    for (const auto& problem : telemetry::problems_of(*live)) {
       row.problems.push_back({problem.collector, problem.message});
     }
   }

@@ -41,7 +41,9 @@ class HostSeries {
   /// Those spans are in the database, or given up.
   void drop(const Span& span);
 
-  /// The neighbour of a sample that comes now; null: none is known.
+  /// The neighbour of a sample that comes now; null: none is known. Only for agents that send no
+  /// rates: it is the nearest of those that came before, which need not be the one that was taken
+  /// before.
   [[nodiscard]] std::shared_ptr<const protocol::Sample> before(
       const protocol::Sample& sample) const;
   void remember(std::shared_ptr<const protocol::Sample> sample);

@@ -117,6 +117,13 @@ void add_container(Together& sum,
   } else {
     sum.limit.reset();
   }
+  if (const auto& told = now.per_second) {
+    add(sum.receive, number(told->receive));
+    add(sum.transmit, number(told->transmit));
+    add(sum.block_read, number(told->block_read));
+    add(sum.block_write, number(told->block_write));
+    return;
+  }
   const auto found = previous.find(now.id);
   if (!seconds || found == previous.end()) return;
   const auto& before = *found->second;

@@ -18,9 +18,9 @@ struct SampleValue {
   std::int64_t value = 0;    ///< in units of 1 / `scale_of(metric)`
 };
 
-/// `before`: the sample before it, for rates; null or one that is no neighbour (another boot, more
-/// than `neighbours_seconds` away): none. What is unknown, not finite or beyond all measure is left
-/// out.
+/// `before`: the sample before it, for rates of services, where its agent sends none; null or one
+/// that is no neighbour (another boot, more than `neighbours_seconds` away): none. What is unknown,
+/// not finite or beyond all measure is left out.
 std::vector<SampleValue> values_of(const protocol::Sample& sample,
                                    const protocol::Sample* before,
                                    double neighbours_seconds = 60);

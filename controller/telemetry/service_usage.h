@@ -41,7 +41,7 @@ using MeasuredUsages = std::map<std::string, MeasuredUsage, std::less<>>;
 /// How the host judges the service; null when it has not said.
 const protocol::ServiceState* state_of(const std::string& service, const HostLive& host);
 
-/// Nothing when the service has no container in the newest sample.
+/// As of `host.usages`; nothing when the service has no container in the newest sample.
 std::optional<ServiceUsage> usage_of(const std::string& service, const HostLive& host);
 
 /// The newest use of every service that the host is assigned: as of its newest sample, and where

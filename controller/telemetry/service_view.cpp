@@ -3,6 +3,8 @@
 #include "controller/telemetry/optional_sum.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 namespace portoser::telemetry {
 
@@ -44,6 +46,20 @@ std::optional<LastKnown> last_known_of(const registry::Service& service, const H
 
 bool is_whole(const protocol::Sample& sample) {
   return sample.memory && sample.cpu.load_1;
+}
+
+std::vector<protocol::CollectProblem> problems_of(const HostLive& host) {
+  std::vector<protocol::CollectProblem> problems;
+  if (host.sample) problems = host.sample->problems;
+  const auto add_left_out = [&](std::int64_t count, std::string_view where) {
+    if (count <= 0) return;
+    problems.push_back({"containers",
+                        std::to_string(count) + " containers are not in its " + std::string{where} +
+                            ": a message does not hold so many"});
+  };
+  if (host.sample) add_left_out(host.sample->containers_left_out, "samples");
+  if (host.state) add_left_out(host.state->containers_left_out, "list of containers");
+  return problems;
 }
 
 const protocol::DiskSample* main_disk(const protocol::Sample& sample) {

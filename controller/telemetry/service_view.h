@@ -33,6 +33,9 @@ ServiceStatus status_of(const registry::Service& service, const HostLive* host);
 /// False: the agent could not read the host.
 bool is_whole(const protocol::Sample& sample);
 
+/// What the host's agent says it could not read, and what it could not send.
+std::vector<protocol::CollectProblem> problems_of(const HostLive& host);
+
 /// The disk that stands for the host: the one mounted at "/", else the largest. Null without any.
 const protocol::DiskSample* main_disk(const protocol::Sample& sample);
 

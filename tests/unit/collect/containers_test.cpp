@@ -127,6 +127,23 @@ TEST_P(CollectContainers, HaveNoPercentageWhenTheCounterBeganAnew) {
   EXPECT_EQ(next().containers.at(0).cpu_percent, 0.0);
 }
 
+TEST_P(CollectContainers, HaveTheirTrafficASecondSinceTheSampleBefore) {
+  const auto first = sampler.sample().containers.at(0).per_second;
+  EXPECT_EQ(first, protocol::ContainerRates{}) << "nobody knows yet";
+  tree.edit("proc/4711/net/dev", " 904 ", "1504 ");
+  const auto sample = next();
+  const auto& own = sample.containers.at(0).per_second;
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->receive, 120);
+  EXPECT_EQ(own->transmit, 0);
+  EXPECT_EQ(own->block_read, 0);
+  EXPECT_EQ(own->block_write, 0);
+  EXPECT_EQ(sample.containers.at(1).per_second->receive, std::nullopt) << "the host's network";
+  tree.edit("proc/4711/net/dev", "1504 ", " 904 ");
+  EXPECT_EQ(next().containers.at(0).per_second->receive, std::nullopt) << "it began anew";
+  EXPECT_EQ(next().containers.at(0).per_second->receive, 0);
+}
+
 TEST_P(CollectContainers, KeepTheUsageWhenTheInactivePartIsLarger) {
   tree.edit(files.memory, "104857600", "4857600");
   EXPECT_EQ(sampler.sample().containers.at(0).memory_bytes, 4857600);

@@ -82,12 +82,17 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
   EXPECT_EQ(golden_message<CommandResult>("result_before_failed_step.hex"), result);
 
   auto state = filled<State>();
+  state.containers_left_out = 0;
+  EXPECT_EQ(golden_message<State>("state_before_left_out.hex"), state);
   state.engine_silent_ms.reset();
   EXPECT_EQ(golden_message<State>("state_before_engine_silence.hex"), state);
   state.compose_version.clear();
   EXPECT_EQ(golden_message<State>("state_without_compose_version.hex"), state);
 
   auto sample = filled<Sample>();
+  sample.containers_left_out = 0;
+  sample.containers[0].per_second.reset();
+  EXPECT_EQ(golden_message<Sample>("sample_before_left_out.hex"), sample);
   sample.services.clear();
   EXPECT_EQ(golden_message<Sample>("sample_before_services.hex"), sample);
   sample.number = 0;
@@ -112,10 +117,12 @@ TEST(Golden, NoFileIsMissing) {
                                             "result.hex",
                                             "result_before_failed_step.hex",
                                             "sample.hex",
+                                            "sample_before_left_out.hex",
                                             "sample_before_services.hex",
                                             "sample_without_number.hex",
                                             "state.hex",
                                             "state_before_engine_silence.hex",
+                                            "state_before_left_out.hex",
                                             "state_without_compose_version.hex",
                                             "welcome.hex"));
   EXPECT_THAT(names_in(arguments),

@@ -87,6 +87,7 @@ inline State filled() {
                        "exit 137",
                        "/srv/notes/compose.yml",
                        {std::string(64, 'a')}}};
+  message.containers_left_out = 3;
   return message;
 }
 
@@ -101,10 +102,12 @@ inline Sample filled() {
   message.networks = {{"eth0", 123456, 654321, 10.0, 20.0}};
   message.containers = {
       {std::string(64, 'a'), 1.5, 1 << 20, std::nullopt, 10, 20, 30, 40, {"notes"}}};
+  message.containers[0].per_second = ContainerRates{1, 2, 3, std::nullopt};
   message.problems = {{"disk", "cannot read /proc/diskstats"}};
   message.number = 3600000001;
   message.temperatures = {{"coretemp Package id 0", 48.5}};
   message.services = {{"notes", true}};
+  message.containers_left_out = 5;
   return message;
 }
 

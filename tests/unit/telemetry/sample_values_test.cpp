@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <optional>
+#include <vector>
 
 namespace portoser::telemetry {
 namespace {
@@ -78,6 +79,24 @@ TEST(SampleValues, ARateNeedsANeighbourOfTheSameBoot) {
   after.when.boot_id = "another";
   EXPECT_EQ(find(values_of(after, &before), "notes", Metric::receive_bytes_per_second),
             std::nullopt);
+}
+
+/// Whatever came before it: late ones come in any order.
+TEST(SampleValues, TheRatesThatTheHostTellsNeedNoNeighbour) {
+  auto before = full_sample(5 * second);
+  before.containers = {of_notes("a", 1000)};
+  auto sample = full_sample(10 * second);
+  sample.containers = {of_notes("a", 2000), of_notes("b", 0)};
+  for (auto& one : sample.containers) {
+    one.per_second = protocol::ContainerRates{7, 8, std::nullopt, 9};
+  }
+  for (const auto* neighbour : std::vector<const protocol::Sample*>{nullptr, &before}) {
+    const auto values = values_of(sample, neighbour);
+    EXPECT_EQ(find(values, "notes", Metric::receive_bytes_per_second), 14);
+    EXPECT_EQ(find(values, "notes", Metric::transmit_bytes_per_second), 16);
+    EXPECT_EQ(find(values, "notes", Metric::block_read_bytes_per_second), std::nullopt);
+    EXPECT_EQ(find(values, "notes", Metric::block_write_bytes_per_second), 18);
+  }
 }
 
 TEST(SampleValues, WhatIsNoNumberIsLeftOut) {

@@ -34,6 +34,11 @@ class ServiceView : public testing::Test {
     made->containers = std::move(all);
     return made;
   }
+  /// As of `host_`.
+  std::optional<ServiceUsage> use() {
+    host_.usages = std::make_shared<const MeasuredUsages>(newest_usages(host_));
+    return usage_of("notes", host_);
+  }
   HostLive host_;
 };
 
@@ -138,7 +143,7 @@ TEST_F(ServiceView, UseIsTheSumOfItsContainersAndNoOthers) {
                          {"b", 2.5, 30, 200, 7, 7, 0, 0},
                          {"other", 9, 900, 900, 9, 9, 9, 9}});
   host_.sample_at = noon + 5s;
-  const auto usage = usage_of("notes", host_);
+  const auto usage = use();
   ASSERT_TRUE(usage);
   EXPECT_DOUBLE_EQ(*usage->cpu_percent, 4.0);
   EXPECT_EQ(usage->memory_bytes, 50);
@@ -150,7 +155,7 @@ TEST_F(ServiceView, UseIsTheSumOfItsContainersAndNoOthers) {
 TEST_F(ServiceView, WithoutALimitTheMachinesMemoryIsTheWhole) {
   report("running", "healthy", {"a"});
   host_.sample = sample({{"a", 1.0, 20, std::nullopt, 1, 1, 0, 0}});
-  EXPECT_EQ(usage_of("notes", host_)->memory_total_bytes, 1000);
+  EXPECT_EQ(use()->memory_total_bytes, 1000);
 }
 
 TEST_F(ServiceView, ARestartedContainersCountersMakeNoRate) {
@@ -159,13 +164,50 @@ TEST_F(ServiceView, ARestartedContainersCountersMakeNoRate) {
   host_.previous_at = noon;
   host_.sample = sample({{"a", 1.0, 10, 100, 5, 0, 0, 0}});
   host_.sample_at = noon + 5s;
-  EXPECT_FALSE(usage_of("notes", host_)->receive_bytes_per_second);
+  EXPECT_FALSE(use()->receive_bytes_per_second);
+}
+
+TEST_F(ServiceView, TheRateThatTheHostTellsGoesBeforeTheOneThatWeSee) {
+  report("running", "healthy", {"a", "b"});
+  host_.previous = sample({{"a", 1.0, 10, 100, 900, 0, 0, 0}, {"b", 1.0, 10, 100, 900, 0, 0, 0}});
+  host_.previous_at = noon;
+  protocol::ContainerSample told{"a", 1.0, 10, 100, 1900, 0, 0, 0};
+  told.per_second = protocol::ContainerRates{70, std::nullopt, 0, 0};
+  protocol::ContainerSample of_an_older_agent{"b", 1.0, 10, 100, 950, 0, 0, 0};
+  host_.sample = sample({told, of_an_older_agent});
+  host_.sample_at = noon + 5s;
+  EXPECT_EQ(use()->receive_bytes_per_second, 80.0);
+  told.per_second->receive.reset();
+  host_.sample = sample({told});
+  EXPECT_EQ(use()->receive_bytes_per_second, std::nullopt) << "its host does not know";
+}
+
+TEST_F(ServiceView, WhatWasLeftOutIsAProblemOfTheHost) {
+  report("running", "healthy");
+  auto whole = std::make_shared<protocol::Sample>(*sample({}));
+  whole->problems = {{"disk", "cannot read it"}};
+  host_.sample = whole;
+  ASSERT_EQ(problems_of(host_).size(), 1U);
+  auto shorter = std::make_shared<protocol::Sample>(*whole);
+  shorter->containers_left_out = 5600;
+  host_.sample = shorter;
+  auto state = std::make_shared<protocol::State>(*host_.state);
+  state->containers_left_out = 8000;
+  host_.state = state;
+  const auto problems = problems_of(host_);
+  ASSERT_EQ(problems.size(), 3U);
+  EXPECT_EQ(problems[0].message, "cannot read it");
+  EXPECT_EQ(problems[1].collector, "containers");
+  EXPECT_EQ(problems[1].message,
+            "5600 containers are not in its samples: a message does not hold so many");
+  EXPECT_EQ(problems[2].message,
+            "8000 containers are not in its list of containers: a message does not hold so many");
 }
 
 TEST_F(ServiceView, ServiceWithoutContainersHasNoUseRatherThanZero) {
   report("stopped", "unknown", {});
   host_.sample = sample({});
-  EXPECT_FALSE(usage_of("notes", host_));
+  EXPECT_FALSE(use());
 }
 
 TEST_F(ServiceView, MetricsAreOfflineOnlyAfterFiveMinutes) {

@@ -1,5 +1,6 @@
 #include "controller/telemetry/live.h"
 
+#include "controller/telemetry/plausible.h"
 #include "controller/telemetry/service_view.h"
 
 #include <set>
@@ -41,6 +42,7 @@ void Live::set_fresh_for(std::chrono::milliseconds fresh_for) {
 }
 
 void Live::on_sample(const std::string& host, Time when, protocol::Sample sample) {
+  make_plausible(sample);
   samples_.fetch_add(1);
   {
     const std::lock_guard lock{mutex_};
@@ -63,6 +65,7 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
 }
 
 void Live::on_late_sample(const std::string& host, Time when, protocol::Sample sample) {
+  make_plausible(sample);
   samples_.fetch_add(1);
   late_samples_.fetch_add(1);
   const auto measured = std::make_shared<const protocol::Sample>(std::move(sample));
@@ -70,6 +73,7 @@ void Live::on_late_sample(const std::string& host, Time when, protocol::Sample s
 }
 
 void Live::on_state(const std::string& host, Time when, protocol::State state) {
+  make_plausible(state);
   auto newest = std::make_shared<const protocol::State>(std::move(state));
   change(host, [&](HostLive& entry) {
     if (newest->engine_available) {

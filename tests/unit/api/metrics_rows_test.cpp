@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace portoser::api {
 namespace {
 
@@ -49,6 +51,27 @@ TEST_F(MetricsRows, ShowEveryInterfaceAndTheSum) {
   EXPECT_EQ(row.networks[1].tx, std::nullopt);
   EXPECT_EQ(row.network_rx_bytes, 130);
   EXPECT_EQ(row.network_tx_bytes, 240);
+}
+
+TEST_F(MetricsRows, ShowNothingThatCannotBeTrue) {
+  auto sample = full_sample(1);
+  sample.cpu.percent = std::numeric_limits<double>::quiet_NaN();
+  sample.memory->total_bytes = std::numeric_limits<std::int64_t>::min();
+  sample.disks[0].total_bytes = std::numeric_limits<std::int64_t>::max();
+  sample.networks.push_back(sample.networks[0]);
+  for (auto& one : sample.networks) one.receive_bytes = std::int64_t{1} << 62U;
+  sample.networks.push_back({"bad", std::numeric_limits<std::int64_t>::max(), 1, 1.0, 1.0});
+  measure(noon, std::move(sample));
+  const auto row = brick();
+  EXPECT_EQ(row.status, "error");
+  EXPECT_EQ(row.cpu_percent, std::nullopt);
+  EXPECT_EQ(row.memory_total, std::nullopt);
+  EXPECT_EQ(row.memory_used, std::nullopt);
+  ASSERT_EQ(row.disks.size(), 1U);
+  EXPECT_EQ(row.disk_total, 9000);
+  EXPECT_EQ(row.networks.size(), 3U);
+  EXPECT_EQ(row.network_rx_bytes, std::numeric_limits<std::int64_t>::max())
+      << "a sum stays within its type";
 }
 
 TEST_F(MetricsRows, ShowSwap) {

@@ -156,8 +156,9 @@ TEST_F(TrafficTotals, OfAnotherMachineUnderTheNameBeginAnew) {
 
 TEST_F(TrafficTotals, StandWhateverAHostSays) {
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  constexpr auto largest = std::int64_t{1} << 62U;  // that is taken in
   std::optional<std::int64_t> before;
-  for (const auto received : {std::int64_t{0}, most, std::int64_t{0}, most, std::int64_t{-1}}) {
+  for (const auto received : {std::int64_t{0}, largest, std::int64_t{0}, largest, most}) {
     measure({{"eth0", received}, {"eth0", 17}}, {});
     EXPECT_GE(of_host(), before);
     before = of_host();

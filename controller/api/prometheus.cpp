@@ -76,7 +76,8 @@ std::shared_ptr<const std::string> PrometheusApi::page(telemetry::Format format)
       *state->registry, sources_.live, sources_.live.hosts(), sources_.clock.now()};
   telemetry::write_host_families(out, fleet, sources_.fleet.round_trips());
   telemetry::write_service_families(out, fleet, *sources_.availability.newest());
-  telemetry::write_device_families(out, *sources_.fleet.devices(), fleet);
+  telemetry::write_device_families(
+      out, *sources_.fleet.devices(), sources_.fleet.http_heartbeats(), fleet);
   telemetry::write_registration_families(out, sources_.fleet.registrations());
   telemetry::write_registry_families(
       out, sources_.registry.stats(), state->source == registry::Source::ok);

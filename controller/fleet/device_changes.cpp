@@ -38,6 +38,11 @@ void check_reported(const ReportedUse& use) {
   check_one(use.disk_percent, "disk_percent");
 }
 
+bool declares(const DeviceUpdate& update) {
+  return update.resources || update.capabilities || update.labels || update.ssh_user ||
+         update.ssh_key_fingerprint || update.description || update.measured_resources;
+}
+
 DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update) {
   if (update.measured_resources) declared.resources.reset();
   if (update.resources) {

@@ -41,6 +41,8 @@ BOOST_DESCRIBE_STRUCT(
 void check_update(const DeviceUpdate& update);
 /// `Error{invalid}` for another word than `DeviceUpdate::status` takes.
 DeviceMode mode_of(const std::string& word);
+/// It says something of the device besides its status.
+bool declares(const DeviceUpdate& update);
 /// What is said of the device after the update.
 DeviceDeclaration merged(DeviceDeclaration declared, DeviceUpdate update);
 

@@ -9,6 +9,7 @@
 #include "controller/fleet/device_changes.h"
 #include "controller/fleet/dispatch.h"
 #include "controller/fleet/gateway.h"
+#include "controller/fleet/heartbeat_counts.h"
 #include "controller/fleet/host_clock.h"
 #include "controller/fleet/joining.h"
 #include "controller/fleet/listener.h"
@@ -113,6 +114,9 @@ class Fleet {
   [[nodiscard]] RegistrationReading registrations() const {
     return registrations_.read();
   }  ///< any thread
+  [[nodiscard]] HeartbeatReading http_heartbeats() const {
+    return http_heartbeats_.read();
+  }  ///< any thread
   [[nodiscard]] RoundTrips::Reading round_trips() const {
     return round_trips_.read();
   }  ///< any thread
@@ -156,6 +160,7 @@ class Fleet {
   void require_running() const;
   void tell(const std::string& type, const Device& device);
   void tell_heartbeat(Member& member);
+  Heartbeat hear(Member& member, const std::string& credential, const ReportedUse& use);
   void receive(std::vector<Inbound> batch);
   void take(Member& member, Inbound& inbound);
   void learn(Member& member, protocol::HostFacts facts);
@@ -204,6 +209,7 @@ class Fleet {
   Dispatch dispatch_;
   Joining joining_;
   RegistrationCounts registrations_;
+  HeartbeatCounts http_heartbeats_;
   Refusals refusals_;
   RoundTrips round_trips_;
   TaskGroup tasks_;

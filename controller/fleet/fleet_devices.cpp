@@ -162,6 +162,7 @@ asio::awaitable<std::shared_ptr<const Device>> Fleet::approve(std::string name, 
   watch(member);
   open_door(member);
   publish();
+  registrations_.updated("approved");
   log::info("fleet", "a device was approved", {{"host", name}, {"by", actor.sub}});
   tell("device_approved", *member.device);
   co_return member.device.share();
@@ -182,6 +183,7 @@ asio::awaitable<std::shared_ptr<const Device>> Fleet::reject(std::string name, A
   auto& member = require_same(before->id);
   member.device.change().approval = Approval::rejected;
   publish();
+  registrations_.updated("rejected");
   log::info("fleet", "a device was rejected", {{"host", name}, {"by", actor.sub}});
   tell("device_rejected", *member.device);
   co_return member.device.share();
@@ -203,6 +205,7 @@ asio::awaitable<Updated> Fleet::update(std::string name, DeviceUpdate update, Ac
       throw kept_out(*before, Code::conflict, "body.status");
     }
   }
+  const bool is_declared = declares(update);
   auto declared = merged(before->declared, std::move(update));
   storage::DeviceEdit edit;
   edit.declared = dump(to_json(declared));
@@ -211,7 +214,9 @@ asio::awaitable<Updated> Fleet::update(std::string name, DeviceUpdate update, Ac
   auto& member = require_same(before->id);
   auto& device = member.device.change();
   device.declared = std::move(declared);
+  if (is_declared) registrations_.updated("declared");
   if (device.mode != mode) {
+    registrations_.updated("status");
     const bool comes_back = device.mode == DeviceMode::disabled;
     device.mode = mode;
     if (mode == DeviceMode::disabled) {
@@ -246,6 +251,7 @@ asio::awaitable<Transferred> Fleet::transfer(std::string name, std::string new_o
   Transferred done;
   done.previous_owner = std::exchange(device.owner, std::move(new_owner));
   done.at = clock_.now();
+  registrations_.updated("owner");
   publish();
   tell("device_updated", *member.device);
   co_return done;
@@ -286,6 +292,18 @@ asio::awaitable<Heartbeat> Fleet::heartbeat(std::string name,
                                             std::string credential,
                                             ReportedUse use) {
   auto& member = require_device(name);
+  try {
+    auto heard = hear(member, credential, use);
+    http_heartbeats_.taken(name);
+    co_return heard;
+  } catch (const Error&) {
+    http_heartbeats_.refused(name);
+    throw;
+  }
+}
+
+Heartbeat Fleet::hear(Member& member, const std::string& credential, const ReportedUse& use) {
+  const auto name = member.device->name;
   if (credential.empty()) {
     throw Error{Code::unauthenticated, "a heartbeat needs the device's credential"}
         .reason("CREDENTIAL_MISSING")
@@ -317,7 +335,8 @@ asio::awaitable<Heartbeat> Fleet::heartbeat(std::string name,
   device.reported = use;
   if (const auto change = presence_.seen(device.id, now)) changed(*change);
   tell_heartbeat(member);
-  co_return Heartbeat{name, *member.device->last_seen, status_word(*member.device)};
+  const auto& heard = *member.device;
+  return {heard.name, *heard.last_seen, status_word(heard)};
 }
 
 Discovery Fleet::discovery() const {

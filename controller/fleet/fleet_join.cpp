@@ -41,8 +41,11 @@ asio::awaitable<RegistrationAnswer> Fleet::join(RegistrationRequest request) {
     auto answer = co_await admit(std::move(request));
     const auto* member = by_name(answer.hostname);
     const auto facts = member != nullptr ? member->device->facts : protocol::HostFacts{};
-    if (!answer.known_before) {
-      registrations_.registered(facts.arch, facts.os, clock_.uptime() - begun);
+    const auto took = clock_.uptime() - begun;
+    if (!answer.known_before && answer.approval_required) {
+      registrations_.pending(facts.arch, facts.os, took);
+    } else if (!answer.known_before) {
+      registrations_.registered(facts.arch, facts.os, took);
     }
     co_return answer;
   } catch (const Error& error) {
@@ -224,6 +227,7 @@ void Fleet::forget(Member& member, const protocol::Goodbye& goodbye, const Error
   const auto device = member.device.share();
   const auto key = member.public_key;
   round_trips_.forget(device->name);
+  http_heartbeats_.forget(device->name);
   member_of_name_.erase(device->name);
   member_of_id_.erase(device->id);
   members_.erase(key);

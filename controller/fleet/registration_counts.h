@@ -14,10 +14,12 @@
 namespace portoser::fleet {
 
 struct RegistrationReading {
-  /// By status ("registered", "refused"), architecture and operating system. A refused request has
-  /// neither of these: what it claims is not to be believed.
+  /// By status ("registered", "pending": an admin has to let it in, "refused"), architecture and
+  /// operating system. A refused request has neither of these: what it claims is not to be
+  /// believed.
   std::map<std::array<std::string, 3>, std::uint64_t> counts;
   HistogramReading registered;
+  HistogramReading pending;
   HistogramReading refused;
   std::map<std::string, std::uint64_t> deregistered;  ///< by reason
   std::map<std::string, std::uint64_t> updated;       ///< by what of the device
@@ -29,6 +31,10 @@ class RegistrationCounts {
     count({"registered", known(arch), known(os)});
     registered_.add(took);
   }
+  void pending(const std::string& arch, const std::string& os, std::chrono::nanoseconds took) {
+    count({"pending", known(arch), known(os)});
+    pending_.add(took);
+  }
   void refused(std::chrono::nanoseconds took) {
     count({"refused", "", ""});
     refused_.add(took);
@@ -38,14 +44,16 @@ class RegistrationCounts {
     const std::lock_guard lock{mutex_};
     ++deregistered_[reason];
   }
-  /// `what`: one of a few words of ours ("facts": what the agent tells of its host).
+  /// `what`: one of a few words of ours. "facts": what the agent tells of its host; by people:
+  /// "declared" (what they say of it), "status" (maintenance and such), "owner", "approved",
+  /// "rejected".
   void updated(const std::string& what) {
     const std::lock_guard lock{mutex_};
     ++updated_[what];
   }
   [[nodiscard]] RegistrationReading read() const {
     const std::lock_guard lock{mutex_};
-    return {counts_, registered_.read(), refused_.read(), deregistered_, updated_};
+    return {counts_, registered_.read(), pending_.read(), refused_.read(), deregistered_, updated_};
   }
 
  private:
@@ -77,9 +85,11 @@ class RegistrationCounts {
   // From 0 on, so that the first one is an increase.
   std::map<std::string, std::uint64_t> deregistered_{
       {"replaced", 0}, {"removed", 0}, {"lapsed", 0}};
-  std::map<std::string, std::uint64_t> updated_{{"facts", 0}};
+  std::map<std::string, std::uint64_t> updated_{
+      {"facts", 0}, {"declared", 0}, {"status", 0}, {"owner", 0}, {"approved", 0}, {"rejected", 0}};
   // Upper bounds in seconds, as existing dashboards expect them.
   Histogram registered_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
+  Histogram pending_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
   Histogram refused_{{0.1, 0.5, 1, 2.5, 5, 10, 30}};
 };
 

@@ -139,6 +139,7 @@ void write_registration_families(Exposition& out, const fleet::RegistrationReadi
   }
   out.family("registration_duration_seconds", "histogram", "Time of a registration");
   out.histogram({{"status", "registered"}}, registrations.registered);
+  out.histogram({{"status", "pending"}}, registrations.pending);
   out.histogram({{"status", "refused"}}, registrations.refused);
   out.family("device_deregistrations_total", "counter", "Devices that were taken away");
   for (const auto& [reason, count] : registrations.deregistered) {

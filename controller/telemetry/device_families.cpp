@@ -37,6 +37,31 @@ void write_counts(Exposition& out, const fleet::Devices& devices) {
   for (const auto& [status, count] : by_status) out.sample({{"status", status}}, count);
 }
 
+/// Samples of agents and heartbeats by HTTP. An error: a sample of a host that its agent could not
+/// read, a heartbeat that was refused.
+void write_heartbeats(Exposition& out,
+                      const fleet::Devices& devices,
+                      const std::map<std::string, Live::Heartbeats, std::less<>>& by_agent,
+                      const fleet::HeartbeatReading& by_http) {
+  out.family("device_heartbeats_total",
+             "counter",
+             "Samples of agents that arrived in time, and heartbeats by HTTP");
+  for (const auto& [name, device] : devices) {
+    if (!is_let_in(*device)) continue;
+    const auto samples = by_agent.find(name);
+    const auto beats = by_http.find(name);
+    if (samples == by_agent.end() && beats == by_http.end()) continue;
+    Live::Heartbeats all;
+    if (samples != by_agent.end()) all = samples->second;
+    if (beats != by_http.end()) {
+      all.ok += beats->second.ok;
+      all.error += beats->second.refused;
+    }
+    out.sample({{"hostname", name}, {"status", "ok"}}, static_cast<double>(all.ok));
+    out.sample({{"hostname", name}, {"status", "error"}}, static_cast<double>(all.error));
+  }
+}
+
 void write_resources(Exposition& out, const fleet::Devices& devices) {
   constexpr double gibibyte = 1 << 30;
   out.family("device_resources", "gauge", "Capacity of the device");
@@ -57,6 +82,7 @@ void write_resources(Exposition& out, const fleet::Devices& devices) {
 
 void write_device_families(Exposition& out,
                            const fleet::Devices& devices,
+                           const fleet::HeartbeatReading& by_http,
                            const FleetReading& fleet) {
   write_counts(out, devices);
   out.family("device_last_seen_seconds", "gauge", "Seconds since the device was last heard");
@@ -65,14 +91,7 @@ void write_device_families(Exposition& out,
     const std::chrono::duration<double> age = fleet.now - *device->last_seen;
     out.sample({{"hostname", name}}, std::max(age.count(), 0.0));
   }
-  const auto heartbeats = fleet.live.heartbeats();
-  out.family("device_heartbeats_total", "counter", "Samples that arrived in time");
-  for (const auto& [name, device] : devices) {
-    const auto found = heartbeats.find(name);
-    if (!is_let_in(*device) || found == heartbeats.end()) continue;
-    out.sample({{"hostname", name}, {"status", "ok"}}, static_cast<double>(found->second.ok));
-    out.sample({{"hostname", name}, {"status", "error"}}, static_cast<double>(found->second.error));
-  }
+  write_heartbeats(out, devices, fleet.live.heartbeats(), by_http);
   write_resources(out, devices);
 }
 

@@ -28,9 +28,11 @@ void write_host_families(Exposition& out,
 void write_service_families(Exposition& out,
                             const FleetReading& fleet,
                             const AvailabilityTable& availability);
-/// Devices, under the names that existing dashboards and alert rules use.
+/// Devices, under the names that existing dashboards and alert rules use. `by_http`: heartbeats of
+/// hosts without an agent.
 void write_device_families(Exposition& out,
                            const fleet::Devices& devices,
+                           const fleet::HeartbeatReading& by_http,
                            const FleetReading& fleet);
 
 }  // namespace portoser::telemetry

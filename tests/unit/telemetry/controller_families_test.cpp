@@ -108,6 +108,7 @@ TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
   counts.registered("x86_64", "linux", 20ms);
   counts.registered("x86_64", "linux", 20ms);
   counts.registered("a label\nof somebody's own", "", 20ms);
+  counts.pending("arm64", "linux", 20ms);
   counts.refused(1ms);
   counts.updated("facts");
   Exposition out;
@@ -117,6 +118,9 @@ TEST(ControllerFamilies, RegistrationsAreCountedByHowTheyEnded) {
               HasSubstr("devices_registered_total{status=\"registered\",arch=\"x86_64\","
                         "os=\"linux\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("arch=\"other\",os=\"unknown\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("devices_registered_total{status=\"pending\",arch=\"arm64\","
+                        "os=\"linux\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("status=\"refused\""));
   EXPECT_THAT(text, HasSubstr("registration_duration_seconds_count{status=\"registered\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("device_deregistrations_total{reason=\"replaced\"} 0\n"));

@@ -120,10 +120,11 @@ TEST_F(FleetFamilies, OfDevicesCountAllAndTellOfThoseThatWereLetIn) {
     device->last_seen = noon;
     devices[name] = std::move(device);
   };
+  const fleet::HeartbeatReading by_http{{"attic", {2, 1}}, {"knocking", {0, 9}}};
   const auto page = [&] {
     const auto registry = small_registry();
     Exposition out;
-    write_device_families(out, devices, {registry, live_, live_.hosts(), noon});
+    write_device_families(out, devices, by_http, {registry, live_, live_.hosts(), noon});
     return out.take();
   };
   const std::string online = "devices_online{status=\"online\",role=\"\"} ";
@@ -141,6 +142,8 @@ TEST_F(FleetFamilies, OfDevicesCountAllAndTellOfThoseThatWereLetIn) {
   EXPECT_THAT(text, HasSubstr("portoser_devices{status=\"unknown\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("device_last_seen_seconds{hostname=\"attic\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("device_resources{hostname=\"attic\""));
+  EXPECT_THAT(text, HasSubstr("device_heartbeats_total{hostname=\"attic\",status=\"ok\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("device_heartbeats_total{hostname=\"attic\",status=\"error\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("knocking")));
   EXPECT_THAT(text, Not(HasSubstr("stranger")));
 }

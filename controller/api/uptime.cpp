@@ -11,7 +11,6 @@
 #include <optional>
 #include <set>
 #include <sstream>
-#include <unordered_set>
 
 namespace portoser::api {
 namespace {
@@ -60,31 +59,6 @@ std::vector<std::string> words_of(const std::string& list) {
 
 bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-}
-
-void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log) {
-  if (rows.empty()) return;
-  std::unordered_set<std::int64_t> ids;
-  for (const auto& row : rows) ids.insert(row.id);
-  const auto lengths = telemetry::ended_states(log, ids);
-  for (auto& row : rows) {
-    const auto found = lengths.find(row.id);
-    if (found == lengths.end()) continue;
-    row.duration = std::chrono::duration_cast<std::chrono::seconds>(found->second).count();
-  }
-}
-
-/// What the UI's timeline begins with when nothing ever happened: how the service was found.
-UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched) {
-  UptimeEventRow row;
-  row.timestamp = watched.from;
-  row.event_type = watched.first_up ? "start" : "stop";
-  row.service = placed.service;
-  row.machine = placed.machine;
-  row.details = watched.first_up ? "it ran when its agent looked first"
-                                 : "it did not run when its agent looked first";
-  row.metadata = {{"found", "true"}};
-  return row;
 }
 
 void require_short(const std::string& text, const std::string& name) {
@@ -144,7 +118,8 @@ void UptimeApi::add_to(http::Router& router) {
              *this,
              &UptimeApi::service_metrics);
   router.add({.path = "/api/uptime/{service}/{machine}",
-              .summary = "Availability of a service on a host, with its events",
+              .summary = "Availability of a service on a host, with its newest 1000 events; notes "
+                         "are not among them",
               .errors = {Code::not_found, Code::invalid, Code::unavailable},
               .query = window_parameters()},
              *this,
@@ -156,12 +131,14 @@ void UptimeApi::add_to(http::Router& router) {
                        .allowed = event_types(),
                        .refused_as = Code::invalid});
   }
-  router.add({.path = "/api/uptime/{service}/{machine}/history",
-              .summary = "Events of a service on a host, oldest first, with its availability",
-              .errors = {Code::not_found, Code::invalid, Code::unavailable},
-              .query = std::move(history)},
-             *this,
-             &UptimeApi::service_history);
+  router.add(
+      {.path = "/api/uptime/{service}/{machine}/history",
+       .summary = "Events of a service on a host and the notes on it, oldest first, with its "
+                  "availability; the newest 1000, and whether there are more",
+       .errors = {Code::not_found, Code::invalid, Code::unavailable},
+       .query = std::move(history)},
+      *this,
+      &UptimeApi::service_history);
   router.add({.path = "/api/uptime/{service}/{machine}/events",
               .summary = "Events of a service on a host of the last year, newest first",
               .errors = {Code::not_found, Code::invalid, Code::unavailable},
@@ -204,23 +181,20 @@ std::vector<telemetry::Placed> UptimeApi::all_placed() const {
   return placed;
 }
 
-asio::awaitable<std::vector<UptimeEventRow>> UptimeApi::events_since(telemetry::Placed placed,
-                                                                     Time from) {
-  auto filter = events_of(placed);
-  filter.from_hosts = true;
-  filter.since = from;
-  filter.limit = most_events;
+asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter filter) {
+  filter.limit = most_events + 1;
   auto records = co_await events_.list(filter);
-  filter.since.reset();
-  filter.before = from;
-  filter.limit = 1;
-  auto before = co_await events_.list(std::move(filter));
-  std::move(before.begin(), before.end(), std::back_inserter(records));
-  std::vector<UptimeEventRow> rows;
-  for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    rows.push_back(event_row(*record));
+  Happened happened;
+  happened.total = static_cast<std::int64_t>(records.size());
+  if (happened.total > most_events) {
+    records.pop_back();
+    happened.truncated = true;
+    happened.total = co_await events_.count(std::move(filter));
   }
-  co_return rows;
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    happened.rows.push_back(event_row(*record));
+  }
+  co_return happened;
 }
 
 asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
@@ -247,14 +221,30 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
     answer.mttr = answer.mttr_minutes;
   }
   answer.time_range = window.name;
-  answer.events = co_await events_since(placed, window.from);
-  add_durations(answer.events, log);
-  const bool began_without_event =
-      !longest.watched.empty() &&
-      (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
-  if (began_without_event) {
-    answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
+  auto filter = events_of(placed);
+  filter.from_hosts = true;
+  filter.since = window.from;
+  auto happened = co_await newest_of(filter);
+  answer.events = std::move(happened.rows);
+  answer.total_events = happened.total;
+  answer.truncated = happened.truncated;
+  // How it stood before the first of them; where some are left out, that is not known from here,
+  // and the UI would paint all of the gap as it was before the window.
+  if (!happened.truncated) {
+    filter.since.reset();
+    filter.before = window.from;
+    filter.limit = 1;
+    for (const auto& record : co_await events_.list(std::move(filter))) {
+      answer.events.insert(answer.events.begin(), event_row(record));
+    }
+    const bool began_without_event =
+        !longest.watched.empty() &&
+        (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
+    if (began_without_event) {
+      answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
+    }
   }
+  add_durations(answer.events, log);
   co_return answer;
 }
 
@@ -270,12 +260,14 @@ asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> c
   answer.stats = stats_row(placed, log, window.from, window.now);
   answer.time_range_days =
       std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
-  auto rows = co_await events_since(placed, window.from);
-  add_durations(rows, log);
-  for (auto& row : rows) {
-    const bool fits = row.timestamp >= window.from && (!wanted || row.event_type == *wanted);
-    if (fits) answer.events.push_back(std::move(row));
-  }
+  auto filter = events_of(placed);
+  filter.event_type = std::move(wanted);
+  filter.since = window.from;
+  auto happened = co_await newest_of(std::move(filter));
+  add_durations(happened.rows, log);
+  answer.events = std::move(happened.rows);
+  answer.total_events = happened.total;
+  answer.truncated = happened.truncated;
   co_return answer;
 }
 

@@ -79,8 +79,13 @@ class UptimeApi {
   asio::awaitable<TimelineView> timeline_since(std::int64_t days,
                                                std::vector<std::string> services,
                                                std::vector<std::string> machines);
-  /// Those since `from` and the newest before, by time.
-  asio::awaitable<std::vector<UptimeEventRow>> events_since(telemetry::Placed placed, Time from);
+  struct Happened {
+    std::vector<UptimeEventRow> rows;  ///< by time
+    std::int64_t total = 0;
+    bool truncated = false;  ///< older ones are left out
+  };
+  /// The newest of those that the filter lets pass.
+  asio::awaitable<Happened> newest_of(storage::EventFilter filter);
 
   const registry::RegistryWatch& registry_;
   storage::EventStore events_;

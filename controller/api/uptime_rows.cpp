@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 namespace portoser::api {
 namespace {
@@ -59,14 +60,13 @@ std::map<std::string, std::string> flat(const std::string& metadata) {
   return values;
 }
 
-/// Goes into a table of the UI's that knows no lines.
+}  // namespace
+
 std::string in_one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return text;
 }
-
-}  // namespace
 
 UptimeEventRow event_row(const storage::EventRecord& event) {
   UptimeEventRow row;
@@ -78,6 +78,30 @@ UptimeEventRow event_row(const storage::EventRecord& event) {
   row.details = in_one_line(event.details);
   row.metadata = flat(event.metadata);
   row.time_estimated = event.time_estimated;
+  return row;
+}
+
+void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log) {
+  if (rows.empty()) return;
+  std::unordered_set<std::int64_t> ids;
+  for (const auto& row : rows) ids.insert(row.id);
+  const auto lengths = telemetry::ended_states(log, ids);
+  for (auto& row : rows) {
+    const auto found = lengths.find(row.id);
+    if (found == lengths.end()) continue;
+    row.duration = std::chrono::duration_cast<std::chrono::seconds>(found->second).count();
+  }
+}
+
+UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched) {
+  UptimeEventRow row;
+  row.timestamp = watched.from;
+  row.event_type = watched.first_up ? "start" : "stop";
+  row.service = placed.service;
+  row.machine = placed.machine;
+  row.details = watched.first_up ? "it ran when its agent looked first"
+                                 : "it did not run when its agent looked first";
+  row.metadata = {{"found", "true"}};
   return row;
 }
 
@@ -105,6 +129,7 @@ UptimeStatsRow stats_row(const telemetry::Placed& placed,
   row.failure_count = stats.failures;
   row.recovery_count = stats.recoveries;
   row.current_status = status_word(stats.current);
+  row.current_planned = stats.current == UpState::stopped;
   row.last_status_change = stats.last_change;
   if (stats.current_since) {
     const auto since = whole_seconds(now - *stats.current_since);
@@ -128,6 +153,7 @@ UptimeSummaryView summary_of(std::vector<UptimeStatsRow> rows, Time now) {
   int known = 0;
   for (const auto& row : rows) {
     ++(row.current_status == "up"     ? summary.services_up
+       : row.current_planned          ? summary.services_stopped
        : row.current_status == "down" ? summary.services_down
                                       : summary.services_unknown);
     if (!row.availability_percent) continue;

@@ -49,7 +49,8 @@ struct UptimeStatsRow {
   std::optional<double> mttr_minutes;
   std::int64_t failure_count = 0;
   std::int64_t recovery_count = 0;
-  std::string current_status;  ///< up, down, unknown
+  std::string current_status;    ///< up, down, unknown
+  bool current_planned = false;  ///< down because somebody had stopped it
   std::optional<Time> last_status_change;
   std::optional<std::int64_t> current_uptime_seconds;
   std::optional<std::int64_t> current_downtime_seconds;
@@ -76,6 +77,7 @@ BOOST_DESCRIBE_STRUCT(UptimeStatsRow,
                        failure_count,
                        recovery_count,
                        current_status,
+                       current_planned,
                        last_status_change,
                        current_uptime_seconds,
                        current_downtime_seconds,
@@ -83,24 +85,34 @@ BOOST_DESCRIBE_STRUCT(UptimeStatsRow,
                        downtime_duration))
 
 struct UptimeOfService : UptimeStatsRow {
-  std::string time_range;              ///< "24h", or "30d" for `days=30`
-  std::vector<UptimeEventRow> events;  ///< those of the window and the last one before, by time
+  std::string time_range;  ///< "24h", or "30d" for `days=30`
+  /// By time: those of the window and the last one before, or, truncated, the newest of the window.
+  std::vector<UptimeEventRow> events;
+  std::int64_t total_events = 0;  ///< in the window
+  bool truncated = false;         ///< older ones of the window are left out
 };
-BOOST_DESCRIBE_STRUCT(UptimeOfService, (UptimeStatsRow), (time_range, events))
+BOOST_DESCRIBE_STRUCT(UptimeOfService,
+                      (UptimeStatsRow),
+                      (time_range, events, total_events, truncated))
 
 struct UptimeHistoryView {
   std::string service;
   std::string machine;
-  std::vector<UptimeEventRow> events;  ///< by time
+  std::vector<UptimeEventRow> events;  ///< by time, notes among them
+  std::int64_t total_events = 0;       ///< of the wanted type in the window
+  bool truncated = false;              ///< only the newest of these are in `events`
   UptimeStatsRow stats;
   std::int64_t time_range_days = 0;
 };
-BOOST_DESCRIBE_STRUCT(UptimeHistoryView, (), (service, machine, events, stats, time_range_days))
+BOOST_DESCRIBE_STRUCT(UptimeHistoryView,
+                      (),
+                      (service, machine, events, total_events, truncated, stats, time_range_days))
 
 struct UptimeSummaryView {
   std::int64_t total_services = 0;
   std::int64_t services_up = 0;
-  std::int64_t services_down = 0;
+  std::int64_t services_down = 0;     ///< they failed
+  std::int64_t services_stopped = 0;  ///< somebody stopped them
   std::int64_t services_unknown = 0;
   std::optional<double> overall_availability;  ///< mean of those that are known
   std::vector<UptimeStatsRow> services;
@@ -111,6 +123,7 @@ BOOST_DESCRIBE_STRUCT(UptimeSummaryView,
                       (total_services,
                        services_up,
                        services_down,
+                       services_stopped,
                        services_unknown,
                        overall_availability,
                        services,
@@ -176,7 +189,13 @@ BOOST_DESCRIBE_STRUCT(UptimeMetricsView,
                        mttr_minutes,
                        total_events))
 
+/// Details go into a table of the UI's that knows no lines.
+std::string in_one_line(std::string text);
 UptimeEventRow event_row(const storage::EventRecord& event);
+/// What the UI's timeline begins with when nothing ever happened: how the service was found.
+UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched);
+/// To events that ended a state: how long it had lasted.
+void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log);
 /// `now`: the end of the window.
 UptimeStatsRow stats_row(const telemetry::Placed& placed,
                          const telemetry::UptimeLog& log,

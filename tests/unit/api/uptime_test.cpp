@@ -1,5 +1,4 @@
-#include "controller/storage/event_store.h"
-#include "tests/unit/api/api_fixture.h"
+#include "tests/unit/api/uptime_fixture.h"
 
 #include <gmock/gmock.h>
 
@@ -7,38 +6,6 @@ namespace portoser::api {
 namespace {
 
 using namespace std::chrono_literals;
-
-class UptimeTest : public ApiTest {
- protected:
-  void happens(const std::string& type, std::chrono::seconds ago) {
-    storage::EventRecord record;
-    record.device_id = "device";
-    record.spool_epoch = "epoch";
-    record.sequence = ++sequence_;
-    record.scope = "service";
-    record.event_type = type;
-    record.service = "notes";
-    record.machine = "brick";
-    record.details = "exit 137\nkilled";
-    record.metadata = R"({"exit_code":137,"container":"notes_web_1","nested":{"a":true}})";
-    record.time = clock_.now() - ago;
-    run(storage::EventStore{*database_}.append({record}));
-  }
-  Json post(std::string_view path, const Json& body) {
-    http::Request request;
-    request.method = http::Method::post;
-    request.set_target(path);
-    request.body = dump(body);
-    request.user = std::make_shared<const http::User>();
-    http::Match match;
-    router_.find(request, match);
-    const http::CallContext call{request, match.endpoint->parameters, match.values};
-    return Json::parse(run(match.endpoint->later(call)).text());
-  }
-
- private:
-  std::int64_t sequence_ = 0;
-};
 
 TEST_F(UptimeTest, NothingKnownIsNotFound) {
   try {
@@ -180,6 +147,23 @@ TEST_F(UptimeTest, CleaningUpLeavesWhatUptimeNeeds) {
   clock_.set_by(20 * 24h);
   run(series_.delete_before(clock_.now() - 24h));
   EXPECT_NEAR(get("/api/uptime/notes/brick?days=30")["observed_seconds"].get<double>(), 60, 2);
+}
+
+/// Nobody is to be called for what somebody stopped.
+TEST_F(UptimeTest, APlannedStopIsCountedApartFromWhatFailed) {
+  tell_of_notes(121);
+  happens("stop", 60s);
+  auto summary = get("/api/uptime/all?days=1");
+  EXPECT_EQ(summary["services_down"], 0);
+  EXPECT_EQ(summary["services_stopped"], 1);
+  EXPECT_EQ(summary["services"][0]["current_status"], "down") << "the contract has three words";
+  EXPECT_EQ(summary["services"][0]["current_planned"], true);
+  happens("start", 40s);
+  happens("failure", 20s);
+  summary = get("/api/uptime/all?days=1");
+  EXPECT_EQ(summary["services_down"], 1);
+  EXPECT_EQ(summary["services_stopped"], 0);
+  EXPECT_EQ(summary["services"][0]["current_planned"], false);
 }
 
 TEST_F(UptimeTest, TheSummaryAndTheTimelineSpeakOfTheSameServices) {

@@ -1,6 +1,7 @@
 #include "controller/api/uptime_socket.h"
 
 #include "controller/api/client_message.h"
+#include "controller/api/uptime_rows.h"
 #include "controller/http/outbox.h"
 #include "controller/http/router.h"
 
@@ -71,7 +72,7 @@ std::string uptime_frame(const storage::EventRecord& event) {
             {"event_type", event.event_type},
             {"service", event.service},
             {"machine", event.machine},
-            {"details", event.details},
+            {"details", in_one_line(event.details)},
             {"metadata", flat_values(event.metadata)},
             {"time_estimated", event.time_estimated}};
   Json frame{{"type", "uptime_event"},

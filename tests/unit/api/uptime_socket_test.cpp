@@ -247,5 +247,12 @@ TEST_F(UptimeSocketTest, OneEventThatIsLargerThanTheRestComes) {
   EXPECT_FALSE(client->closed());
 }
 
+/// The UI writes them into a table that knows no lines.
+TEST(UptimeFrame, ItsDetailsAreOneLine) {
+  storage::EventRecord record;
+  record.details = "exit 137\r\nkilled";
+  EXPECT_EQ(Json::parse(uptime_frame(record))["event"]["details"], "exit 137  killed");
+}
+
 }  // namespace
 }  // namespace portoser::api

@@ -13,6 +13,11 @@ std::optional<double> percent(std::int64_t part, std::int64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
+/// What it used last says nothing of now.
+bool is_gone(const telemetry::HostLive& live) {
+  return live.liveness == fleet::Liveness::offline;
+}
+
 DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
   DeviceUse use;
   if (!device.has_agent) {
@@ -22,7 +27,7 @@ DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
     const auto& reported = device.reported;
     return {reported.cpu_percent, reported.memory_percent, reported.disk_percent};
   }
-  if (live == nullptr || !live->sample || live->liveness == fleet::Liveness::offline) return use;
+  if (live == nullptr || !live->sample || is_gone(*live)) return use;
   const auto& sample = *live->sample;
   use.cpu_percent = sample.cpu.percent;
   if (sample.memory) {
@@ -104,8 +109,9 @@ DeviceRow device_row(const fleet::Device& device,
   if (const auto* host = registry.find_host(device.name)) row.assigned_roles = host->roles;
   row.ip = fleet::address_of(device, registry);
   row.ip_address = row.ip;
+  const bool is_measured = live != nullptr && !is_gone(*live);
   for (const auto* service : registry.services_on(device.name)) {
-    const auto usage = live != nullptr ? telemetry::usage_of(service->name, *live) : std::nullopt;
+    const auto usage = is_measured ? telemetry::usage_of(service->name, *live) : std::nullopt;
     row.services.push_back({service->name,
                             usage ? usage->cpu_percent : std::nullopt,
                             services.row(registry, *service).status});

@@ -71,6 +71,17 @@ TEST_F(DevicesTest, OneIsAskedForByItsName) {
   }
 }
 
+TEST_F(DevicesTest, WhatAHostThatIsGoneUsedLastIsNotItsUseNow) {
+  const auto here = get("/api/devices/brick");
+  EXPECT_EQ(here["services"][0]["cpu_percent"], 3.0);
+  EXPECT_EQ(here["cpu_percent"], 12.5);
+  live_.on_liveness("brick", fleet::Liveness::online, fleet::Liveness::offline, clock_.now());
+  const auto gone = get("/api/devices/brick");
+  ASSERT_EQ(gone["services"].size(), 1U);
+  EXPECT_TRUE(gone["services"][0]["cpu_percent"].is_null());
+  EXPECT_TRUE(gone["cpu_percent"].is_null());
+}
+
 TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
   const auto credential = join_shelf();
   EXPECT_EQ(get("/api/devices")["total"], 2);

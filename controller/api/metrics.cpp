@@ -1,21 +1,9 @@
 #include "controller/api/metrics.h"
 
+#include "controller/api/kept_answer.h"
 #include "controller/http/router.h"
 
-#include <fmt/format.h>
-
 namespace portoser::api {
-namespace {
-
-http::Response cached(http::Response response, int seconds) {
-  response.headers.emplace_back("Cache-Control",
-                                fmt::format("public, max-age={}, must-revalidate", seconds));
-  response.headers.emplace_back("X-Cache-TTL", std::to_string(seconds));
-  return response;
-}
-
-}  // namespace
-
 http::Parameter view_parameter() {
   return {.name = "view",
           .description = "a row for each machine, or for each service",
@@ -44,9 +32,9 @@ http::Response MetricsApi::all(http::Call<void> call) {
         rows.push_back(to_json(row));
       }
     }
-    return cached(http::json_response(dump(rows)), 5);
+    return kept_by_client(http::json_response(dump(rows)), live_numbers);
   }
-  return cached(http::json_response(all_text()), 5);
+  return kept_by_client(http::json_response(all_text()), live_numbers);
 }
 
 std::shared_ptr<const std::string> MetricsApi::all_text() {
@@ -96,7 +84,7 @@ http::Response MetricsApi::machine(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& host = registry->require_host(call.param("machine"), "path.machine");
   const auto row = machine_metrics(*registry, host.name, live_, clock_.now());
-  return cached(http::json_response(dump(to_json(row))), 10);
+  return kept_by_client(http::json_response(dump(to_json(row))), live_numbers);
 }
 
 }  // namespace portoser::api

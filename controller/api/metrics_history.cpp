@@ -1,6 +1,8 @@
 #include "controller/api/metrics_history.h"
 
 #include "common/describe_json.h"
+#include "controller/api/kept_answer.h"
+#include "controller/api/placed_service.h"
 #include "controller/api/time_ranges.h"
 #include "controller/http/router.h"
 
@@ -18,19 +20,23 @@ std::vector<http::Parameter> history_parameters() {
   return parameters;
 }
 
-/// The service, which must be on that host.
-const registry::Service& require_placed(const registry::Registry& registry,
-                                        const std::string& service,
-                                        const std::string& machine) {
-  const auto& host = registry.require_host(machine, "path.machine");
-  const auto& entry = registry.require_service(service, "path.service");
-  if (entry.current_host == host.name) return entry;
-  throw Error{Code::not_found,
-              fmt::format("the service \"{}\" is not on \"{}\"", service, machine),
-              "path.machine"}
-      .reason("SERVICE_UNKNOWN")
-      .hint(entry.current_host ? fmt::format("it is on \"{}\"", *entry.current_host)
-                               : "it is assigned to no host");
+HistoryQuestion question_of(const http::CallContext& call) {
+  HistoryQuestion asked;
+  asked.range = range_of(call).value_or("24h");
+  asked.interval = call.query("interval").value_or("15m");
+  return asked;
+}
+
+/// All but its points.
+template <class Answer>
+Answer answer_to(const HistoryQuestion& asked, const telemetry::UsageHistory& found) {
+  Answer answer;
+  answer.service = asked.service;
+  answer.machine = asked.machine;
+  answer.time_range = asked.range;
+  answer.interval = asked.interval;
+  answer.summary = summary_row(found.summary);
+  return answer;
 }
 
 }  // namespace
@@ -38,8 +44,9 @@ const registry::Service& require_placed(const registry::Registry& registry,
 void MetricsHistoryApi::add_to(http::Router& router) {
   router.add<ServiceMetricsWithHistory>(
       {.path = "/api/metrics/{service}/{machine}",
-       .summary = "Present values of a service on a host, and its chart",
-       .errors = {Code::not_found, Code::unavailable},
+       .summary = "Present values of a service on a host, and its chart; while the database cannot "
+                  "be read, without it",
+       .errors = {Code::not_found},
        .query = range_parameters("1h unless given")},
       *this,
       &MetricsHistoryApi::service);
@@ -59,6 +66,22 @@ void MetricsHistoryApi::add_to(http::Router& router) {
              &MetricsHistoryApi::machine_history);
 }
 
+asio::awaitable<MetricsHistoryApi::Past> MetricsHistoryApi::past_of(telemetry::Placed placed,
+                                                                    telemetry::TimeRange range,
+                                                                    Time now) {
+  Past past;
+  try {
+    past.usage = co_await telemetry::chart_of(series_, placed.machine, placed.service, range, now);
+    const auto from = now - range.length;
+    const auto log = co_await uptime_.log(std::move(placed), from);
+    past.uptime_percent = telemetry::uptime_stats(log, from, now).availability_percent;
+  } catch (const Error& error) {
+    if (error.code() != Code::unavailable) throw;
+    past.error = error.message();
+  }
+  co_return past;
+}
+
 asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call) {
   auto name = range_of(call).value_or("1h");
   const auto range = telemetry::time_range(name).value();
@@ -66,13 +89,15 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   const auto registry = registry_.snapshot()->registry;
   const auto& machine = call.param("machine");
   const auto& entry = require_placed(*registry, call.param("service"), machine);
-  const auto history = co_await telemetry::chart_of(series_, machine, entry.name, range, now);
+  // Named first: g++ 12 destroys a braced temporary in the statement of a co_await twice.
+  telemetry::Placed placed{entry.name, machine};
+  const auto past = co_await past_of(std::move(placed), range, now);
   const auto now_known = service_metrics(entry.name, machine, live_, now, name);
-  const auto summary = summary_row(history.summary);
+  const auto summary = summary_row(past.usage.summary);
   ServiceMetricsWithHistory metrics;
   metrics.service = entry.name;
   metrics.machine = machine;
-  metrics.history = usage_rows(history, entry.name, machine);
+  metrics.history = usage_rows(past.usage, entry.name, machine);
   metrics.avg_cpu = summary.avg_cpu ? summary.avg_cpu : now_known.avg_cpu;
   metrics.avg_memory = summary.avg_memory ? summary.avg_memory : now_known.avg_memory;
   metrics.peak_cpu = summary.peak_cpu ? summary.peak_cpu : now_known.peak_cpu;
@@ -81,69 +106,55 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   metrics.status = now_known.status;
   metrics.error = now_known.error;
   metrics.historical = chart_points(metrics.history);
-  // Named first: g++ 12 destroys a braced temporary in the statement of a co_await twice.
-  telemetry::Placed placed{entry.name, machine};
-  auto reading = uptime_.log(std::move(placed), now - range.length);
-  const auto log = co_await std::move(reading);
+  metrics.history_error = past.error;
   if (now_known.current) {
     auto& current = metrics.current.emplace();
     static_cast<ServiceMetricsRow&>(current) = *now_known.current;
-    current.uptime_percent =
-        telemetry::uptime_stats(log, now - range.length, now).availability_percent;
+    current.uptime_percent = past.uptime_percent;
   }
   auto body = to_json(metrics);
   if (metrics.current && !metrics.current->uptime_percent) body["current"].erase("uptime_percent");
-  auto response = http::json_response(dump(body));
-  response.headers.emplace_back("Cache-Control", "public, max-age=10, must-revalidate");
-  response.headers.emplace_back("X-Cache-TTL", "10");
-  co_return response;
+  co_return kept_by_client(http::json_response(dump(body)), live_numbers);
 }
 
 asio::awaitable<MetricsHistory> MetricsHistoryApi::service_history(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
-  const auto& entry = registry->require_service(call.param("service"), "path.service");
-  const auto& host = registry->require_host(call.param("machine"), "path.machine");
-  co_return co_await history(entry.name,
-                             host.name,
-                             range_of(call).value_or("24h"),
-                             call.query("interval").value_or("15m"));
+  auto asked = question_of(call);
+  asked.service = registry->require_service(call.param("service"), "path.service").name;
+  asked.machine = registry->require_host(call.param("machine"), "path.machine").name;
+  const auto found = co_await measured(asked);
+  auto answer = answer_to<MetricsHistory>(asked, found);
+  answer.data_points = usage_rows(found, asked.service, asked.machine);
+  co_return answer;
 }
 
-asio::awaitable<MetricsHistory> MetricsHistoryApi::machine_history(http::Call<void> call) {
+asio::awaitable<MachineMetricsHistory> MetricsHistoryApi::machine_history(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
-  const auto& host = registry->require_host(call.param("machine"), "path.machine");
-  std::string no_service;
-  co_return co_await history(std::move(no_service),
-                             host.name,
-                             range_of(call).value_or("24h"),
-                             call.query("interval").value_or("15m"));
+  auto asked = question_of(call);
+  asked.machine = registry->require_host(call.param("machine"), "path.machine").name;
+  const auto found = co_await measured(asked);
+  auto answer = answer_to<MachineMetricsHistory>(asked, found);
+  answer.data_points = machine_usage_rows(found, asked.machine);
+  co_return answer;
 }
 
-asio::awaitable<MetricsHistory> MetricsHistoryApi::history(std::string service,
-                                                           std::string machine,
-                                                           std::string range,
-                                                           std::string interval) {
+asio::awaitable<telemetry::UsageHistory> MetricsHistoryApi::measured(HistoryQuestion asked) {
   const auto now = clock_.now();
-  const auto from = now - telemetry::time_range(range).value().length;
-  const auto step = telemetry::interval(interval).value();
-  const auto found = co_await telemetry::usage_history(series_, machine, service, from, now, step);
+  const auto from = now - telemetry::time_range(asked.range).value().length;
+  const auto step = telemetry::interval(asked.interval).value();
+  auto subjects = telemetry::subjects_of(live_.host(asked.machine).get());
+  auto found = co_await telemetry::usage_history(
+      series_, asked.machine, asked.service, std::move(subjects), from, now, step);
   if (found.points.empty()) {
+    const auto name =
+        asked.service.empty() ? asked.machine : asked.service + "\" on \"" + asked.machine;
     throw Error{Code::not_found,
-                fmt::format("nothing was measured of \"{}\" in the last {}",
-                            service.empty() ? machine : service + "\" on \"" + machine,
-                            range),
+                fmt::format("nothing was measured of \"{}\" in the last {}", name, asked.range),
                 "path.machine"}
         .reason("NO_HISTORY")
         .hint("ask for a longer time range, or see whether its agent is online");
   }
-  MetricsHistory answer;
-  answer.service = std::move(service);
-  answer.machine = std::move(machine);
-  answer.time_range = std::move(range);
-  answer.interval = std::move(interval);
-  answer.data_points = usage_rows(found, answer.service, answer.machine);
-  answer.summary = summary_row(found.summary);
-  co_return answer;
+  co_return found;
 }
 
 }  // namespace portoser::api

@@ -15,6 +15,14 @@ class Router;
 
 namespace portoser::api {
 
+/// What a history is asked for, in words that were checked.
+struct HistoryQuestion {
+  std::string service{};  ///< empty: of the host
+  std::string machine{};
+  std::string range{};
+  std::string interval{};
+};
+
 class MetricsHistoryApi {
  public:
   MetricsHistoryApi(const registry::RegistryWatch& registry,
@@ -27,13 +35,18 @@ class MetricsHistoryApi {
   void add_to(http::Router& router);
 
  private:
+  /// What the database tells beside the present values, which are in memory.
+  struct Past {
+    telemetry::UsageHistory usage;
+    std::optional<double> uptime_percent;
+    std::string error;  ///< why it could not be read; empty: it could
+  };
+  asio::awaitable<Past> past_of(telemetry::Placed placed, telemetry::TimeRange range, Time now);
   asio::awaitable<http::Response> service(http::Call<void> call);
   asio::awaitable<MetricsHistory> service_history(http::Call<void> call);
-  asio::awaitable<MetricsHistory> machine_history(http::Call<void> call);
-  asio::awaitable<MetricsHistory> history(std::string service,
-                                          std::string machine,
-                                          std::string range,
-                                          std::string interval);
+  asio::awaitable<MachineMetricsHistory> machine_history(http::Call<void> call);
+  /// `Error{not_found}`, NO_HISTORY: nothing was.
+  asio::awaitable<telemetry::UsageHistory> measured(HistoryQuestion asked);
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;

@@ -68,6 +68,25 @@ std::vector<UsageRow> usage_rows(const telemetry::UsageHistory& history,
   return rows;
 }
 
+std::vector<MachineUsageRow> machine_usage_rows(const telemetry::UsageHistory& history,
+                                                const std::string& machine) {
+  std::vector<MachineUsageRow> rows;
+  rows.reserve(history.points.size());
+  for (const auto& point : history.points) {
+    auto& row = rows.emplace_back();
+    static_cast<UsageRow&>(row) = usage_row(point);
+    row.machine = machine;
+    row.load_5 = mean_of(point.load_5);
+    row.load_15 = mean_of(point.load_15);
+    row.swap_mb = mean_of(point.swap_used_bytes, bytes_per_mib);
+    row.swap_total_mb = mean_of(point.swap_total_bytes, bytes_per_mib);
+    row.swap_percent = share(point.swap_used_bytes, point.swap_total_bytes);
+    row.temperature_celsius = mean_of(point.temperature_celsius);
+    row.temperature_celsius_max = most_of(point.temperature_celsius);
+  }
+  return rows;
+}
+
 UsageSummaryRow summary_row(const telemetry::UsageSummary& summary) {
   UsageSummaryRow row;
   row.avg_cpu = mean_of(summary.cpu_percent);

@@ -54,6 +54,26 @@ BOOST_DESCRIBE_STRUCT(UsageRow,
                        load_1,
                        samples))
 
+/// Of a host, with what services do not have.
+struct MachineUsageRow : UsageRow {
+  std::optional<double> load_5;
+  std::optional<double> load_15;
+  std::optional<double> swap_mb;
+  std::optional<double> swap_total_mb;
+  std::optional<double> swap_percent;             ///< null: unknown, or there is no swap
+  std::optional<double> temperature_celsius;      ///< of the hottest sensor; null: there is none
+  std::optional<double> temperature_celsius_max;  ///< of all sensors
+};
+BOOST_DESCRIBE_STRUCT(MachineUsageRow,
+                      (UsageRow),
+                      (load_5,
+                       load_15,
+                       swap_mb,
+                       swap_total_mb,
+                       swap_percent,
+                       temperature_celsius,
+                       temperature_celsius_max))
+
 /// A point of a chart, in percent.
 struct HistoryPoint {
   Time timestamp;
@@ -92,6 +112,7 @@ struct ServiceMetricsWithHistory {
   std::string status;
   std::string error;
   Historical historical;
+  std::string history_error;  ///< why the past could not be read; empty: it could
 };
 BOOST_DESCRIBE_STRUCT(ServiceMetricsWithHistory,
                       (),
@@ -106,7 +127,8 @@ BOOST_DESCRIBE_STRUCT(ServiceMetricsWithHistory,
                        time_range,
                        status,
                        error,
-                       historical))
+                       historical,
+                       history_error))
 
 /// Over all samples of the range; memory in MiB.
 struct UsageSummaryRow {
@@ -125,7 +147,7 @@ BOOST_DESCRIBE_STRUCT(
     (avg_cpu, avg_memory, peak_cpu, peak_memory, min_cpu, min_memory, max_cpu, max_memory))
 
 struct MetricsHistory {
-  std::string service;  ///< empty: of the host
+  std::string service;
   std::string machine;
   std::string time_range;
   std::string interval;
@@ -136,10 +158,23 @@ BOOST_DESCRIBE_STRUCT(MetricsHistory,
                       (),
                       (service, machine, time_range, interval, data_points, summary))
 
-/// `service` empty: of the host.
+struct MachineMetricsHistory {
+  std::string service;  ///< empty
+  std::string machine;
+  std::string time_range;
+  std::string interval;
+  std::vector<MachineUsageRow> data_points;
+  UsageSummaryRow summary;
+};
+BOOST_DESCRIBE_STRUCT(MachineMetricsHistory,
+                      (),
+                      (service, machine, time_range, interval, data_points, summary))
+
 std::vector<UsageRow> usage_rows(const telemetry::UsageHistory& history,
                                  const std::string& service,
                                  const std::string& machine);
+std::vector<MachineUsageRow> machine_usage_rows(const telemetry::UsageHistory& history,
+                                                const std::string& machine);
 UsageSummaryRow summary_row(const telemetry::UsageSummary& summary);
 Historical chart_points(const std::vector<UsageRow>& rows);
 

@@ -76,6 +76,8 @@ void fill_from_sample(MachineMetricsRow& row, const protocol::Sample& sample) {
                             one.receive_bytes_per_second,
                             one.transmit_bytes_per_second});
   }
+  row.temperature_celsius = telemetry::temperature_of(sample);
+  for (const auto& one : sample.temperatures) row.temperatures.push_back({one.sensor, one.celsius});
   if (sample.boot_time_us != 0) row.boot_time = from_unix_us(sample.boot_time_us);
 }
 

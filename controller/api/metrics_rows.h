@@ -94,6 +94,12 @@ struct NetworkRow {
 };
 BOOST_DESCRIBE_STRUCT(NetworkRow, (), (interface, rx_bytes, tx_bytes, rx, tx))
 
+struct TemperatureRow {
+  std::string sensor;  ///< as the kernel's driver names it
+  double celsius = 0;
+};
+BOOST_DESCRIBE_STRUCT(TemperatureRow, (), (sensor, celsius))
+
 /// A host at one moment.
 struct MachineMetricsRow {
   std::string machine;
@@ -124,6 +130,8 @@ struct MachineMetricsRow {
   std::optional<double> load_1;
   std::optional<double> load_5;
   std::optional<double> load_15;
+  std::optional<double> temperature_celsius;  ///< of the hottest sensor; null: there is none
+  std::vector<TemperatureRow> temperatures;
   std::optional<Time> boot_time;
   std::vector<ServiceMetricsRow> services;
   std::int64_t service_count = 0;
@@ -163,6 +171,8 @@ BOOST_DESCRIBE_STRUCT(MachineMetricsRow,
                        load_1,
                        load_5,
                        load_15,
+                       temperature_celsius,
+                       temperatures,
                        boot_time,
                        services,
                        service_count,

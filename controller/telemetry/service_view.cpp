@@ -3,6 +3,7 @@
 #include "controller/telemetry/optional_sum.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -69,6 +70,15 @@ const protocol::DiskSample* main_disk(const protocol::Sample& sample) {
     if (best == nullptr || disk.total_bytes > best->total_bytes) best = &disk;
   }
   return best;
+}
+
+std::optional<double> temperature_of(const protocol::Sample& sample) {
+  std::optional<double> hottest;
+  for (const auto& one : sample.temperatures) {
+    if (!std::isfinite(one.celsius)) continue;
+    hottest = hottest ? std::max(*hottest, one.celsius) : one.celsius;
+  }
+  return hottest;
 }
 
 NetworkTotals network_of(const protocol::Sample& sample) {

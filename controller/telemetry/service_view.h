@@ -39,6 +39,9 @@ std::vector<protocol::CollectProblem> problems_of(const HostLive& host);
 /// The disk that stands for the host: the one mounted at "/", else the largest. Null without any.
 const protocol::DiskSample* main_disk(const protocol::Sample& sample);
 
+/// Of the hottest sensor. Empty: the host has none.
+std::optional<double> temperature_of(const protocol::Sample& sample);
+
 /// All interfaces together. Empty: no interface is known.
 struct NetworkTotals {
   std::optional<std::int64_t> receive_bytes;

@@ -38,11 +38,17 @@ struct UsagePoint {
   std::optional<SeriesPoint> cpu_percent;
   std::optional<SeriesPoint> memory_used_bytes;
   std::optional<SeriesPoint> memory_total_bytes;
-  std::optional<SeriesPoint> disk_used_bytes;  ///< of hosts: the file system at "/"
+  std::optional<SeriesPoint> swap_used_bytes;
+  std::optional<SeriesPoint> swap_total_bytes;
+  std::optional<SeriesPoint> disk_used_bytes;  ///< of hosts: their main disk
   std::optional<SeriesPoint> disk_total_bytes;
   std::optional<SeriesPoint> receive_bytes_per_second;
   std::optional<SeriesPoint> transmit_bytes_per_second;
   std::optional<SeriesPoint> load_1;  ///< of hosts
+  std::optional<SeriesPoint> load_5;
+  std::optional<SeriesPoint> load_15;
+  /// Of hosts: the sensor whose mean was the highest; `max` is that of all of them.
+  std::optional<SeriesPoint> temperature_celsius;
 
   [[nodiscard]] bool is_empty() const;
 };
@@ -61,16 +67,26 @@ struct UsageHistory {
   UsageSummary summary;
 };
 
+/// What a host's series are named after, as far as histories show them.
+struct HostSubjects {
+  std::string disk = "/";            ///< where its main disk is mounted
+  std::vector<std::string> sensors;  ///< of temperature
+};
+/// As in the newest sample; null `live`, or none: of a host like most, without sensors.
+HostSubjects subjects_of(const HostLive* live);
+
 /// `service` empty: of the host. Fails as `Series::read`.
 asio::awaitable<UsageHistory> usage_history(Series& series,
                                             std::string host,
                                             std::string service,
+                                            HostSubjects subjects,
                                             Time from,
                                             Time to,
                                             std::chrono::milliseconds step);
 
-/// As above for a chart, which needs two points: where there is less than that in the steps of the
-/// range, in finer ones or of a longer range. The summary is of the range that was asked.
+/// The same of a service for a chart, which needs two points: where there is less than that in the
+/// steps of the range, in finer ones or of a longer range. The summary is of the range that was
+/// asked.
 asio::awaitable<UsageHistory> chart_of(
     Series& series, std::string host, std::string service, TimeRange range, Time now);
 

@@ -1,6 +1,10 @@
 #include "tests/unit/api/api_fixture.h"
+#include "tests/unit/telemetry/played_host.h"
 
 #include <gmock/gmock.h>
+
+#include <atomic>
+#include <future>
 
 namespace portoser::api {
 namespace {
@@ -107,6 +111,96 @@ TEST_F(MetricsHistoryTest, OfAHostHasItsDiskAndLoad) {
   EXPECT_DOUBLE_EQ(point["disk_percent"], 25.0);
   EXPECT_DOUBLE_EQ(point["load_1"], 0.5);
   EXPECT_DOUBLE_EQ(point["memory_percent"], 75.0);
+}
+
+TEST_F(MetricsHistoryTest, OfAHostHasItsSwapItsLoadsAndItsHottestSensor) {
+  const auto measured = [&](double cpu, double disk) {
+    auto sample = telemetry::full_sample(clock_.uptime().count());
+    sample.cpu.load_5 = 0.25;
+    sample.cpu.load_15 = 0.75;
+    sample.temperatures = {{"coretemp", cpu}, {"nvme", disk}};
+    live_.on_sample("brick", clock_.now(), std::move(sample));
+  };
+  measured(40, 50);
+  clock_.set_by(1s);
+  measured(90, 52);
+  const auto point = get("/api/metrics/machine/brick/history?interval=1h")["data_points"].at(0);
+  EXPECT_DOUBLE_EQ(point["swap_percent"], 25.0);
+  EXPECT_DOUBLE_EQ(point["load_5"], 0.25);
+  EXPECT_DOUBLE_EQ(point["load_15"], 0.75);
+  EXPECT_DOUBLE_EQ(point["temperature_celsius"], 65) << "the mean of the one that is hotter";
+  EXPECT_DOUBLE_EQ(point["temperature_celsius_max"], 90);
+}
+
+TEST_F(MetricsHistoryTest, OfAHostWithoutSensorsHasNoTemperature) {
+  tell_of_notes(2);
+  const auto point = get("/api/metrics/machine/brick/history")["data_points"].at(0);
+  EXPECT_TRUE(point["temperature_celsius"].is_null());
+  EXPECT_TRUE(point["temperature_celsius_max"].is_null());
+}
+
+/// As the present does: the largest.
+TEST_F(MetricsHistoryTest, OfAHostWithoutARootDiskHasTheDiskThatStandsForIt) {
+  auto sample = telemetry::full_sample(clock_.uptime().count());
+  sample.disks = {{"/boot", "/dev/vda1", "ext4", 100, 10, 90, {}, {}},
+                  {"/data", "/dev/vdb", "xfs", 1000, 750, 250, {}, {}}};
+  live_.on_sample("brick", clock_.now(), std::move(sample));
+  EXPECT_DOUBLE_EQ(get("/api/metrics/machine/brick")["disk_percent"], 75.0);
+  const auto points = get("/api/metrics/machine/brick/history?interval=1h")["data_points"];
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_DOUBLE_EQ(points[0]["disk_percent"], 75.0);
+}
+
+/// Reads that do not end before `release`.
+class LongReads {
+ public:
+  void begin(storage::Database& database, asio::io_context& context, std::size_t count) {
+    begun_ += count;
+    for (std::size_t i = 0; i < count; ++i) {
+      asio::co_spawn(context, read(database), [this](const std::exception_ptr&) { ++ended_; });
+    }
+  }
+  [[nodiscard]] std::size_t running() const { return running_; }
+  [[nodiscard]] bool have_ended() const { return ended_ == begun_; }
+  void release() { release_.set_value(); }
+
+ private:
+  asio::awaitable<void> read(storage::Database& database) {
+    auto work = [this](storage::Connection&) {
+      ++running_;
+      released_.wait();
+    };
+    co_await database.read(std::move(work));
+  }
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+  std::atomic<std::size_t> running_{0};
+  std::size_t begun_ = 0;
+  std::size_t ended_ = 0;
+};
+
+/// What is in memory is answered from memory; the UI would paint a 503 red.
+TEST_F(MetricsHistoryTest, ABusyDatabaseTakesTheChartAwayAndNotThePresent) {
+  tell_of_notes(24);
+  EXPECT_EQ(get("/api/metrics/notes/brick")["history_error"], "");
+  const storage::DatabaseOptions limits;
+  LongReads reads;
+  reads.begin(*database_, context_, limits.readers);
+  step_until([&] { return reads.running() == limits.readers; });
+  reads.begin(*database_, context_, limits.queue_limit);
+  step_until([&] { return database_->stats().reads_waiting == limits.queue_limit; });
+  const auto answer = get("/api/metrics/notes/brick");
+  EXPECT_DOUBLE_EQ(answer["current"]["cpu_percent"], 3.0);
+  EXPECT_FALSE(answer["current"].contains("uptime_percent"));
+  EXPECT_DOUBLE_EQ(answer["avg_cpu"], 3.0);
+  EXPECT_EQ(answer["status"], "ok");
+  EXPECT_EQ(answer["history"].size(), 0U);
+  EXPECT_EQ(answer["historical"]["dataPoints"].size(), 0U);
+  EXPECT_THAT(answer["history_error"].get<std::string>(), testing::Not(testing::IsEmpty()));
+  EXPECT_EQ(refusal("/api/metrics/notes/brick/history").code(), Code::unavailable);
+  reads.release();
+  step_until([&] { return reads.have_ended(); });
+  EXPECT_EQ(get("/api/metrics/notes/brick")["history_error"], "");
 }
 
 TEST_F(MetricsHistoryTest, NothingMeasuredIsNotFoundAndSaysSo) {

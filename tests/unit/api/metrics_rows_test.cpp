@@ -89,6 +89,18 @@ TEST_F(MetricsRows, AMachineWithoutSwapHasNoShareOfIt) {
   EXPECT_EQ(brick().swap_percent, std::nullopt);
 }
 
+TEST_F(MetricsRows, ShowEveryTemperatureAndTheHighest) {
+  measure(noon, full_sample(1));
+  EXPECT_EQ(brick().temperature_celsius, std::nullopt) << "a host without sensors";
+  auto sample = full_sample(2);
+  sample.temperatures = {{"nvme Composite", 38.5}, {"coretemp Package id 0", 61}};
+  measure(noon, std::move(sample));
+  ASSERT_EQ(brick().temperatures.size(), 2U);
+  EXPECT_EQ(brick().temperatures[0].sensor, "nvme Composite");
+  EXPECT_DOUBLE_EQ(brick().temperatures[0].celsius, 38.5);
+  EXPECT_EQ(brick().temperature_celsius, 61);
+}
+
 TEST_F(MetricsRows, WhatIsUnknownIsNull) {
   auto sample = full_sample(1);
   sample.memory.reset();

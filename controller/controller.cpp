@@ -129,8 +129,9 @@ struct Rooms {
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
-        metrics_state(registry, live, series, remote_write, database, metrics, collection, clock),
-        collector(collection, live, settings.registry_path.string(), core),
+        metrics_state(
+            registry, live, series, remote_write, database, fleet, metrics, collection, clock),
+        collector(collection, live, settings.registry_path.string(), clock, core),
         availability(registry, uptime_history, clock),
         prometheus({registry,
                     live,

@@ -1,5 +1,6 @@
 #include "controller/api/collector.h"
 
+#include "controller/api/metrics_workers.h"
 #include "controller/http/router.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,9 @@ CollectorView CollectorApi::status(http::Call<void>) {
   view.task_timeout = 3 * view.interval;
   view.registry_path = registry_path_;
   std::optional<Time> newest;
-  for (const auto& [host, entry] : live_.hosts()) {
+  const auto hosts = live_.hosts();
+  view.running = collector_worker(hosts, clock_.now()).status != "failing";
+  for (const auto& [host, entry] : hosts) {
     if (entry->liveness == fleet::Liveness::online) ++view.max_concurrent;
     if (entry->sample) newest = newest ? std::max(*newest, entry->sample_at) : entry->sample_at;
   }

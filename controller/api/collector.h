@@ -34,7 +34,7 @@ BOOST_DESCRIBE_STRUCT(CollectionStatistics,
 
 struct CollectorView {
   bool available = true;
-  bool running = true;
+  bool running = true;              ///< false: hosts were heard, and none of them is measured
   double interval = 0;              ///< seconds between two samples of a host
   std::int64_t max_concurrent = 0;  ///< hosts that are online: each measures itself
   double task_timeout = 0;          ///< seconds after which a host counts as silent
@@ -68,10 +68,12 @@ class CollectorApi {
   CollectorApi(telemetry::Collection& collection,
                const telemetry::Live& live,
                std::string registry_path,
+               const Clock& clock,
                asio::any_io_executor core)
       : collection_(collection),
         live_(live),
         registry_path_(std::move(registry_path)),
+        clock_(clock),
         core_(std::move(core)) {}
 
   void add_to(http::Router& router);
@@ -83,6 +85,7 @@ class CollectorApi {
   telemetry::Collection& collection_;
   const telemetry::Live& live_;
   std::string registry_path_;
+  const Clock& clock_;
   asio::any_io_executor core_;
 };
 

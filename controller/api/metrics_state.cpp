@@ -1,7 +1,10 @@
 #include "controller/api/metrics_state.h"
 
 #include "common/describe_json.h"
+#include "controller/api/kept_answer.h"
+#include "controller/api/placed_service.h"
 #include "controller/http/router.h"
+#include "controller/telemetry/host_health.h"
 #include "controller/telemetry/service_view.h"
 
 #include <fmt/format.h>
@@ -15,10 +18,6 @@ double seconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-WorkerView running(std::string description) {
-  return {true, "running", std::move(description)};
-}
-
 /// A store that is away for some attempts is nothing to call somebody for.
 constexpr std::chrono::minutes store_may_be_away{5};
 
@@ -26,40 +25,43 @@ bool store_is_away(const telemetry::RemoteWriteStats& stats, Time now) {
   return stats.failing_since && now - *stats.failing_since >= store_may_be_away;
 }
 
-WorkerView remote_write_worker(const telemetry::RemoteWriteStats& stats) {
-  if (!stats.is_on) return {false, "disabled", "remote_write.url is not set"};
-  if (stats.last_problem.empty()) {
-    return running(fmt::format("sends samples to a store, {} wait", stats.waiting.samples));
-  }
-  return {true,
-          "failing",
-          fmt::format("{} samples wait, {} were dropped; the store: {}",
-                      stats.waiting.samples,
-                      stats.refused + stats.given_up + stats.not_stored + stats.damaged,
-                      stats.last_problem)};
+MachineHealth machine_health(const std::string& host, const telemetry::HostHealth& found) {
+  MachineHealth row;
+  row.machine = host;
+  row.status = found.status;
+  row.last_success = found.last_success;
+  row.last_failure = found.last_failure;
+  row.consecutive_failures = found.consecutive_failures;
+  row.response_time_ms = found.round_trip_ms;
+  row.sample_age_seconds = found.sample_age_seconds;
+  if (!found.error.empty()) row.error_message = found.error;
+  return row;
 }
 
-std::string health_word(telemetry::HostStanding standing) {
-  switch (standing) {
-    case telemetry::HostStanding::online:
-      return "healthy";
-    case telemetry::HostStanding::stale:
-    case telemetry::HostStanding::failing:
-      return "degraded";
-    case telemetry::HostStanding::offline:
-      return "unhealthy";
-    case telemetry::HostStanding::unknown:
-      break;
-  }
-  return "unknown";
+/// What stands at a key; nothing when it is not there.
+template <class Map>
+std::optional<typename Map::mapped_type> value_at(const Map& map, const std::string& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? std::nullopt : std::optional{found->second};
+}
+
+/// What was received and is not kept, for whatever reason.
+DropsHealth drops_of(const fleet::GatewayStats& gateway, const telemetry::SeriesStats& series) {
+  DropsHealth drops;
+  drops.messages = static_cast<std::int64_t>(
+      gateway.dropped_malformed + gateway.dropped_too_large + gateway.dropped_unknown_type +
+      gateway.dropped_not_admitted + gateway.dropped_own_route);
+  drops.values = static_cast<std::int64_t>(series.dropped_values);
+  return drops;
 }
 
 }  // namespace
 
 void MetricsStateApi::add_to(http::Router& router) {
-  router.add({.path = "/api/metrics/services", .summary = "On which hosts each service is"},
-             *this,
-             &MetricsStateApi::services);
+  router.add<ServicePlaces>(
+      {.path = "/api/metrics/services", .summary = "On which hosts each service is"},
+      *this,
+      &MetricsStateApi::services);
   router.add<void>({.path = "/api/metrics/all/stream",
                     .summary = "Present values of every host, a line of JSON each",
                     .text_type = "application/x-ndjson"},
@@ -97,13 +99,14 @@ void MetricsStateApi::add_to(http::Router& router) {
              &MetricsStateApi::snapshot);
 }
 
-std::map<std::string, std::vector<std::string>> MetricsStateApi::services(http::Call<void>) {
-  std::map<std::string, std::vector<std::string>> services;
+http::Response MetricsStateApi::services(http::Call<void>) {
+  ServicePlaces services;
   const auto registry = registry_.snapshot()->registry;
   for (const auto& service : registry->services()) {
     if (service.current_host) services[service.name].push_back(*service.current_host);
   }
-  return services;
+  constexpr std::chrono::minutes seldom_moved{5};
+  return kept_by_client(http::json_response(dump(Json(services))), seldom_moved);
 }
 
 http::Response MetricsStateApi::stream(http::Call<void>) {
@@ -143,13 +146,10 @@ http::Response MetricsStateApi::stream(http::Call<void>) {
 
 WorkersView MetricsStateApi::workers(http::Call<void>) {
   WorkersView view;
-  view.workers["device_health_monitor"] = running("follows the connection of every agent");
-  auto& queue = view.workers["metrics_queue"] = running("writes into the database");
-  if (const auto problem = database_.stats().problem) {
-    queue.status = "failing";
-    queue.description = problem->message;
-  }
-  view.workers["metrics_collector"] = running("agents measure and send by themselves");
+  view.workers["device_health_monitor"] =
+      presence_worker(fleet_.devices()->size(), clock_.uptime() - fleet_.presence_checked_at());
+  view.workers["metrics_queue"] = queue_worker(database_.stats());
+  view.workers["metrics_collector"] = collector_worker(live_.hosts(), clock_.now());
   view.workers["remote_write"] = remote_write_worker(remote_write_.stats());
   view.workers["metrics_prefetcher"] =
       WorkerView{false, "disabled", "not needed: answers come from memory"};
@@ -173,24 +173,6 @@ CacheCleared MetricsStateApi::clear_cache(http::Call<void>) {
   return cleared;
 }
 
-MachineHealth MetricsStateApi::health_of(const std::string& host, Time now) const {
-  const auto entry = live_.host(host);
-  MachineHealth health;
-  health.machine = host;
-  health.status = health_word(telemetry::standing_of(entry.get(), now));
-  if (!entry || !entry->sample) return health;
-  const auto status = telemetry::metrics_status_of(entry.get(), now);
-  health.sample_age_seconds = status.age_seconds;
-  if (telemetry::is_whole(*entry->sample)) {
-    health.last_success = entry->sample_at;
-  } else {
-    health.last_failure = entry->sample_at;
-    health.consecutive_failures = 1;
-  }
-  if (!status.error.empty()) health.error_message = status.error;
-  return health;
-}
-
 MetricsHealth MetricsStateApi::health(http::Call<void>) {
   const auto began = clock_.uptime();
   const auto now = clock_.now();
@@ -199,8 +181,15 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   bool degraded = false;
   bool unhealthy = false;
   const auto registry = registry_.snapshot()->registry;
+  const auto heartbeats = live_.heartbeats();
+  const auto round_trips = fleet_.round_trips();
   for (const auto& host : registry->hosts()) {
-    auto row = health_of(host.name, now);
+    const auto live = live_.host(host.name);
+    const auto counted = value_at(heartbeats, host.name).value_or(telemetry::Live::Heartbeats{});
+    auto row = machine_health(
+        host.name,
+        telemetry::health_of(
+            live.get(), counted, value_at(round_trips, host.name), collection_.interval(), now));
     degraded = degraded || row.status == "degraded";
     unhealthy = unhealthy || row.status == "unhealthy";
     health.machines[host.name] = row.status;
@@ -217,6 +206,8 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   }
   health.cache.ttl_seconds = seconds(MetricsApi::kept_for);
   health.cache.oldest_entry_age_seconds = kept.age_seconds;
+  health.collector_running = collector_worker(live_.hosts(), now).status != "failing";
+  health.drops = drops_of(fleet_.gateway_stats(), series_.stats());
   const auto database = database_.stats();
   health.queue.depth = static_cast<std::int64_t>(database.queue_depth);
   health.queue.max_depth = static_cast<std::int64_t>(storage::DatabaseOptions{}.queue_limit);
@@ -248,22 +239,26 @@ asio::awaitable<MetricsSnapshot> MetricsStateApi::snapshot(http::Call<MetricsSna
   auto answer = std::move(call.body);
   const auto registry = registry_.snapshot()->registry;
   std::vector<std::string> hosts;
+  const bool of_service = !answer.all && !answer.service.empty() && !answer.machine.empty();
   if (answer.all) {
     for (const auto& host : registry->hosts()) hosts.push_back(host.name);
+  } else if (of_service) {
+    require_placed(*registry, answer.service, answer.machine, "body");
+    hosts.push_back(answer.machine);
   } else if (!answer.machine.empty()) {
     hosts.push_back(registry->require_host(answer.machine, "body.machine").name);
-    if (!answer.service.empty()) {
-      static_cast<void>(registry->require_service(answer.service, "body.service"));
-    }
   } else {
     throw Error{Code::bad_request, "nothing was named to take a snapshot of", "body"}.hint(
         "send {\"all\":true}, or a machine, or a service and its machine");
   }
   co_await series_.write_log();
   std::vector<std::string> silent;
-  for (const auto& host : hosts) {
-    if (telemetry::metrics_status_of(live_.host(host).get(), clock_.now()).status != "ok") {
-      silent.push_back(host);
+  for (const auto& name : hosts) {
+    const auto host = live_.host(name);
+    if (telemetry::metrics_status_of(host.get(), clock_.now()).status != "ok") {
+      silent.push_back(name);
+    } else if (of_service && !telemetry::usage_of(answer.service, *host)) {
+      silent.push_back(answer.service);
     }
   }
   answer.status = silent.empty() ? "completed" : "failed";

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/describe_json.h"
 #include "controller/api/metrics.h"
+#include "controller/api/metrics_workers.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
 #include "controller/http/response.h"
@@ -26,18 +27,8 @@ class Router;
 
 namespace portoser::api {
 
-struct WorkerView {
-  bool enabled = true;
-  std::string status;  ///< running, failing, disabled
-  std::string description;
-};
-BOOST_DESCRIBE_STRUCT(WorkerView, (), (enabled, status, description))
-
-struct WorkersView {
-  bool enabled = true;
-  std::map<std::string, WorkerView> workers;
-};
-BOOST_DESCRIBE_STRUCT(WorkersView, (), (enabled, workers))
+/// The hosts that a service is assigned to.
+using ServicePlaces = std::map<std::string, std::vector<std::string>>;
 
 struct CacheStats {
   std::int64_t cache_size = 0;
@@ -103,13 +94,20 @@ BOOST_DESCRIBE_STRUCT(CacheHealth,
                        ttl_seconds,
                        oldest_entry_age_seconds))
 
+/// Since the start.
+struct DropsHealth {
+  std::int64_t messages = 0;  ///< of agents and strangers: malformed, too large, not admitted
+  std::int64_t values = 0;    ///< of samples: the host is at a limit
+};
+BOOST_DESCRIBE_STRUCT(DropsHealth, (), (messages, values))
+
 struct MachineHealth {
   std::string machine;
   std::string status;  ///< healthy, degraded, unhealthy, unknown
   std::optional<Time> last_success;
   std::optional<Time> last_failure;
   std::int64_t consecutive_failures = 0;
-  std::optional<double> response_time_ms;  ///< agents send by themselves
+  std::optional<double> response_time_ms;  ///< the round trip: agents send by themselves
   std::optional<double> sample_age_seconds;
   std::optional<std::string> error_message;
 };
@@ -129,6 +127,7 @@ struct MetricsHealth {
   Time timestamp;
   CacheHealth cache;
   QueueHealth queue;
+  DropsHealth drops;
   std::vector<Json> circuit_breakers;  ///< none: no request goes to a host
   std::map<std::string, std::string> machines;
   std::vector<MachineHealth> machine_details;
@@ -142,6 +141,7 @@ BOOST_DESCRIBE_STRUCT(MetricsHealth,
                        timestamp,
                        cache,
                        queue,
+                       drops,
                        circuit_breakers,
                        machines,
                        machine_details,
@@ -156,6 +156,7 @@ class MetricsStateApi {
                   telemetry::Series& series,
                   const telemetry::RemoteWrite& remote_write,
                   const storage::Database& database,
+                  const fleet::Fleet& fleet,
                   MetricsApi& metrics,
                   const telemetry::Collection& collection,
                   const Clock& clock)
@@ -164,6 +165,7 @@ class MetricsStateApi {
         series_(series),
         remote_write_(remote_write),
         database_(database),
+        fleet_(fleet),
         metrics_(metrics),
         collection_(collection),
         clock_(clock),
@@ -172,7 +174,7 @@ class MetricsStateApi {
   void add_to(http::Router& router);
 
  private:
-  std::map<std::string, std::vector<std::string>> services(http::Call<void> call);
+  http::Response services(http::Call<void> call);
   http::Response stream(http::Call<void> call);
   WorkersView workers(http::Call<void> call);
   CacheStats cache(http::Call<void> call);
@@ -181,13 +183,12 @@ class MetricsStateApi {
   asio::awaitable<Done> clean_up(http::Call<void> call);
   asio::awaitable<MetricsSnapshot> snapshot(http::Call<MetricsSnapshot> call);
 
-  [[nodiscard]] MachineHealth health_of(const std::string& host, Time now) const;
-
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   telemetry::Series& series_;
   const telemetry::RemoteWrite& remote_write_;
   const storage::Database& database_;
+  const fleet::Fleet& fleet_;
   MetricsApi& metrics_;
   const telemetry::Collection& collection_;
   const Clock& clock_;

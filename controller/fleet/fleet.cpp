@@ -91,6 +91,7 @@ asio::awaitable<void> Fleet::start() {
         failed_.cancel();
       });
   publish();
+  presence_checked_at_ = clock_.uptime();
   tasks_.spawn("presence", keep_presence());
   log::info("fleet",
             "waiting for agents",
@@ -348,6 +349,7 @@ asio::awaitable<void> Fleet::keep_presence() {
     }
     follow_wall_clock({clock_.now(), clock_.uptime()});
     for (const auto& change : presence_.check(clock_.uptime())) changed(change);
+    presence_checked_at_ = clock_.uptime();
     refusals_.tell_due(clock_.uptime());
     forget_copies();
     publish();  // last_seen moves

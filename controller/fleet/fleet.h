@@ -24,6 +24,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -120,6 +121,8 @@ class Fleet {
   [[nodiscard]] RoundTrips::Reading round_trips() const {
     return round_trips_.read();
   }  ///< any thread
+  /// When the liveness of all devices was judged last; once a second. Any thread.
+  [[nodiscard]] Uptime presence_checked_at() const { return presence_checked_at_.load(); }
   [[nodiscard]] std::uint16_t wire_port() const { return gateway_->port(); }
 
  private:
@@ -212,6 +215,7 @@ class Fleet {
   HeartbeatCounts http_heartbeats_;
   Refusals refusals_;
   RoundTrips round_trips_;
+  std::atomic<Uptime> presence_checked_at_{Uptime{}};
   TaskGroup tasks_;
   std::map<std::string, Member> members_;  // by public key
   std::map<std::string, Member*> member_of_name_;

@@ -18,6 +18,18 @@ MeasuredUsages usages_with_traffic(const HostLive& host, const TrafficMeter& met
 
 }  // namespace
 
+void Live::Heartbeats::count(bool is_ok, Time when) {
+  if (is_ok) {
+    ++ok;
+    errors_in_a_row = 0;
+    last_ok = when;
+  } else {
+    ++error;
+    ++errors_in_a_row;
+    last_error = when;
+  }
+}
+
 template <class Change>
 void Live::change(const std::string& host, Change apply) {
   const std::lock_guard lock{mutex_};
@@ -46,8 +58,7 @@ void Live::on_sample(const std::string& host, Time when, protocol::Sample sample
   samples_.fetch_add(1);
   {
     const std::lock_guard lock{mutex_};
-    auto& heartbeats = heartbeats_[host];
-    ++(is_whole(sample) ? heartbeats.ok : heartbeats.error);
+    heartbeats_[host].count(is_whole(sample), when);
   }
   auto newest = std::make_shared<const protocol::Sample>(std::move(sample));
   change(host, [&](HostLive& entry) {
@@ -146,6 +157,10 @@ void Live::on_clock_set(std::chrono::microseconds by) {
       next->usages = std::move(usages);
     }
     entry = std::move(next);
+  }
+  for (auto& [host, heartbeats] : heartbeats_) {
+    if (heartbeats.last_ok) *heartbeats.last_ok += by;
+    if (heartbeats.last_error) *heartbeats.last_error += by;
   }
   version_.fetch_add(1);
   state_version_.fetch_add(1);

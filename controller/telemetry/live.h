@@ -104,7 +104,12 @@ class Live : public fleet::Listener {
   [[nodiscard]] std::uint64_t late_samples() const { return late_samples_.load(); }
   struct Heartbeats {
     std::uint64_t ok = 0;
-    std::uint64_t error = 0;  ///< its agent could not read the host
+    std::uint64_t error = 0;            ///< its agent could not read the host
+    std::uint64_t errors_in_a_row = 0;  ///< the newest of them, since the last that was ok
+    std::optional<Time> last_ok;        ///< of their measurement
+    std::optional<Time> last_error;
+
+    void count(bool is_ok, Time when);
   };
   /// Samples that arrived in time, by host.
   [[nodiscard]] std::map<std::string, Heartbeats, std::less<>> heartbeats() const;

@@ -27,9 +27,16 @@ ApiTest::ApiTest() {
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
   collection_ = std::make_unique<telemetry::Collection>(
       *database_, *fleet_, live_, series_, remote_write_, telemetry::CollectionSettings{});
-  metrics_state_ = std::make_unique<MetricsStateApi>(
-      *registry_, live_, series_, remote_write_, *database_, *metrics_, *collection_, clock_);
-  collector_ = std::make_unique<CollectorApi>(*collection_, live_, "registry.yml", core);
+  metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
+                                                     live_,
+                                                     series_,
+                                                     remote_write_,
+                                                     *database_,
+                                                     *fleet_,
+                                                     *metrics_,
+                                                     *collection_,
+                                                     clock_);
+  collector_ = std::make_unique<CollectorApi>(*collection_, live_, "registry.yml", clock_, core);
   availability_ = std::make_unique<telemetry::Availability>(*registry_, uptime_history_, clock_);
   const PrometheusSources sources{*registry_,
                                   live_,

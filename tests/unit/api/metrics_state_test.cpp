@@ -1,4 +1,5 @@
 #include "tests/unit/api/api_fixture.h"
+#include "tests/unit/telemetry/played_host.h"
 
 #include <gmock/gmock.h>
 
@@ -94,6 +95,107 @@ TEST_F(MetricsStateTest, ASnapshotSaysWhetherItIsOfNow) {
   EXPECT_THAT(all["message"].get<std::string>(), HasSubstr("cannot be measured"));
   EXPECT_THROW(post("/api/metrics/snapshot"), Error);
   EXPECT_THROW(post("/api/metrics/snapshot", {{"machine", "x'; id; '"}}), Error);
+}
+
+TEST_F(MetricsStateTest, ASnapshotOfAServiceIsOfTheOneOnThatHost) {
+  EXPECT_EQ(post("/api/metrics/snapshot", {{"service", "notes"}, {"machine", "brick"}})["status"],
+            "completed");
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  brick: {ip: 127.0.0.1}\n  chalk: {ip: 127.0.0.2}\nservices:\n"
+                    "  notes: {current_host: brick, docker_compose: /srv/notes/compose.yml}\n");
+  run(registry_->reload());
+  try {
+    post("/api/metrics/snapshot", {{"service", "notes"}, {"machine", "chalk"}});
+    FAIL() << "answered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::not_found);
+    EXPECT_EQ(error.where(), "body.machine");
+    EXPECT_EQ(error.hint(), "it is on \"brick\"");
+  }
+  EXPECT_THROW(post("/api/metrics/snapshot", {{"service", "notes"}}), Error) << "on which host?";
+  // Its host is measured, and it is not.
+  live_.on_state("brick", clock_.now(), telemetry::state_of_notes("stopped", {}));
+  const auto stopped = post("/api/metrics/snapshot", {{"service", "notes"}, {"machine", "brick"}});
+  EXPECT_EQ(stopped["status"], "failed");
+  EXPECT_THAT(stopped["message"].get<std::string>(), HasSubstr("notes cannot be measured"));
+}
+
+TEST_F(MetricsStateTest, HealthTellsFailuresSuccessesAndDrops) {
+  auto sample = telemetry::full_sample(2);
+  sample.memory.reset();
+  live_.on_sample("brick", clock_.now(), sample);
+  live_.on_sample("brick", clock_.now(), sample);
+  const auto health = get("/api/metrics/health");
+  const auto& row = health["machine_details"][0];
+  EXPECT_EQ(row["status"], "degraded");
+  EXPECT_EQ(row["consecutive_failures"], 2);
+  EXPECT_TRUE(row["last_success"].is_string()) << dump(row);
+  EXPECT_TRUE(row["last_failure"].is_string());
+  EXPECT_TRUE(row["response_time_ms"].is_null()) << "no sample came over the wire";
+  EXPECT_EQ(health["drops"]["messages"], 0);
+}
+
+TEST_F(MetricsStateTest, TheRoundTripIsTheResponseTime) {
+  auto device = welcomed();
+  const auto response_time = [this] {
+    return get("/api/metrics/health")["machine_details"][0]["response_time_ms"];
+  };
+  std::int64_t uptime = 2000;
+  step_until([&] {
+    device.send(sample(++uptime));
+    return response_time().is_number();
+  });
+  EXPECT_GT(response_time().get<double>(), 0);
+  EXPECT_LT(response_time().get<double>(), 1000);
+}
+
+TEST_F(MetricsStateTest, TheCollectorFailsWhenNoHostThatWasHeardIsMeasured) {
+  const auto worker = [this] {
+    return get("/api/metrics/workers/status")["workers"]["metrics_collector"];
+  };
+  EXPECT_EQ(worker()["status"], "running");
+  EXPECT_EQ(worker()["description"], "1 of 1 hosts measure and send by themselves");
+  EXPECT_EQ(get("/api/metrics/collector/status")["running"], true);
+  live_.on_liveness("brick", fleet::Liveness::online, fleet::Liveness::offline, clock_.now());
+  EXPECT_EQ(worker()["status"], "failing");
+  EXPECT_EQ(get("/api/metrics/collector/status")["running"], false);
+  EXPECT_EQ(get("/api/metrics/health")["collector_running"], false);
+}
+
+TEST(MetricsWorkers, SayWhatTheyDoAndWhetherTheyDoIt) {
+  EXPECT_EQ(collector_worker({}, Time{}).status, "idle");
+  EXPECT_EQ(presence_worker(3, std::chrono::seconds{1}).status, "running");
+  EXPECT_EQ(presence_worker(3, std::chrono::seconds{1}).description,
+            "follows the connections of 3 devices");
+  EXPECT_EQ(presence_worker(3, std::chrono::seconds{11}).status, "failing");
+  storage::DatabaseStats stats;
+  EXPECT_EQ(queue_worker(stats).status, "running");
+  storage::DatabaseProblem problem;
+  problem.message = "the disk is full";
+  stats.problem = std::make_shared<const storage::DatabaseProblem>(problem);
+  EXPECT_EQ(queue_worker(stats).status, "failing");
+  EXPECT_EQ(queue_worker(stats).description, "the disk is full");
+}
+
+TEST_F(MetricsStateTest, ThePresenceOfDevicesIsJudgedAgainAndAgain) {
+  const auto before = fleet_->presence_checked_at();
+  step_until([&] { return fleet_->presence_checked_at() > before; });
+  EXPECT_EQ(get("/api/metrics/workers/status")["workers"]["device_health_monitor"]["status"],
+            "running");
+}
+
+TEST_F(MetricsStateTest, CleaningUpDeletesWhatIsOlder) {
+  tell_of_notes(24);
+  run(series_.write_log());
+  while (run(series_.seal_some(true))) {
+  }
+  clock_.set_by(std::chrono::hours{24 * 6});  // a block of the coarsest tier has four days
+  constexpr auto target = "/api/metrics/notes/brick/history?time_range=7d";
+  EXPECT_GT(get(target)["data_points"].size(), 0U);
+  ask_for(http::Method::delete_, "/api/metrics/cleanup?days=7");
+  EXPECT_GT(get(target)["data_points"].size(), 0U) << "it is younger";
+  ask_for(http::Method::delete_, "/api/metrics/cleanup?days=1");
+  EXPECT_THROW(ask(target), Error);
 }
 
 TEST_F(MetricsStateTest, CleaningUpLeavesWhatIsYounger) {

@@ -88,6 +88,25 @@ std::string difference_from(const Json& schema, const Json& value, const std::st
   return "";
 }
 
+/// A string that begins as a time does.
+bool looks_like_a_time(const std::string& text) {
+  constexpr std::string_view shape = "0000-00-00T00:00:00";
+  if (text.size() < shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool fits = shape[i] == '0' ? text[i] >= '0' && text[i] <= '9'
+                                      : text[i] == shape[i] || (shape[i] == 'T' && text[i] == ' ');
+    if (!fits) return false;
+  }
+  return true;
+}
+
+/// Browsers read a time without a zone as their own.
+void collect_times(const Json& value, std::vector<std::string>& times) {
+  if (value.is_string() && looks_like_a_time(value)) times.push_back(value);
+  if (!value.is_structured()) return;
+  for (const auto& part : value) collect_times(part, times);
+}
+
 TEST_F(Answers, AreAsTheirRoutesDeclare) {
   storage::JobStore store{*database_};
   storage::JobRecord job;
@@ -110,6 +129,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   token.id = "shown";
   storage::TokenStore tokens{*database_};
   run(tokens.insert(token));
+  std::vector<std::string> times;
   std::set<const http::Endpoint*> asked;
   for (const auto* target : {"/ping",
                              "/health",
@@ -153,14 +173,24 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
     router_.find(request, match);
     ASSERT_NE(match.endpoint, nullptr) << target;
     asked.insert(match.endpoint);
-    EXPECT_EQ(difference_from(match.endpoint->response_schema, get(target), "answer"), "")
-        << target;
+    const auto answer = get(target);
+    EXPECT_EQ(difference_from(match.endpoint->response_schema, answer, "answer"), "") << target;
+    collect_times(answer, times);
   }
+  EXPECT_GT(times.size(), 30U);
+  for (const auto& time : times) EXPECT_EQ(time.back(), 'Z') << time;
   for (const auto& endpoint : router_.endpoints()) {
     const bool is_get = endpoint->route.method == http::Method::get && !endpoint->socket;
     if (!is_get || endpoint->response_schema.is_null()) continue;
     EXPECT_TRUE(asked.contains(endpoint.get())) << name_of(*endpoint) << " is not asked here";
   }
+}
+
+/// The UI asks for metrics of the services alone whose row has it.
+TEST_F(Answers, ARowOfAServiceNamesItsMachineUnderBothNames) {
+  const auto row = get("/api/services")["services"][0];
+  EXPECT_EQ(row["current_host"], "brick");
+  EXPECT_EQ(row["machine_name"], "brick");
 }
 
 TEST_F(Answers, TextIsOfTheTypeThatTheRouteDeclares) {

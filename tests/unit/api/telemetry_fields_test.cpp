@@ -103,10 +103,60 @@ const Fields our_machine_row{"network_rx_bytes",
                              "load_1",
                              "load_5",
                              "load_15",
+                             "temperature_celsius",
+                             "temperatures",
                              "boot_time"};
 const Fields our_disk{
     "mountpoint", "device", "fstype", "used", "total", "available", "percent", "read", "write"};
 const Fields our_network{"interface", "rx_bytes", "tx_bytes", "rx", "tx"};
+const Fields our_usage{"cpu_percent_max",
+                       "memory_mb_max",
+                       "memory_percent",
+                       "disk_percent",
+                       "network_rx",
+                       "network_tx",
+                       "load_1",
+                       "samples"};
+const Fields our_machine_usage{"load_5",
+                               "load_15",
+                               "swap_mb",
+                               "swap_total_mb",
+                               "swap_percent",
+                               "temperature_celsius",
+                               "temperature_celsius_max"};
+// 4.1 UptimeStats
+const Fields uptime_stats_fields{"service",
+                                 "machine",
+                                 "uptime_seconds",
+                                 "downtime_seconds",
+                                 "total_seconds",
+                                 "availability_percent",
+                                 "mtbf",
+                                 "mttr",
+                                 "failure_count",
+                                 "recovery_count",
+                                 "current_status",
+                                 "last_status_change",
+                                 "current_uptime_seconds",
+                                 "current_downtime_seconds"};
+// 13.4, without what only the answer for one service has
+const Fields uptime_row = uptime_stats_fields + Fields{"uptime_duration",
+                                                       "downtime_duration",
+                                                       "unknown_seconds",
+                                                       "observed_seconds",
+                                                       "mtbf_seconds",
+                                                       "mttr_seconds",
+                                                       "mtbf_hours",
+                                                       "mttr_minutes"};
+const Fields our_uptime_row{"planned_downtime_seconds", "current_planned"};
+// 4.1 UptimeSummary
+const Fields uptime_summary{"total_services",
+                            "services_up",
+                            "services_down",
+                            "overall_availability",
+                            "services",
+                            "timestamp"};
+const Fields our_uptime_summary{"services_stopped", "services_unknown"};
 // 6.1 DeviceInfo
 const Fields device_info{"hostname",
                          "ip",
@@ -159,7 +209,7 @@ TEST_F(TelemetryFields, OfTheMetricsOfAService) {
   const auto answer = get("/api/metrics/notes/brick");
   expect_fields(answer,
                 service_metrics_fields + how_it_stands + Fields{"historical"},
-                {},
+                {"history_error"},
                 "GET /api/metrics/{service}/{machine}");
   expect_fields(answer["current"], current, our_current, "current");
   expect_fields(answer["historical"], {"metrics", "dataPoints"}, {}, "historical");
@@ -174,17 +224,7 @@ TEST_F(TelemetryFields, OfTheHistoryOfAService) {
                 {"service", "machine", "time_range", "interval", "data_points", "summary"},
                 {},
                 "GET /api/metrics/{service}/{machine}/history");
-  expect_fields(answer["data_points"].at(0),
-                resource_metrics,
-                {"cpu_percent_max",
-                 "memory_mb_max",
-                 "memory_percent",
-                 "disk_percent",
-                 "network_rx",
-                 "network_tx",
-                 "load_1",
-                 "samples"},
-                "a row of data_points[]");
+  expect_fields(answer["data_points"].at(0), resource_metrics, our_usage, "a row of data_points[]");
   expect_fields(answer["summary"],
                 {"avg_cpu",
                  "avg_memory",
@@ -196,6 +236,81 @@ TEST_F(TelemetryFields, OfTheHistoryOfAService) {
                  "max_memory"},
                 {},
                 "summary");
+}
+
+TEST_F(TelemetryFields, OfTheHistoryOfAMachine) {
+  tell_of_notes(2);
+  const auto answer = get("/api/metrics/machine/brick/history");
+  expect_fields(answer,
+                {"service", "machine", "time_range", "interval", "data_points", "summary"},
+                {},
+                "GET /api/metrics/machine/{machine}/history");
+  expect_fields(answer["data_points"].at(0),
+                resource_metrics,
+                our_usage + our_machine_usage,
+                "a row of data_points[]");
+}
+
+TEST_F(TelemetryFields, OfUptime) {
+  tell_of_notes(13);
+  storage::EventRecord event;
+  event.device_id = "device";
+  event.scope = "service";
+  event.event_type = "failure";
+  event.service = "notes";
+  event.machine = "brick";
+  event.time = clock_.now();
+  run(storage::EventStore{*database_}.append({event}));
+  const Fields contract_event{
+      "timestamp", "event_type", "service", "machine", "details", "metadata", "duration"};
+  const Fields our_event{"id", "time_estimated"};
+  const auto of_service = get("/api/uptime/notes/brick");
+  expect_fields(of_service,
+                uptime_row + Fields{"time_range", "events"},
+                our_uptime_row + Fields{"total_events", "truncated"},
+                "GET /api/uptime/{service}/{machine}");
+  for (const auto& row : of_service["events"]) {
+    expect_fields(row, contract_event, our_event, "a row of events[]");
+  }
+  const auto history = get("/api/uptime/notes/brick/history");
+  expect_fields(history,
+                {"service", "machine", "events", "stats", "time_range_days"},
+                {"total_events", "truncated"},
+                "GET /api/uptime/{service}/{machine}/history");
+  expect_fields(history["stats"], uptime_row, our_uptime_row, "stats of a history");
+  const auto page = get("/api/uptime/notes/brick/events");
+  expect_fields(page,
+                {"events", "total", "limit", "offset", "hasMore"},
+                {},
+                "GET /api/uptime/{service}/{machine}/events");
+  expect_fields(page["events"].at(0), contract_event, our_event, "a row of a page");
+  const auto all = get("/api/uptime/all");
+  expect_fields(all, uptime_summary, our_uptime_summary, "GET /api/uptime/all");
+  expect_fields(all["services"].at(0), uptime_row, our_uptime_row, "a row of a summary");
+  const auto metrics = get("/api/uptime/metrics/notes/brick");
+  expect_fields(metrics,
+                {"service",
+                 "machine",
+                 "days",
+                 "stats",
+                 "mtbf_seconds",
+                 "mtbf_hours",
+                 "mttr_seconds",
+                 "mttr_minutes",
+                 "total_events"},
+                {},
+                "GET /api/uptime/metrics/{service}/{machine}");
+  const auto timeline = get("/api/uptime/timeline");
+  expect_fields(timeline,
+                {"services", "machines", "entries", "start_time", "end_time", "summary"},
+                {},
+                "GET /api/uptime/timeline");
+  expect_fields(
+      timeline["entries"].at(0),
+      {"service", "machine", "start_time", "end_time", "status", "duration_seconds", "event_type"},
+      {"planned"},
+      "a row of entries[]");
+  expect_fields(timeline["summary"], uptime_summary, our_uptime_summary, "summary of a timeline");
 }
 
 TEST_F(TelemetryFields, OfTheMetricsOfMachines) {

@@ -277,12 +277,31 @@ class FullControllerDisk : public FullDisk {
                              "/api/machines",
                              "/api/devices",
                              "/api/metrics/all",
+                             "/api/metrics/notes/brick",
+                             "/api/metrics/notes/brick/history",
+                             "/api/metrics/machine/brick/history",
+                             "/api/metrics/health",
+                             "/api/uptime/notes/brick",
+                             "/api/uptime/notes/brick/history",
+                             "/api/uptime/notes/brick/events",
+                             "/api/uptime/metrics/notes/brick",
+                             "/api/uptime/all",
+                             "/api/uptime/summary",
+                             "/api/uptime/timeline",
                              "/api/jobs",
                              "/metrics",
                              "/api/health"}) {
       const auto answer = controller_.get(path);
       EXPECT_EQ(answer.status, 200U) << path << ": " << answer.text;
     }
+  }
+  /// So that there is something to read of it.
+  void await_history() const {
+    await_until(
+        "the service was measured",
+        60s,
+        [&] { return controller_.get("/api/metrics/notes/brick/history").status == 200; },
+        [&] { return agent_.log_tail(); });
   }
   void expect_refused(const ApiAnswer& answer) const {
     EXPECT_EQ(answer.status, 503U) << answer.text;
@@ -298,6 +317,7 @@ TEST_F(FullControllerDisk, ReadsGoOnAndWritesAreRefusedUntilThereIsRoom) {
   const auto jobs = controller_.get("/api/jobs").body["jobs"].size();
   const auto before = container();
   SocketClient live{controller_.port(), "/api/uptime/ws"};
+  await_history();
   disk_.fill();
   crash_container();
   const auto frames =
@@ -330,6 +350,7 @@ TEST_F(FullControllerDisk, ReadsGoOnAndWritesAreRefusedUntilThereIsRoom) {
 
 TEST_F(FullControllerDisk, ItStartsOnItAndAsksTheAgentsAgainForWhatItCouldNotStore) {
   SocketClient live{controller_.port(), "/api/uptime/ws"};
+  await_history();
   disk_.fill();
   crash_container();
   frames_until(live, [](const Json& frame) { return frame["type"] == "uptime_event"; });

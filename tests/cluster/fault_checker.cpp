@@ -332,13 +332,16 @@ std::vector<std::pair<std::int64_t, std::int64_t>> missing_samples(const HostEvi
   // What is older than the quarter of an hour that is open is not in the evidence, but for what
   // came late.
   const auto quarter_of = [](std::int64_t time_ms) { return time_ms / (15 * 60 * 1000); };
+  // Each agent counts on from the microseconds that its machine was up when it began.
+  constexpr std::int64_t another_agent = 100'000;
   std::vector<std::pair<std::int64_t, std::int64_t>> missing;
   for (auto next = host.sample_times.begin(); next != host.sample_times.end(); ++next) {
     if (next == host.sample_times.begin()) continue;
     const auto& [number, time_ms] = *std::prev(next);
     const bool may_be_lost = time_ms * 1000 < host.samples_kept_from_us ||
                              quarter_of(time_ms) != quarter_of(next->second);
-    if (next->first == number + 1 || may_be_lost) continue;
+    const auto distance = next->first - number;
+    if (distance == 1 || distance >= another_agent || may_be_lost) continue;
     missing.emplace_back(number + 1, next->first - 1);
   }
   return missing;

@@ -283,6 +283,9 @@ TEST(FaultChecker, AsksForNoSampleThatAnAgentOrADiskMayHaveLost) {
   times.erase(times.begin(), times.find(1007));
   times[1007] -= 15 * 60 * 1000;
   EXPECT_THAT(contradictions(evidence), IsEmpty()) << "what lay between is sealed";
+  evidence = sound();
+  evidence.hosts.front().sample_times[8'000'000] = 90'000;
+  EXPECT_THAT(contradictions(evidence), IsEmpty()) << "taken before the machine booted again";
 }
 
 TEST(FaultChecker, FindsAServiceThatIsNotAsItIsShown) {

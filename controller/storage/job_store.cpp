@@ -26,6 +26,9 @@ struct Column {
   Member JobRecord::*member;
   Change change;
 };
+// clang 14, which builds the fuzz targets, does not find it by itself.
+template <class Member>
+Column(std::string_view, Member JobRecord::*, Change) -> Column<Member>;
 
 /// Every column of `jobs`, once.
 constexpr std::tuple job_columns{

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 
 namespace portoser::api {
 namespace {
@@ -151,32 +152,46 @@ TEST_F(MetricsHistoryTest, OfAHostWithoutARootDiskHasTheDiskThatStandsForIt) {
   EXPECT_DOUBLE_EQ(points[0]["disk_percent"], 75.0);
 }
 
-/// Reads that do not end before `release`.
+/// Reads that do not end before `release`, at the latest with this.
 class LongReads {
  public:
+  LongReads() = default;
+  LongReads(const LongReads&) = delete;
+  LongReads& operator=(const LongReads&) = delete;
+  ~LongReads() { release(); }
+
   void begin(storage::Database& database, asio::io_context& context, std::size_t count) {
     begun_ += count;
     for (std::size_t i = 0; i < count; ++i) {
-      asio::co_spawn(context, read(database), [this](const std::exception_ptr&) { ++ended_; });
+      asio::co_spawn(context, read(database, state_), [state = state_](const std::exception_ptr&) {
+        ++state->ended;
+      });
     }
   }
-  [[nodiscard]] std::size_t running() const { return running_; }
-  [[nodiscard]] bool have_ended() const { return ended_ == begun_; }
-  void release() { release_.set_value(); }
+  [[nodiscard]] std::size_t running() const { return state_->running; }
+  [[nodiscard]] bool have_ended() const { return state_->ended == begun_; }
+  void release() {
+    if (!is_released_) state_->release.set_value();
+    is_released_ = true;
+  }
 
  private:
-  asio::awaitable<void> read(storage::Database& database) {
-    auto work = [this](storage::Connection&) {
-      ++running_;
-      released_.wait();
+  struct State {
+    std::promise<void> release;
+    std::shared_future<void> released = release.get_future().share();
+    std::atomic<std::size_t> running{0};
+    std::size_t ended = 0;
+  };
+  static asio::awaitable<void> read(storage::Database& database, std::shared_ptr<State> state) {
+    auto work = [state](storage::Connection&) {
+      ++state->running;
+      state->released.wait();
     };
     co_await database.read(std::move(work));
   }
-  std::promise<void> release_;
-  std::shared_future<void> released_ = release_.get_future().share();
-  std::atomic<std::size_t> running_{0};
+  std::shared_ptr<State> state_ = std::make_shared<State>();
   std::size_t begun_ = 0;
-  std::size_t ended_ = 0;
+  bool is_released_ = false;
 };
 
 /// What is in memory is answered from memory; the UI would paint a 503 red.

@@ -136,8 +136,7 @@ const protocol::ServiceState* state_of(const std::string& service, const HostLiv
 std::optional<ServiceUsage> usage_of(const std::string& service, const HostLive& host) {
   if (!host.usages || !host.sample) return std::nullopt;
   const auto found = host.usages->find(service);
-  // What was measured before is kept there, too.
-  const bool is_newest = found != host.usages->end() && found->second.at == host.sample_at;
+  const bool is_newest = found != host.usages->end() && found->second.is_newest;
   return is_newest ? std::optional{found->second.usage} : std::nullopt;
 }
 
@@ -157,7 +156,8 @@ MeasuredUsages newest_usages(const HostLive& host) {
       newest.insert_or_assign(service.name, std::move(measured));
     } else if (host.usages) {
       const auto before = host.usages->find(service.name);
-      if (before != host.usages->end()) newest.insert(*before);
+      if (before == host.usages->end()) continue;
+      newest.insert(*before).first->second.is_newest = false;
     }
   }
   return newest;

@@ -34,7 +34,8 @@ struct MeasuredUsage {
   ServiceUsage usage;
   Time at;
   std::optional<std::int64_t> cpu_cores;  ///< of the host
-  Traffic traffic;  ///< counted by the controller, `usage` has what the containers say
+  Traffic traffic;        ///< counted by the controller, `usage` has what the containers say
+  bool is_newest = true;  ///< false: it has no container in the newest sample, this was before
 };
 using MeasuredUsages = std::map<std::string, MeasuredUsage, std::less<>>;
 

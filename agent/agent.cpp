@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <malloc.h>
+#include <random>
 
 namespace portoser::agent {
 namespace {
@@ -43,6 +44,13 @@ actions::ActionSettings action_settings(const identity::AgentSettings& settings,
   }
   actions.compose.engine_socket = settings.engine_socket.string();
   return actions;
+}
+
+/// A random time, longer than none and no longer than `interval`.
+std::chrono::milliseconds part_of(std::chrono::milliseconds interval) {
+  std::random_device random;
+  return std::chrono::milliseconds{
+      std::uniform_int_distribution<std::int64_t>{1, interval.count()}(random)};
 }
 
 }  // namespace
@@ -305,8 +313,8 @@ asio::awaitable<void> Agent::send_samples() {
     do {
       next_sample_.expires_at(next);
       co_await next_sample_.async_wait(asio::redirect_error(asio::use_awaitable, changed));
-      // Counted from the sample that went with the welcome.
-      next = changed ? std::chrono::steady_clock::now() + sample_interval_ : next;
+      // A sample went with the welcome. All agents get that at once: they part again here.
+      if (changed) next = std::chrono::steady_clock::now() + part_of(sample_interval_);
     } while (changed);
   }
 }

@@ -112,7 +112,8 @@ struct Rooms {
         series(database, clock, series_settings(settings)),
         remote_write(database, series, live, clock, remote_write_settings(settings)),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
-        collection(database, fleet, live, series, remote_write, collection_settings(settings)),
+        collection(
+            database, fleet, live, series, remote_write, clock, collection_settings(settings)),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
         deployment_socket(clock),

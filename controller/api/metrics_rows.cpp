@@ -112,7 +112,7 @@ std::optional<ServiceMetricsRow> service_metrics_row(const std::string& service,
   row.block_write = usage->block_write_bytes_per_second;
   row.cpu_cores = found->second.cpu_cores;
   row.age_seconds = std::max(std::chrono::duration<double>(now - measured_at).count(), 0.0);
-  row.stale = measured_at < live.sample_at || telemetry::metrics_status_of(&live, now).stale;
+  row.stale = !found->second.is_newest || telemetry::metrics_status_of(&live, now).stale;
   return row;
 }
 

@@ -31,8 +31,9 @@ WorkerView collector_worker(const telemetry::HostLives& hosts, Time now) {
   std::size_t measured = 0;
   for (const auto& [name, live] : hosts) {
     const auto standing = telemetry::standing_of(live.get(), now);
+    if (!live->sample) continue;  // without an agent nobody measures there
     if (standing != telemetry::HostStanding::unknown) ++known;
-    if (standing == telemetry::HostStanding::online && live->sample) ++measured;
+    if (standing == telemetry::HostStanding::online) ++measured;
   }
   if (known == 0)
     return {true, "idle", "no agent was heard yet; each measures and sends by itself"};

@@ -228,15 +228,14 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   answer.events = std::move(happened.rows);
   answer.total_events = happened.total;
   answer.truncated = happened.truncated;
-  // How it stood before the first of them; where some are left out, that is not known from here,
-  // and the UI would paint all of the gap as it was before the window.
+  // How it stood when the window began. Without it the UI paints "up" from there; where events are
+  // left out it paints all of that stretch as it began, and `truncated` says that it cannot know.
+  filter.since.reset();
+  filter.before = window.from;
+  filter.limit = 1;
+  const auto before = co_await events_.list(std::move(filter));
+  for (const auto& record : before) answer.events.insert(answer.events.begin(), event_row(record));
   if (!happened.truncated) {
-    filter.since.reset();
-    filter.before = window.from;
-    filter.limit = 1;
-    for (const auto& record : co_await events_.list(std::move(filter))) {
-      answer.events.insert(answer.events.begin(), event_row(record));
-    }
     const bool began_without_event =
         !longest.watched.empty() &&
         (longest.events.empty() || longest.events[0].at > longest.watched[0].from);

@@ -172,7 +172,7 @@ class Fleet {
   void drop_unwelcome(const Member& member);
   void refuse(const Inbound& inbound, const protocol::Goodbye& goodbye);
   void on_hello(Member& member, const protocol::Hello& hello, const Inbound& inbound);
-  void challenge(Member& member, const protocol::Hello& hello, const Inbound& inbound);
+  bool has_won(Member& member, const protocol::Hello& hello, const Inbound& inbound);
   void forget_copies();
   /// False: it was taken before.
   bool on_durable(Member& member,

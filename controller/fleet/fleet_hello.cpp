@@ -42,10 +42,9 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
     return;
   }
   const bool another_machine = member.welcomed && !same_machine;
-  if (another_machine && presence_.answers(member.device->id, clock_.uptime())) {
-    challenge(member, hello, inbound);
-    return;
-  }
+  const bool may_be_there =
+      another_machine && presence_.answers(member.device->id, clock_.uptime());
+  if (may_be_there && !has_won(member, hello, inbound)) return;
   member.challengers.clear();
   if (another_machine) {
     // Should it be there after all: its next hello is the challenge to this one.
@@ -80,11 +79,18 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
 }
 
 /// A host that came back from a quick reboot, or a copy of its disk, which carries the key along?
-/// Whoever was there shows it by what it says next, and the newcomer says hello again until then.
-void Fleet::challenge(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
+/// Whoever was there is asked, and the newcomer says hello again until that is clear.
+bool Fleet::has_won(Member& member, const protocol::Hello& hello, const Inbound& inbound) {
   const auto now = clock_.uptime();
   const auto since = member.challengers.waits_since(hello.now.boot_id, hello.spool_epoch, now);
-  if (!since || !presence_.heard_since(member.device->id, *since)) return;
+  if (!since) {
+    // One that measures seldom has nothing else to say for minutes; this it answers at once.
+    send_welcome(member);
+    return false;
+  }
+  if (!presence_.heard_since(member.device->id, *since)) {
+    return now - *since >= settings_.limits.asked_for;
+  }
   // The older connection stays in force.
   member.challengers.refused(hello.now.boot_id, hello.spool_epoch, now);
   const protocol::Goodbye goodbye{"cloned", "another machine is connected with this agent's key"};
@@ -99,6 +105,7 @@ void Fleet::challenge(Member& member, const protocol::Hello& hello, const Inboun
       fmt::format(
           "\"{}\", the newcomer calls itself \"{}\"", member.device->name, hello.facts.hostname),
       now);
+  return false;
 }
 
 /// A copy that was taken away does not say so.
@@ -132,9 +139,9 @@ void Fleet::welcome(Member& member) {
 
 void Fleet::set_sample_interval(std::chrono::milliseconds interval) {
   const auto before = std::exchange(settings_.sample_interval, interval);
-  // Whoever measured seldom has not been heard for longer than one may be silent now.
-  presence_.was_away(before, clock_.uptime());
-  presence_.set_limits(presence_limits(interval, settings_.gateway.heartbeat, settings_.limits));
+  presence_.set_limits(presence_limits(interval, settings_.gateway.heartbeat, settings_.limits),
+                       before,
+                       clock_.uptime());
   // A second welcome changes nothing but this.
   for (const auto& [key, member] : members_) {
     if (member.welcomed) send_welcome(member);

@@ -11,6 +11,7 @@ PresenceLimits presence_limits(std::chrono::milliseconds sample_interval,
   limits.stale_after = 3 * sample_interval;
   limits.offline_after = std::max(limits.offline_after, 4 * sample_interval);
   limits.answers_within = std::max(2 * sample_interval, 3 * heartbeat);
+  limits.asked_for = 3 * heartbeat;
   return limits;
 }
 
@@ -31,6 +32,7 @@ void Presence::add(const std::string& device_id, const Patience& patience, Uptim
 std::optional<LivenessChange> Presence::seen(const std::string& device_id, Uptime now) {
   auto& entry = devices_[device_id];
   entry.last = now;
+  entry.heard = now;
   const auto before = std::exchange(entry.liveness, Liveness::online);
   if (before == Liveness::online) {
     return std::nullopt;
@@ -83,6 +85,15 @@ void Presence::was_away(Uptime away, Uptime now) {
   }
 }
 
+void Presence::set_limits(const PresenceLimits& limits,
+                          std::chrono::milliseconds before,
+                          Uptime now) {
+  limits_ = limits;
+  for (auto& [device_id, entry] : devices_) {
+    if (entry.last && !entry.patience) entry.last = std::min<Uptime>(*entry.last + before, now);
+  }
+}
+
 Liveness Presence::of(const std::string& device_id) const {
   const auto found = devices_.find(device_id);
   return found == devices_.end() ? Liveness::unknown : found->second.liveness;
@@ -90,7 +101,7 @@ Liveness Presence::of(const std::string& device_id) const {
 
 bool Presence::heard_since(const std::string& device_id, Uptime moment) const {
   const auto found = devices_.find(device_id);
-  return found != devices_.end() && found->second.last && *found->second.last > moment;
+  return found != devices_.end() && found->second.heard && *found->second.heard > moment;
 }
 
 bool Presence::answers(const std::string& device_id, Uptime now) const {

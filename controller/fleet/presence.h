@@ -31,6 +31,8 @@ struct PresenceLimits {
   std::chrono::milliseconds first_sign{45'000};
   /// An older message proves nothing when another machine comes with the same key.
   std::chrono::milliseconds answers_within{15'000};
+  /// So long an agent has to answer when it is asked whether it is still there.
+  std::chrono::milliseconds asked_for{15'000};
 };
 
 /// For hosts that send a sample that often, on connections that are tested that often: nobody is
@@ -56,7 +58,9 @@ class Presence {
  public:
   Presence(PresenceLimits limits, Uptime started) : limits_(limits), started_(started) {}
 
-  void set_limits(const PresenceLimits& limits) { limits_ = limits; }
+  /// Of another sample interval. Whoever measured seldom until now (`before`) has not been silent
+  /// for longer than one may be from now on.
+  void set_limits(const PresenceLimits& limits, std::chrono::milliseconds before, Uptime now);
 
   /// A device that is known from the database. Unknown until it speaks or the grace is over.
   void add(const std::string& device_id);
@@ -85,7 +89,8 @@ class Presence {
  private:
   struct Entry {
     Liveness liveness = Liveness::unknown;
-    std::optional<Uptime> last;
+    std::optional<Uptime> last;   ///< what its silence is counted from
+    std::optional<Uptime> heard;  ///< when it really spoke
     std::optional<Patience> patience;
     std::optional<Uptime> added;  ///< none: it was known when we started
   };

@@ -71,7 +71,7 @@ asio::awaitable<void> Jobs::start() {
     begin(std::move(run));
   }
   tasks_.spawn("job log", keep_flushing());
-  co_await recall_results();
+  tasks_.spawn("results of lost jobs", recall_results());
 }
 
 asio::awaitable<void> Jobs::stop() {

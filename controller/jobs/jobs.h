@@ -102,6 +102,7 @@ class Jobs {
   asio::awaitable<void> flush_all();
   asio::awaitable<void> correct(std::string id, storage::EventRecord record);
   asio::awaitable<void> recall_results();
+  asio::awaitable<std::vector<storage::EventRecord>> results_of_lost_jobs();
   asio::awaitable<Submitted> join(std::string id);
   asio::awaitable<void> wait_for_news(std::string id);
   void wake(const std::string& id);

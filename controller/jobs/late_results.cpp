@@ -6,15 +6,14 @@
 #include "controller/jobs/run.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 
 namespace portoser::jobs {
 namespace {
 
-/// An end that was being stored when the controller died is missing at its next start.
-constexpr std::chrono::hours missing_for{24};
+/// A host may be away for days before it tells the end that is then lost with the controller.
+constexpr std::chrono::hours missing_for{24 * 14};
 /// The time of a result may be an estimate, from an earlier boot of its host.
 constexpr std::chrono::hours margin{1};
 constexpr std::int64_t most_results = 10'000;
@@ -40,6 +39,7 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
       while (running_.contains(id)) co_await wait_for_news(id);
       auto job = co_await store_.find(id);
       if (!job || job->state != "interrupted" || job->host != record.machine) co_return;
+      const auto known_reason = job->error_reason;
       if (result.succeeded) {
         job->error_code = job->error_reason = job->error_message = job->error_hint = "";
         finish(*job, nullptr, record.time);
@@ -47,7 +47,8 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
         const auto error = error_of(result);
         finish(*job, &error, record.time);
       }
-      if (job->state == "interrupted") co_return;
+      // As it was: nothing new. What a host says of an end that nobody saw is.
+      if (job->state == "interrupted" && job->error_reason == known_reason) co_return;
       log::info("jobs",
                 "the outcome of an interrupted job is known",
                 {{"job", id}, {"state", job->state}});
@@ -73,14 +74,29 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
 /// A host tells a result until it is in the database, and then no more: between that and the end
 /// of the job the controller may have died.
 asio::awaitable<void> Jobs::recall_results() {
-  const auto since = clock_.now() - missing_for;
+  for (;;) {
+    try {
+      const auto results = co_await results_of_lost_jobs();
+      for (const auto& record : results) late_result(record);
+      co_return;
+    } catch (const Error& error) {
+      log::warn("jobs", "results of lost jobs cannot be read", {{"reason", error.what()}});
+    }
+    co_await pause(std::chrono::seconds{10});
+  }
+}
+
+asio::awaitable<std::vector<storage::EventRecord>> Jobs::results_of_lost_jobs() {
+  // Before those that are interrupted: one that ends meanwhile is in both.
+  auto open = co_await store_.unfinished();
   storage::JobFilter filter;
   filter.state = "interrupted";
   filter.limit = 1000;
-  auto open = co_await store_.list(std::move(filter));
-  std::erase_if(open, [&](const auto& job) { return job.finished_at && *job.finished_at < since; });
-  auto unfinished = co_await store_.unfinished();
-  std::move(unfinished.begin(), unfinished.end(), std::back_inserter(open));
+  auto interrupted = co_await store_.list(std::move(filter));
+  const auto since = clock_.now() - missing_for;
+  for (auto& job : interrupted) {
+    if (job.finished_at && *job.finished_at >= since) open.push_back(std::move(job));
+  }
   std::map<std::string, Time> hosts;  // the beginning of the first of these jobs
   std::set<std::string> ids;
   for (const auto& job : open) {
@@ -88,17 +104,19 @@ asio::awaitable<void> Jobs::recall_results() {
     auto& first = hosts.try_emplace(job.host, job.created_at).first->second;
     first = std::min(first, job.created_at);
   }
+  std::vector<storage::EventRecord> found;
   for (const auto& [host, first] : hosts) {
     storage::EventFilter results;
     results.scope = "command";
     results.machine = host;
     results.since = first - margin;
     results.limit = most_results;
-    const auto records = co_await events_.list(std::move(results));
+    auto records = co_await events_.list(std::move(results));
     for (auto record = records.rbegin(); record != records.rend(); ++record) {
-      if (ids.contains(command_of(*record))) late_result(*record);
+      if (ids.contains(command_of(*record))) found.push_back(std::move(*record));
     }
   }
+  co_return found;
 }
 
 }  // namespace portoser::jobs

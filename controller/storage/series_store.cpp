@@ -54,19 +54,22 @@ void read_range(Connection& connection, const BlockRange& range, std::vector<Blo
   }
 }
 
-void join_watch(Connection& connection, ServiceWatch watch, std::int64_t join_ms) {
+void join_watch(Connection& connection, ServiceWatch watch, const Seal& seal) {
   auto near = connection.query(
       "SELECT start, \"end\", first_up FROM service_watches WHERE host = ? AND service = ? AND "
       "start <= ? ORDER BY start DESC");
-  near.bind(watch.host, watch.service, watch.end_ms + join_ms);
-  const auto earliest_end = watch.start_ms - join_ms;
+  near.bind(watch.host, watch.service, watch.end_ms + seal.widest_join_ms);
+  const auto are_apart = [&](std::int64_t end, std::int64_t start) {
+    return start > end && start - end > seal.join_ms(end, start);
+  };
   std::vector<std::int64_t> joined;
   while (near.next()) {
     std::int64_t start = 0;
     std::int64_t end = 0;
     bool first_up = false;
     near.read(start, end, first_up);
-    if (end < earliest_end) break;  // they lie apart, so all others ended before
+    if (are_apart(watch.end_ms, start)) continue;  // later
+    if (are_apart(end, watch.start_ms)) break;     // and all others ended before
     joined.push_back(start);
     if (start < watch.start_ms) {
       watch.start_ms = start;
@@ -179,7 +182,7 @@ asio::awaitable<void> SeriesStore::seal(Seal seal) {
         put_block(connection, key, std::move(*bytes));
       }
     }
-    for (const auto& watch : seal.watches) join_watch(connection, watch, seal.join_ms);
+    for (const auto& watch : seal.watches) join_watch(connection, watch, seal);
     for (const auto& host : seal.hosts) {
       connection
           .query(

@@ -55,9 +55,10 @@ struct Seal {
   std::function<std::optional<std::string>(const BlockKey&, const std::optional<std::string>&)>
       merge;
   std::vector<HostSealed> hosts;
-  /// Joined with those that are there where not more than `join_ms` lies between.
+  /// Joined with those that are there where no longer silence lies between than `join_ms` allows.
   std::vector<ServiceWatch> watches;
-  std::int64_t join_ms = 0;
+  std::function<std::int64_t(std::int64_t from_ms, std::int64_t to_ms)> join_ms;
+  std::int64_t widest_join_ms = 0;  ///< that it ever allows
 };
 
 struct BlockRange {

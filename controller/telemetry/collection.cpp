@@ -11,39 +11,63 @@
 
 #include <algorithm>
 #include <charconv>
-#include <string>
+#include <sstream>
+#include <utility>
 
 namespace portoser::telemetry {
 namespace {
 
-constexpr const char* choice = "collection.interval_seconds";
+constexpr const char* choice = "collection.intervals";
 constexpr std::chrono::seconds shortest{1};
 constexpr std::chrono::seconds longest{300};
-
-/// 0: it is no number of seconds that anybody may choose.
-std::chrono::seconds seconds_of(const std::string& text) {
-  std::int64_t count = 0;
-  const auto* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, count);
-  const bool is_number = parsed.ec == std::errc{} && parsed.ptr == end;
-  const std::chrono::seconds seconds{is_number ? count : 0};
-  return seconds < shortest || seconds > longest ? std::chrono::seconds{0} : seconds;
-}
+/// How long a host may be silent depends on the interval of that time, for as long as series reach
+/// back. More changes than this are no choices.
+constexpr std::size_t most_changes = 200;
 
 }  // namespace
 
+/// "SINCE_MS:SECONDS" of each, with spaces between.
+std::string Collection::to_text(const std::vector<Chosen>& chosen) {
+  std::string text;
+  for (const auto& one : chosen) {
+    if (!text.empty()) text += ' ';
+    text += fmt::format("{}:{}", one.since_ms, one.interval.count());
+  }
+  return text;
+}
+
+std::optional<std::vector<Collection::Chosen>> Collection::from_text(const std::string& text) {
+  std::vector<Chosen> chosen;
+  std::istringstream in{text};
+  for (std::string word; in >> word;) {
+    Chosen one;
+    std::int64_t seconds = 0;
+    const auto* const end = word.data() + word.size();
+    const auto since = std::from_chars(word.data(), end, one.since_ms);
+    if (since.ec != std::errc{} || since.ptr == end || *since.ptr != ':') return std::nullopt;
+    const auto length = std::from_chars(since.ptr + 1, end, seconds);
+    if (length.ec != std::errc{} || length.ptr != end) return std::nullopt;
+    if (seconds < shortest.count() || seconds > longest.count()) return std::nullopt;
+    one.interval = std::chrono::seconds{seconds};
+    chosen.push_back(one);
+  }
+  if (chosen.empty()) return std::nullopt;
+  return chosen;
+}
+
 asio::awaitable<void> Collection::start() {
-  const auto chosen = co_await choices_.find(choice);
-  if (!chosen) co_return;
-  const auto seconds = seconds_of(*chosen);
-  if (seconds.count() == 0) {
-    log::error("telemetry", "the stored interval of measuring is damaged", {{"value", *chosen}});
+  const auto stored = co_await choices_.find(choice);
+  if (!stored) co_return;
+  auto chosen = from_text(*stored);
+  if (!chosen) {
+    log::error("telemetry", "the stored interval of measuring is damaged", {{"value", *stored}});
     co_return;
   }
-  log::info("telemetry",
-            "hosts are measured as often as was chosen over the API",
-            {{"seconds", seconds.count()}, {"setting_ms", settings_.interval.count()}});
-  apply(seconds);
+  log::info(
+      "telemetry",
+      "hosts are measured as often as was chosen over the API",
+      {{"seconds", chosen->back().interval.count()}, {"setting_ms", settings_.interval.count()}});
+  apply(*chosen);
 }
 
 asio::awaitable<void> Collection::set_interval(std::chrono::seconds interval) {
@@ -55,16 +79,24 @@ asio::awaitable<void> Collection::set_interval(std::chrono::seconds interval) {
                             longest.count()),
                 "query.interval"};
   }
-  co_await choices_.keep(choice, std::to_string(interval.count()));
+  auto chosen = chosen_;
+  chosen.push_back({to_unix_us(clock_.now()) / 1000, interval});
+  if (chosen.size() > most_changes) chosen.erase(chosen.begin());
+  co_await choices_.keep(choice, to_text(chosen));
   log::info("telemetry", "the interval of measuring was changed", {{"seconds", interval.count()}});
-  apply(interval);
+  apply(chosen);
 }
 
-void Collection::apply(std::chrono::milliseconds interval) {
+void Collection::apply(const std::vector<Chosen>& chosen) {
+  chosen_ = chosen;
+  const std::chrono::milliseconds interval = chosen.back().interval;
+  JoinHistory joins{3 * settings_.interval.count()};
+  for (const auto& one : chosen) {
+    joins.change(one.since_ms, 3 * std::chrono::milliseconds{one.interval}.count());
+  }
   interval_ = interval;
-  const auto three = 3 * interval;
-  live_.set_fresh_for(three);
-  series_.set_join(three);
+  live_.set_fresh_for(3 * interval);
+  series_.set_joins(std::move(joins));
   remote_write_.set_heard_within(std::max(settings_.heard_within, 4 * interval));
   fleet_.set_sample_interval(interval);
 }

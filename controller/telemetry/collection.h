@@ -2,11 +2,16 @@
 /// outlives a restart and holds over the setting.
 #pragma once
 
+#include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/storage/choice_store.h"
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace portoser::fleet {
 class Fleet;
@@ -31,12 +36,14 @@ class Collection {
              Live& live,
              Series& series,
              RemoteWrite& remote_write,
+             const Clock& clock,
              CollectionSettings settings)
       : choices_(database),
         fleet_(fleet),
         live_(live),
         series_(series),
         remote_write_(remote_write),
+        clock_(clock),
         settings_(settings),
         interval_(settings.interval) {}
 
@@ -50,14 +57,23 @@ class Collection {
   }  ///< any thread
 
  private:
-  void apply(std::chrono::milliseconds interval);
+  /// One that was chosen, from then on.
+  struct Chosen {
+    std::int64_t since_ms = 0;  ///< of Unix time
+    std::chrono::seconds interval{};
+  };
+  static std::string to_text(const std::vector<Chosen>& chosen);
+  static std::optional<std::vector<Chosen>> from_text(const std::string& text);
+  void apply(const std::vector<Chosen>& chosen);
 
   storage::ChoiceStore choices_;
   fleet::Fleet& fleet_;
   Live& live_;
   Series& series_;
   RemoteWrite& remote_write_;
+  const Clock& clock_;
   const CollectionSettings settings_;
+  std::vector<Chosen> chosen_;  ///< by time; on the core's executor
   std::atomic<std::chrono::milliseconds> interval_;
 };
 

@@ -57,7 +57,9 @@ HostHealth health_of(const HostLive* live,
     health.error = status.error;
     add_silence(health, *live, interval, now);
   }
-  health.status = word_of(health, standing);
+  const bool is_measured = live != nullptr && live->sample;
+  const bool is_lost = standing == HostStanding::offline;
+  health.status = is_measured || is_lost ? word_of(health, standing) : "unknown";
   return health;
 }
 

@@ -43,7 +43,8 @@ Span* HostSeries::open_span(std::int64_t start_ms, std::int64_t log_id, Uptime n
 std::size_t HostSeries::add(const SampleRecord& record,
                             std::int64_t log_id,
                             Uptime now,
-                            std::int64_t join_ms) {
+                            const JoinHistory& joins) {
+  if (record.values.empty()) return 0;
   auto* span = open_span(floor_to(record.time_ms, span_ms), log_id, now);
   if (span == nullptr) return 0;
   const auto before = span->bytes();
@@ -51,7 +52,7 @@ std::size_t HostSeries::add(const SampleRecord& record,
   if (added == 0) return 0;
   ++span->rows;
   span->values += added;
-  span->pack_some(join_ms);
+  span->pack_some(joins);
   bytes_ = bytes_ + span->bytes() - before;
   span->touched = now;
   if (record.number != 0) span->numbers.add(record.boot_id, record.number);
@@ -60,7 +61,11 @@ std::size_t HostSeries::add(const SampleRecord& record,
 
 std::size_t HostSeries::append(Span& span, const SampleRecord& record) {
   auto& block = span.newest;
-  if (span.rows >= most_samples || bytes_ > most_bytes_of_a_host) return 0;
+  const auto unpacked = (span.rows + 1) * (block.columns.size() + 1) * sizeof(std::int64_t);
+  if (span.rows >= most_samples || bytes_ > most_bytes_of_a_host ||
+      unpacked > most_bytes_of_a_host) {
+    return 0;
+  }
   const auto place = std::upper_bound(block.times_ms.begin(), block.times_ms.end(), record.time_ms);
   const auto row = place - block.times_ms.begin();
   block.times_ms.insert(place, record.time_ms);
@@ -91,6 +96,10 @@ std::size_t HostSeries::append(Span& span, const SampleRecord& record) {
     auto& slot = block.columns[index].values[static_cast<std::size_t>(row)];
     if (slot == no_value) ++added;
     slot = value.value;
+  }
+  if (added == 0) {
+    block.times_ms.erase(block.times_ms.begin() + row);
+    for (auto& column : block.columns) column.values.erase(column.values.begin() + row);
   }
   return added;
 }

@@ -29,12 +29,11 @@ class HostSeries {
   /// False: it was taken before, or names itself as no agent does. Samples without a number are
   /// always new.
   bool take(const std::string& boot_id, std::int64_t number);
-  /// Returns how many values were kept: fewer than it has where the host is at a limit. `join_ms`:
-  /// the longest silence through which a service is watched.
+  /// Returns how many values were kept: fewer than it has where the host is at a limit.
   std::size_t add(const SampleRecord& record,
                   std::int64_t log_id,
                   Uptime now,
-                  std::int64_t join_ms);
+                  const JoinHistory& joins);
 
   [[nodiscard]] const std::vector<std::shared_ptr<Span>>& spans() const { return spans_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< of all spans

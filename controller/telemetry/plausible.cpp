@@ -1,5 +1,6 @@
 #include "controller/telemetry/plausible.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -37,10 +38,9 @@ void keep_date(std::int64_t& date_us) {
 }
 
 bool is_possible(const protocol::MemorySample& memory) {
-  return is_within(memory.total_bytes, most_size) &&
-         is_within(memory.available_bytes, memory.total_bytes) &&
+  return is_within(memory.total_bytes, most_size) && is_within(memory.available_bytes, most_size) &&
          is_within(memory.swap_total_bytes, most_size) &&
-         is_within(memory.swap_used_bytes, memory.swap_total_bytes);
+         is_within(memory.swap_used_bytes, most_size);
 }
 
 bool is_possible(const protocol::DiskSample& disk) {
@@ -93,6 +93,11 @@ void make_plausible(protocol::Sample& sample) {
     keep(*load, most_load);
   }
   if (sample.memory && !is_possible(*sample.memory)) sample.memory.reset();
+  if (auto& memory = sample.memory) {
+    // Read one after the other they may disagree by a page.
+    memory->available_bytes = std::min(memory->available_bytes, memory->total_bytes);
+    memory->swap_used_bytes = std::min(memory->swap_used_bytes, memory->swap_total_bytes);
+  }
   keep_possible(sample.disks);
   for (auto& disk : sample.disks) {
     keep(disk.read_bytes_per_second, most_rate);

@@ -32,7 +32,21 @@ void count_outgoing(storage::OutgoingSize& size, const storage::LoggedSample& ro
 }  // namespace
 
 Series::Series(storage::Database& database, const Clock& clock, SeriesSettings settings)
-    : store_(database), clock_(clock), settings_(settings), join_ms_(settings.join_ms) {}
+    : store_(database),
+      clock_(clock),
+      settings_(settings),
+      joins_(std::make_shared<const JoinHistory>(settings.join_ms)) {}
+
+std::int64_t Series::join_ms() const {
+  const std::lock_guard lock{mutex_};
+  return joins_->newest();
+}
+
+void Series::set_joins(JoinHistory joins) {
+  auto shared = std::make_shared<const JoinHistory>(std::move(joins));
+  const std::lock_guard lock{mutex_};
+  joins_ = std::move(shared);
+}
 
 asio::awaitable<void> Series::start() {
   const auto known = co_await store_.start();
@@ -69,7 +83,7 @@ void Series::restore(const storage::LoggedSample& row) {
     if (record.number != 0 && host.sealed.contains(record.boot_id, record.number)) return;
     if (!host.take(record.boot_id, record.number)) return;
     const auto before = host.bytes();
-    host.add(record, row.id, clock_.uptime(), join_ms());
+    host.add(record, row.id, clock_.uptime(), *joins_);
     bytes_ = bytes_ + host.bytes() - before;
   } catch (const Error& error) {
     damaged(row.host, error);
@@ -134,8 +148,9 @@ void Series::measured(const std::string& host,
                       Time when,
                       const std::shared_ptr<const protocol::Sample>& sample) {
   constexpr double at_least_a_minute = 60;
-  const auto neighbours = std::max(at_least_a_minute, static_cast<double>(join_ms()) / 1000.0);
   const std::lock_guard lock{mutex_};
+  const auto neighbours =
+      std::max(at_least_a_minute, static_cast<double>(joins_->newest()) / 1000.0);
   auto& series = hosts_[host];
   if (!series.take(sample->when.boot_id, sample->number)) {
     ++stats_.repeated;
@@ -149,7 +164,7 @@ void Series::measured(const std::string& host,
   record.values = values_of(*sample, before.get(), neighbours);
   series.remember(sample);
   const auto bytes_before = series.bytes();
-  const auto added = series.add(record, next_log_id_, clock_.uptime(), join_ms());
+  const auto added = series.add(record, next_log_id_, clock_.uptime(), *joins_);
   bytes_ = bytes_ + series.bytes() - bytes_before;
   ++stats_.samples;
   stats_.values += added;

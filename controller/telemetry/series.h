@@ -20,11 +20,11 @@
 #include "controller/telemetry/sample_tap.h"
 #include "controller/telemetry/watches.h"
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -108,9 +108,10 @@ class Series : public LiveListener {
   asio::awaitable<std::vector<storage::ServiceWatch>> watches(std::string host,
                                                               std::string service,
                                                               Time from);
-  [[nodiscard]] std::int64_t join_ms() const { return join_ms_.load(); }
-  /// For what is sealed from now on: blocks keep what they have.
-  void set_join(std::chrono::milliseconds join) { join_ms_ = join.count(); }
+  /// The longest silence through which a service is watched now.
+  [[nodiscard]] std::int64_t join_ms() const;
+  /// The present one and those of the past. Any thread.
+  void set_joins(JoinHistory joins);
   [[nodiscard]] SeriesStats stats() const;
 
   /// Logs what waits. Any thread.
@@ -144,9 +145,9 @@ class Series : public LiveListener {
   storage::SeriesStore store_;
   const Clock& clock_;
   const SeriesSettings settings_;
-  std::atomic<std::int64_t> join_ms_;
   SampleTap* tap_ = nullptr;  ///< null: nobody else wants samples
   mutable std::mutex mutex_;  // guards what follows; never held while waiting
+  std::shared_ptr<const JoinHistory> joins_;
   std::map<std::string, HostSeries, std::less<>> hosts_;
   std::size_t bytes_ = 0;  ///< of all hosts
   std::deque<storage::LoggedSample> to_log_;

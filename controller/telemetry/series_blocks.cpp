@@ -4,8 +4,8 @@
 #include "controller/telemetry/integer_codec.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
+#include <set>
 #include <utility>
 
 namespace portoser::telemetry {
@@ -212,37 +212,48 @@ const std::vector<Bucket>* BucketBlock::find(const SeriesKey& key) const {
 }
 
 void RawBlock::add(const RawBlock& other) {
+  add_all({this, &other});
+}
+
+void RawBlock::add(const std::vector<RawBlock>& others) {
+  std::vector<const RawBlock*> blocks{this};
+  for (const auto& other : others) blocks.push_back(&other);
+  add_all(blocks);
+}
+
+/// The first of them is this one: its columns have room before those of the others.
+void RawBlock::add_all(const std::vector<const RawBlock*>& blocks) {
   struct Place {
-    const RawBlock* block;
+    std::size_t block;
     std::size_t index;
   };
-  const std::array<const RawBlock*, 2> both{this, &other};
   std::vector<Place> places;
-  std::vector<SeriesKey> keys;
-  for (const auto* block : both) {
-    for (std::size_t i = 0; i < block->times_ms.size(); ++i) places.push_back({block, i});
-    for (const auto& column : block->columns) {
-      const bool has_room = keys.size() < most_block_columns || block == this || find(column.key);
-      if (has_room) keys.push_back(column.key);
+  std::set<SeriesKey> keys;
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    for (std::size_t i = 0; i < blocks[b]->times_ms.size(); ++i) places.push_back({b, i});
+    for (const auto& column : blocks[b]->columns) {
+      if (b == 0 || keys.size() < most_block_columns) keys.insert(column.key);
     }
   }
-  std::stable_sort(places.begin(), places.end(), [](const Place& left, const Place& right) {
-    return left.block->times_ms[left.index] < right.block->times_ms[right.index];
+  const auto time_of = [&](const Place& place) {
+    return blocks[place.block]->times_ms[place.index];
+  };
+  std::stable_sort(places.begin(), places.end(), [&](const Place& left, const Place& right) {
+    return time_of(left) < time_of(right);
   });
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   RawBlock merged;
-  for (const auto& place : places) merged.times_ms.push_back(place.block->times_ms[place.index]);
-  for (auto& key : keys) {
-    const auto* ours = find(key);
-    const auto* theirs = other.find(key);
+  merged.times_ms.reserve(places.size());
+  for (const auto& place : places) merged.times_ms.push_back(time_of(place));
+  std::vector<const std::vector<std::int64_t>*> column_of(blocks.size());
+  for (const auto& key : keys) {
+    for (std::size_t b = 0; b < blocks.size(); ++b) column_of[b] = blocks[b]->find(key);
     std::vector<std::int64_t> values;
     values.reserve(places.size());
     for (const auto& place : places) {
-      const auto* column = place.block == this ? ours : theirs;
+      const auto* column = column_of[place.block];
       values.push_back(column == nullptr ? no_value : (*column)[place.index]);
     }
-    merged.columns.push_back({std::move(key), std::move(values)});
+    merged.columns.push_back({key, std::move(values)});
   }
   *this = std::move(merged);
 }

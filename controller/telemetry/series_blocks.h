@@ -56,7 +56,11 @@ struct RawBlock {
   /// Where its column is; null: none.
   [[nodiscard]] const std::vector<std::int64_t>* find(const SeriesKey& key) const;
   void add(const RawBlock& other);
+  void add(const std::vector<RawBlock>& others);  ///< at once, which is quicker
   bool operator==(const RawBlock&) const = default;
+
+ private:
+  void add_all(const std::vector<const RawBlock*>& blocks);
 };
 
 /// Buckets of `step_ms` from `start_ms` on.

@@ -184,13 +184,15 @@ asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string 
     std::vector<storage::ServiceWatch> watches;
   };
   std::vector<Held> held;
+  std::shared_ptr<const JoinHistory> joins;
   {
     const std::lock_guard lock{mutex_};
+    joins = joins_;
     for (const auto& [name, series] : hosts_) {
       if (!host.empty() && name != host) continue;
       for (const auto& span : series.spans()) {
         if (span->start_ms + span_ms <= from_ms) continue;
-        held.push_back({span, span->watches(name, join_ms())});
+        held.push_back({span, span->watches(name, *joins)});
       }
     }
   }
@@ -205,7 +207,7 @@ asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string 
       }
     }
   }
-  co_return joined(std::move(watches), join_ms());
+  co_return joined(std::move(watches), *joins);
 }
 
 std::vector<SeriesKey> Series::keys(const std::string& host) const {

@@ -27,9 +27,11 @@ using Spans = std::vector<std::shared_ptr<const Span>>;
 
 std::string merged_raw(const std::optional<std::string>& old, const Spans& spans) {
   auto block = old ? decode_raw(*old) : RawBlock{};
+  std::vector<RawBlock> pieces;
   for (const auto& span : spans) {
-    span->for_each_piece([&](const RawBlock& piece) { block.add(piece); });
+    span->for_each_piece([&](const RawBlock& piece) { pieces.push_back(piece); });
   }
+  block.add(pieces);
   return encode(block);
 }
 
@@ -125,10 +127,13 @@ storage::Seal Series::make_seal(const std::vector<Due>& due,
   }
   storage::Seal seal;
   for (const auto& one : due) {
-    auto found = one.span->watches(one.host, join_ms());
+    auto found = one.span->watches(one.host, *joins_);
     std::move(found.begin(), found.end(), std::back_inserter(seal.watches));
   }
-  seal.join_ms = join_ms();
+  seal.widest_join_ms = joins_->widest();
+  seal.join_ms = [joins = joins_](std::int64_t from_ms, std::int64_t to_ms) {
+    return joins->between(from_ms, to_ms);
+  };
   seal.number = next_seal_;
   for (const auto& [key, spans] : blocks) seal.blocks.push_back(key);
   for (const auto& [host, numbers] : sealed) seal.hosts.push_back({host, numbers.encode()});

@@ -22,7 +22,7 @@ using ServiceLines = std::vector<ServiceLine>;
 const MeasuredUsage* newest_usage(const registry::Service& service, const HostLive& host) {
   if (!is_fresh(host) || !host.usages) return nullptr;
   const auto found = host.usages->find(service.name);
-  const bool is_newest = found != host.usages->end() && found->second.at == host.sample_at;
+  const bool is_newest = found != host.usages->end() && found->second.is_newest;
   return is_newest ? &found->second : nullptr;
 }
 

@@ -8,11 +8,12 @@
 
 namespace portoser::telemetry {
 
-void Span::pack_some(std::int64_t join_ms) {
+void Span::pack_some(const JoinHistory& joins) {
   if (newest.times_ms.size() < rows_at_once) return;
-  auto found = watches_in({}, newest, join_ms);
+  auto found = watches_in({}, newest, joins);
   std::move(found.begin(), found.end(), std::back_inserter(packed_watches));
-  packed_watches = joined(std::move(packed_watches), join_ms);
+  packed_watches = joined(std::move(packed_watches), joins);
+  if (packed_watches.size() > most_watches) packed_watches.resize(most_watches);
   packed.push_back(std::make_shared<const std::string>(encode(newest)));
   packed_bytes_ += packed.back()->capacity();
   newest.times_ms.clear();
@@ -26,13 +27,13 @@ void Span::for_each_piece(const std::function<void(const RawBlock&)>& take) cons
 }
 
 std::vector<storage::ServiceWatch> Span::watches(const std::string& host,
-                                                 std::int64_t join_ms) const {
-  auto all = watches_in(host, newest, join_ms);
+                                                 const JoinHistory& joins) const {
+  auto all = watches_in(host, newest, joins);
   for (auto watch : packed_watches) {
     watch.host = host;
     all.push_back(std::move(watch));
   }
-  return joined(std::move(all), join_ms);
+  return joined(std::move(all), joins);
 }
 
 std::size_t Span::bytes() const {

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "controller/storage/series_store.h"
+#include "controller/telemetry/join_history.h"
 #include "controller/telemetry/sample_numbers.h"
 #include "controller/telemetry/series_blocks.h"
 
@@ -20,7 +21,8 @@ namespace portoser::telemetry {
 
 /// Once it has a seal nothing is added: what comes later begins another one of the same start.
 struct Span {
-  static constexpr std::size_t rows_at_once = 24;  ///< that are packed
+  static constexpr std::size_t rows_at_once = 24;    ///< that are packed
+  static constexpr std::size_t most_watches = 4096;  ///< of what is packed
 
   std::int64_t start_ms = 0;
   RawBlock newest;                                         ///< those that are not packed
@@ -35,12 +37,12 @@ struct Span {
   std::int64_t seal = 0;          ///< which one puts it into the database; 0: none yet
 
   /// Packs what is not, if that is enough.
-  void pack_some(std::int64_t join_ms);
+  void pack_some(const JoinHistory& joins);
   /// All samples, a piece at a time.
   void for_each_piece(const std::function<void(const RawBlock&)>& take) const;
   /// As `watches_in`.
   [[nodiscard]] std::vector<storage::ServiceWatch> watches(const std::string& host,
-                                                           std::int64_t join_ms) const;
+                                                           const JoinHistory& joins) const;
   /// What it takes in memory: 8 bytes for a value that is not packed, and the series themselves.
   [[nodiscard]] std::size_t bytes() const;
 

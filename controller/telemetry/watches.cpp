@@ -13,7 +13,7 @@ constexpr std::size_t most_stretches = 100;
 
 std::vector<storage::ServiceWatch> watches_in(const std::string& host,
                                               const RawBlock& samples,
-                                              std::int64_t join_ms) {
+                                              const JoinHistory& joins) {
   std::vector<storage::ServiceWatch> watches;
   for (const auto& column : samples.columns) {
     if (column.key.metric != Metric::up) continue;
@@ -25,7 +25,7 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
         continue;
       }
       const auto time = samples.times_ms[i];
-      if (is_open && time - watches.back().end_ms <= join_ms) {
+      if (is_open && time - watches.back().end_ms <= joins.between(watches.back().end_ms, time)) {
         watches.back().end_ms = time;
         continue;
       }
@@ -38,16 +38,16 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
 }
 
 std::vector<storage::ServiceWatch> joined(std::vector<storage::ServiceWatch> watches,
-                                          std::int64_t join_ms) {
+                                          const JoinHistory& joins) {
   std::sort(watches.begin(), watches.end(), [](const auto& left, const auto& right) {
     return std::tie(left.host, left.service, left.start_ms, left.end_ms) <
            std::tie(right.host, right.service, right.start_ms, right.end_ms);
   });
   std::vector<storage::ServiceWatch> all;
   for (auto& watch : watches) {
-    const bool continues = !all.empty() && all.back().host == watch.host &&
-                           all.back().service == watch.service &&
-                           watch.start_ms - all.back().end_ms <= join_ms;
+    const bool continues =
+        !all.empty() && all.back().host == watch.host && all.back().service == watch.service &&
+        watch.start_ms - all.back().end_ms <= joins.between(all.back().end_ms, watch.start_ms);
     if (continues) {
       all.back().end_ms = std::max(all.back().end_ms, watch.end_ms);
     } else {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/storage/series_store.h"
+#include "controller/telemetry/join_history.h"
 #include "controller/telemetry/series_blocks.h"
 
 #include <cstdint>
@@ -17,10 +18,11 @@ inline constexpr std::int64_t default_join_ms = 15'000;
 /// The stretches that a host's samples show, by service and start.
 std::vector<storage::ServiceWatch> watches_in(const std::string& host,
                                               const RawBlock& samples,
-                                              std::int64_t join_ms);
+                                              const JoinHistory& joins);
 
-/// Joins those of one service that touch, overlap, or have no more than `join_ms` between.
+/// Joins those of one service that touch, overlap, or have no longer silence between than `joins`
+/// allows.
 std::vector<storage::ServiceWatch> joined(std::vector<storage::ServiceWatch> watches,
-                                          std::int64_t join_ms);
+                                          const JoinHistory& joins);
 
 }  // namespace portoser::telemetry

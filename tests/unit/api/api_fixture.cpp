@@ -26,7 +26,7 @@ ApiTest::ApiTest() {
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
   collection_ = std::make_unique<telemetry::Collection>(
-      *database_, *fleet_, live_, series_, remote_write_, telemetry::CollectionSettings{});
+      *database_, *fleet_, live_, series_, remote_write_, clock_, telemetry::CollectionSettings{});
   metrics_state_ = std::make_unique<MetricsStateApi>(*registry_,
                                                      live_,
                                                      series_,

@@ -26,7 +26,7 @@ TEST_F(CollectorTest, AChosenIntervalIsToldToAgentsAndOutlivesARestart) {
   EXPECT_EQ(series_.join_ms(), 180'000);
 
   telemetry::Collection restarted{
-      *database_, *fleet_, live_, series_, remote_write_, telemetry::CollectionSettings{}};
+      *database_, *fleet_, live_, series_, remote_write_, clock_, telemetry::CollectionSettings{}};
   EXPECT_EQ(restarted.interval(), 5s);
   run(restarted.start());
   EXPECT_EQ(restarted.interval(), 60s);
@@ -44,13 +44,28 @@ TEST_F(CollectorTest, WhatIsNoIntervalChangesNothing) {
   }
   EXPECT_EQ(status()["interval"], 5.0);
   storage::ChoiceStore choices{*database_};
-  EXPECT_EQ(run(choices.find("collection.interval_seconds")), std::nullopt);
+  EXPECT_EQ(run(choices.find("collection.intervals")), std::nullopt);
+}
+
+/// A silence counts by the interval of its own time.
+TEST_F(CollectorTest, ANewIntervalChangesNoUptimeOfThePast) {
+  const auto watched = [&] { return run(series_.watches("brick", "notes", Time::min())); };
+  tell_of_notes(3);
+  clock_.set_by(10min);  // ten minutes of silence
+  tell_of_notes(3);
+  const auto before = watched();
+  ASSERT_GE(before.size(), 2U);
+  set("?interval=300");
+  EXPECT_EQ(watched(), before);
+  set("?interval=1");
+  EXPECT_EQ(watched(), before);
 }
 
 TEST_F(CollectorTest, ADamagedChoiceIsLeftAlone) {
   storage::ChoiceStore choices{*database_};
-  for (const auto* value : {"0", "soon", "301", "", "99999999999999999999"}) {
-    run(choices.keep("collection.interval_seconds", value));
+  for (const auto* value :
+       {"0", "soon", "1:301", "1:0", "", "5", "1:", ":5", "1:5x", "1:99999999999999999999"}) {
+    run(choices.keep("collection.intervals", value));
     run(collection_->start());
     EXPECT_EQ(collection_->interval(), 5s) << value;
   }

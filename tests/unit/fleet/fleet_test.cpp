@@ -312,6 +312,34 @@ TEST_F(FleetTest, AQuickRebootIsNoCopy) {
   step_until([&] { return told_.samples.size() == 2; });
 }
 
+/// Whoever measures every few minutes says nothing by itself that would decide it.
+TEST_F(FleetTest, WhoWasThereIsAskedWhenAnotherMachineComes) {
+  close();
+  limits_.answers_within = 10min;
+  limits_.asked_for = 300ms;
+  open();
+  join_brick();
+  auto before = welcomed();
+  before.send(sample());
+  step_until([&] { return !told_.samples.empty(); });
+  auto copy = connect();
+  copy.send(hello("boot-of-the-copy", "epoch-1"));
+  await<protocol::Welcome>(before);
+  before.send(sample(3000));
+  step_until([&] { return told_.samples.size() == 2; });
+  copy.send(hello("boot-of-the-copy", "epoch-1"));
+  EXPECT_EQ(await<protocol::Goodbye>(copy).reason, "cloned");
+  // One that came back from a quick reboot is let in once the older has not answered.
+  auto after = connect();
+  std::optional<protocol::AnyMessage> answer;
+  step_until([&] {
+    after.send(hello("boot-3", "epoch-1"));
+    answer = after.receive();
+    return answer.has_value();
+  });
+  EXPECT_TRUE(std::holds_alternative<protocol::Welcome>(*answer));
+}
+
 TEST_F(FleetTest, HelloThatComesAgainIsWelcomedAgainAndAnotherMachinesIsNot) {
   join_brick();
   auto device = welcomed();

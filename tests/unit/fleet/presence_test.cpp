@@ -90,6 +90,27 @@ TEST_F(PresenceTest, OurOwnAbsenceCountsAgainstNobody) {
   EXPECT_EQ(presence_.of("shelf"), Liveness::unknown);
 }
 
+TEST_F(PresenceTest, OurOwnAbsenceIsNoSignOfLife) {
+  presence_.seen("brick", later);
+  presence_.was_away(10s, later + 14s);
+  EXPECT_FALSE(presence_.heard_since("brick", later + 4s));
+  presence_.set_limits({}, 60s, later + 15s);
+  EXPECT_FALSE(presence_.heard_since("brick", later + 4s));
+  presence_.seen("brick", later + 16s);
+  EXPECT_TRUE(presence_.heard_since("brick", later + 4s));
+}
+
+TEST_F(PresenceTest, WhoMeasuredSeldomIsNotSilentWhenTheIntervalIsShortened) {
+  presence_.add("shelf", {180s, 300s}, later);
+  presence_.set_limits(presence_limits(300s, 5s), 5s, later);
+  presence_.seen("brick", later);
+  presence_.seen("shelf", later);
+  EXPECT_TRUE(presence_.check(later + 299s).size() == 1) << "the one without an agent is stale";
+  presence_.set_limits(presence_limits(5s, 5s), 300s, later + 299s);
+  EXPECT_TRUE(presence_.check(later + 300s).size() == 1) << "and offline by its own patience";
+  EXPECT_EQ(presence_.of("brick"), Liveness::online);
+}
+
 TEST_F(PresenceTest, AfterOurOwnAbsenceAgentsHaveTimeToReturn) {
   presence_.seen("brick", later);
   EXPECT_EQ(presence_.check(later + 59s).size(), 1U) << "stale";

@@ -312,6 +312,23 @@ TEST_F(SeriesTest, AQuarterOfAnHourInMemoryIsPackedAndReadAsItCame) {
   EXPECT_EQ(run(series_->watches("brick", "notes", noon)), before);
 }
 
+TEST_F(SeriesTest, SamplesWithoutAnyValueTakeNoRoomAndHoldNothingUp) {
+  tell(0);
+  const auto before = series_->stats().open_bytes;
+  const auto empty = std::make_shared<protocol::Sample>();
+  const auto nameless = std::make_shared<protocol::Sample>();
+  nameless->services = {{std::string(300, 'x'), true}};
+  for (int i = 0; i < 200; ++i) {
+    clock_.set_wall(time_of(1) + 1ms * i);
+    series_->measured("brick", clock_.now(), empty);
+    series_->measured("brick", clock_.now(), nameless);
+  }
+  EXPECT_EQ(series_->stats().open_bytes, before);
+  tell_live(2, 60);
+  EXPECT_LT(series_->stats().open_bytes, 2000U);
+  EXPECT_EQ(count(noon, noon + 15min, 1min), 60);
+}
+
 TEST_F(SeriesTest, HostsAreKeptApart) {
   tell(1, "brick");
   tell(1, "slate");

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 
 namespace portoser::agent {
 
@@ -103,11 +104,20 @@ asio::awaitable<std::vector<engine::ContainerEvent>> EngineFollower::remembered(
 /// Again until it succeeds or the stream breaks: without it nothing is known.
 asio::awaitable<void> EngineFollower::look() {
   constexpr std::chrono::seconds again{1};
+  ++looks_;
+  const auto at_end = [this](void*) {
+    if (--looks_ == 0) destroyed_.clear();
+  };
+  const std::unique_ptr<void, decltype(at_end)> ending{this, at_end};
   for (const auto connection = connection_; following_ && connection == connection_;) {
     try {
       auto containers = co_await client_.containers();
       if (connection != connection_) co_return;
       board_.engine_gave_sign();
+      // The list may be older than what was heard since it was asked for.
+      std::erase_if(containers, [&](const engine::Container& container) {
+        return destroyed_.contains(container.id);
+      });
       for (const auto& container : containers) remember(container);
       tell_sampler();
       board_.look(std::move(containers));
@@ -140,7 +150,10 @@ void EngineFollower::take(const engine::ContainerEvent& event) {
     pids_.erase(event.id);
     tell_sampler();
   }
-  if (event.action == "destroy") return;
+  if (event.action == "destroy") {
+    if (looks_ > 0) destroyed_.insert(event.id);
+    return;
+  }
   if (wants_inspection || event.action == "start") {
     tasks_.spawn("inspect container", inspect(event.id));
   }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 namespace portoser::agent {
@@ -69,9 +70,11 @@ class EngineFollower {
   std::string version_;
   bool following_ = false;
   bool look_is_due_ = false;
-  std::uint64_t events_ = 0;  ///< that came on streams
-  std::string problem_;       ///< that was logged; empty: the engine answers
-  int connection_ = 0;        ///< which one: an answer of an earlier one is worth nothing
+  std::uint64_t events_ = 0;         ///< that came on streams
+  std::string problem_;              ///< that was logged; empty: the engine answers
+  int connection_ = 0;               ///< which one: an answer of an earlier one is worth nothing
+  int looks_ = 0;                    ///< under way
+  std::set<std::string> destroyed_;  ///< containers that ended while a list of them was on its way
   std::map<std::string, std::int64_t> pids_;  ///< of running containers, by id
 };
 

@@ -125,6 +125,8 @@ void migrate(Connection& connection, std::span<const Migration> migrations, cons
       }
       const auto& next = migrations[static_cast<std::size_t>(version)];
       create_history(connection);
+      // It may take minutes where there is much, and nobody is answered meanwhile.
+      log::info("storage", "migrating the database", {{"migration", next.name}});
       apply(connection, next, clock);
       connection.run("COMMIT");
       log::info("storage", "database migrated", {{"migration", next.name}});

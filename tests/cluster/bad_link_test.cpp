@@ -3,9 +3,11 @@
 #include "tests/cluster/cluster_test.h"
 #include "tests/cluster/stored_samples.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace portoser::test {
 namespace {
@@ -19,12 +21,19 @@ class BadLink : public ClusterTest {
       await_until("a sample of " + host->name() + " is stored", 60s, [&] {
         return !stored(*host).times.empty();
       });
-      first_samples_[host->name()] = stored(*host).times.rbegin()->first;
+      first_samples_[host->name()] = newest_of(stored(*host)).first;
     }
   }
 
   [[nodiscard]] StoredSamples stored(const ClusterHost& host) const {
     return stored_samples(controller_.data() / "portoser.db", host.name());
+  }
+  /// Its number and time. One of an earlier boot may have a higher number.
+  static std::pair<std::int64_t, std::int64_t> newest_of(const StoredSamples& samples) {
+    return *std::max_element(
+        samples.times.begin(), samples.times.end(), [](const auto& left, const auto& right) {
+          return left.second < right.second;
+        });
   }
   /// Of those taken since the test began, on this host and on those with good cables.
   void expect_that_all_samples_arrive() const {
@@ -36,7 +45,7 @@ class BadLink : public ClusterTest {
           60s,
           [&] {
             const auto samples = stored(*host);
-            return samples.times.rbegin()->second > now_ms && samples.holes(first).empty();
+            return newest_of(samples).second > now_ms && samples.holes(first).empty();
           },
           [&] { return "missing: " + testing::PrintToString(stored(*host).holes(first)); });
       EXPECT_THAT(stored(*host).twice, ElementsAre()) << host->name();

@@ -1,5 +1,7 @@
 #include "agent/collect/containers.h"
 
+#include "agent/collect/text.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -25,13 +27,13 @@ double machine_percent(std::int64_t used_ns, Uptime elapsed, std::size_t threads
   return std::clamp(100.0 * static_cast<double>(used_ns) / possible, 0.0, 100.0);
 }
 
-/// A counter that fell back began anew: no rate for that span.
-std::optional<std::int64_t> per_second(const std::optional<std::int64_t>& before,
+/// In whole bytes; unknown where one of the two is.
+std::optional<std::int64_t> whole_rate(const std::optional<std::int64_t>& before,
                                        const std::optional<std::int64_t>& now,
-                                       Uptime elapsed) {
-  if (!before || !now || *now < *before || elapsed <= Uptime{0}) return std::nullopt;
-  const std::chrono::duration<double> seconds = elapsed;
-  return std::llround(static_cast<double>(*now - *before) / seconds.count());
+                                       double seconds) {
+  if (!before || !now) return std::nullopt;
+  const auto rate = per_second(*before, *now, seconds);
+  return rate ? std::optional{std::llround(*rate)} : std::nullopt;
 }
 
 }  // namespace
@@ -101,12 +103,12 @@ protocol::ContainerRates ContainerCollector::rates(Tracked& container,
                                      sample.block_read_bytes,
                                      sample.block_write_bytes,
                                      now});
-  const auto elapsed = now - before.when;
+  const auto seconds = std::chrono::duration<double>(now - before.when).count();
   protocol::ContainerRates rates;
-  rates.receive = per_second(before.receive, sample.receive_bytes, elapsed);
-  rates.transmit = per_second(before.transmit, sample.transmit_bytes, elapsed);
-  rates.block_read = per_second(before.block_read, sample.block_read_bytes, elapsed);
-  rates.block_write = per_second(before.block_write, sample.block_write_bytes, elapsed);
+  rates.receive = whole_rate(before.receive, sample.receive_bytes, seconds);
+  rates.transmit = whole_rate(before.transmit, sample.transmit_bytes, seconds);
+  rates.block_read = whole_rate(before.block_read, sample.block_read_bytes, seconds);
+  rates.block_write = whole_rate(before.block_write, sample.block_write_bytes, seconds);
   return rates;
 }
 

@@ -89,8 +89,11 @@ void Backlog::rewind() {
 
 void RecentSamples::keep(Entry entry, Instant now) {
   bytes_ += entry.bytes.size();
-  sent_.push_back({std::move(entry), now});
-  while (sent_.size() > 1 && (bytes_ > limits_.bytes || now - sent_.front().when > limits_.age)) {
+  sent_.push_back({std::move(entry), now, now});
+  const auto is_old = [&](const Sent& sent) {
+    return now - sent.first > limits_.age && now - sent.last > limits_.repeated_for;
+  };
+  while (sent_.size() > 1 && (bytes_ > limits_.bytes || is_old(sent_.front()))) {
     bytes_ -= sent_.front().entry.bytes.size();
     sent_.pop_front();
   }
@@ -108,7 +111,7 @@ const std::string* RecentSamples::next_again() const {
 }
 
 void RecentSamples::sent_again(Instant now) {
-  sent_[sent_.size() - again_].when = now;
+  sent_[sent_.size() - again_].last = now;
   --again_;
 }
 

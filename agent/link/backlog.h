@@ -79,9 +79,11 @@ class Backlog {
 };
 
 struct RecentLimits {
-  /// Since it was sent, the last time if more than once: how long the agent was away in between
-  /// says nothing of whether it arrived.
+  /// Since it was sent first.
   std::chrono::milliseconds age = std::chrono::seconds{60};
+  /// Since it was sent again. Not as long as the first time: whoever loses connections or
+  /// controllers more often than that would send ever more again.
+  std::chrono::milliseconds repeated_for = std::chrono::seconds{35};
   /// Over it the oldest go, however lately they were sent; the newest stays.
   std::size_t bytes = std::size_t{4} << 20U;
 };
@@ -112,7 +114,8 @@ class RecentSamples {
  private:
   struct Sent {
     Entry entry;
-    Instant when;
+    Instant first;
+    Instant last;  ///< how long the agent was away since says nothing of whether it arrived
   };
   RecentLimits limits_;
   std::deque<Sent> sent_;  ///< in the order of their uptimes

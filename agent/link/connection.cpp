@@ -49,6 +49,7 @@ void LinkSettings::set_pace(std::chrono::milliseconds new_heartbeat) {
   constexpr std::chrono::milliseconds least_recent = std::chrono::seconds{60};
   backlog.settles_after = std::max(unsure, least_settling);
   send.recent.age = std::max(unsure, least_recent);
+  send.recent.repeated_for = backlog.settles_after;
   heartbeat = new_heartbeat;
 }
 

@@ -179,7 +179,7 @@ class RemoteWrite : public testing::Test {
       compared += count;
     }
     EXPECT_EQ(compared, static_cast<std::int64_t>(values.size()));
-    EXPECT_GT(compared, 10);
+    EXPECT_GT(compared, 20);
   }
 
   static constexpr auto cpu = "portoser_host_cpu_percent";
@@ -192,6 +192,7 @@ class RemoteWrite : public testing::Test {
 TEST_F(RemoteWrite, TheStoreHasTheValuesOfTheController) {
   await_until(
       "the host is up there", 60s, [&] { return !store_.values("portoser_host_up").empty(); });
+  await_until("there is enough to compare", 60s, [&] { return store_.values(cpu).size() > 20; });
   const auto total = controller_.metric(R"(portoser_host_memory_total_bytes{machine="brick"})");
   finish();
   expect_no_hole();

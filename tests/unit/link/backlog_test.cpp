@@ -252,6 +252,17 @@ TEST(RecentSamples, KeepsWhatIsOldAndWasSentLately) {
   EXPECT_EQ(send_again(recent), (std::vector<std::string>{"one", "two", "three"}));
 }
 
+/// A controller that is started again and again knows of nothing, and gets all of it each time.
+TEST(RecentSamples, DoNotGrowWithTheTimesThatTheyAreSentAgain) {
+  RecentSamples recent{{.age = seconds{60}, .repeated_for = seconds{10}}};
+  for (std::int64_t i = 0; i < 600; ++i) {
+    recent.keep({"boot", second(i), "x"}, start + seconds{i});
+    if (i % 20 != 0) continue;
+    recent.repeat_later_than("", 0);
+    EXPECT_LE(send_again(recent, start + seconds{i}).size(), 80U) << i;
+  }
+}
+
 TEST(RecentSamples, HoldsNoMoreThanItsLimitAndTheNewestWhateverItsSize) {
   RecentSamples recent{{.bytes = 100}};
   for (std::int64_t i = 0; i < 9; ++i) recent.keep({"boot", i, std::string(30, 'x')}, start);

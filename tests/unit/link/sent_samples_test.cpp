@@ -35,6 +35,7 @@ TEST(LinkSettings, KeepSentSamplesUntilABreakWouldHaveBeenSeen) {
     settings.set_pace(heartbeat);
     EXPECT_GE(settings.backlog.settles_after, 7 * heartbeat);
     EXPECT_GE(settings.send.recent.age, 7 * heartbeat);
+    EXPECT_GE(settings.send.recent.repeated_for, 7 * heartbeat);
   }
   // What a controller loses when it is killed does not depend on our haste.
   settings.set_pace(milliseconds{100});

@@ -273,10 +273,9 @@ asio::awaitable<void> Agent::keep_checkpoint() {
     if (!board_.can_be_kept()) break;  // the change that lets it comes here again
     auto keep = [this, checkpoint = board_.checkpoint()] {
       // An event that the checkpoint takes for told must not go with the power: nobody tells it
-      // again. A disk that hangs is not waited for: it holds up the checkpoint as well.
+      // again.
       constexpr std::chrono::seconds flush_limit{5};
-      link_->await_flush(flush_limit);
-      return checkpoint_file_.write(checkpoint);
+      return link_->await_flush(flush_limit) && checkpoint_file_.write(checkpoint);
     };
     const bool is_kept = co_await on_pool(pool_, std::move(keep));
     if (is_kept) {

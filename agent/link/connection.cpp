@@ -84,11 +84,15 @@ void Link::send_durable(protocol::CommandResult result) {
   worker_->outbox().put(Outbox::Ordered{std::move(result)});
 }
 
-void Link::await_flush(std::chrono::milliseconds limit) {
-  std::promise<void> done;
-  const auto is_done = done.get_future();
+bool Link::await_flush(std::chrono::milliseconds limit) {
+  std::promise<bool> done;
+  auto is_flushed = done.get_future();
   worker_->outbox().put(std::move(done));
-  is_done.wait_for(limit);
+  try {
+    return is_flushed.wait_for(limit) == std::future_status::ready && is_flushed.get();
+  } catch (const std::future_error&) {
+    return false;  // the link has ended
+  }
 }
 
 LinkStats Link::stats() const {

@@ -89,9 +89,9 @@ class Link {
   void send_durable(protocol::Event event);
   void send_durable(protocol::CommandResult result);
 
-  /// Waits, `limit` at most, until what was given to `send_durable` before is flushed to the disk,
-  /// as far as that takes it. Blocks, unlike all others.
-  void await_flush(std::chrono::milliseconds limit);
+  /// Waits, `limit` at most, until what was given to `send_durable` before is flushed to the disk
+  /// or acknowledged. False: the disk hangs or takes nothing. Blocks, unlike all others.
+  [[nodiscard]] bool await_flush(std::chrono::milliseconds limit);
 
   [[nodiscard]] LinkStats stats() const;
 

@@ -40,7 +40,7 @@ void Flusher::reserve(std::int64_t up_to) {
   changed_.notify_one();
 }
 
-void Flusher::tell(std::promise<void> done) {
+void Flusher::tell(std::promise<bool> done) {
   {
     const std::lock_guard lock{mutex_};
     waiting_.told.push_back(std::move(done));
@@ -59,17 +59,24 @@ void Flusher::work() {
       const auto failed = std::exchange(failed_reservation_, std::nullopt);
       if (!batch.reservation) batch.reservation = failed;
     }
-    carry_out(batch);
-    for (auto& done : batch.told) done.set_value();
+    const bool is_flushed = flush_files(batch);
+    write_reservation(batch);
+    for (auto& done : batch.told) done.set_value(is_flushed);
   }
 }
 
-void Flusher::carry_out(const Batch& batch) {
+bool Flusher::flush_files(const Batch& batch) {
+  bool is_flushed = true;
   for (const auto& request : batch.requests) {
     if (::fdatasync(request.file.get()) != 0) {
       log::warn("link", "spool not flushed", {{"reason", std::strerror(errno)}});
+      is_flushed = false;
     }
   }
+  return is_flushed;
+}
+
+void Flusher::write_reservation(const Batch& batch) {
   if (!batch.reservation) return;
   try {
     write_reservation_(*batch.reservation);

@@ -28,8 +28,8 @@ class Flusher {
   /// share the next. `segment` tells files apart. Never blocks.
   void flush(std::int64_t segment, int file);
   void reserve(std::int64_t up_to);
-  /// Tells when all that was asked for before is done, or has failed.
-  void tell(std::promise<void> done);
+  /// Tells when all that was asked for before is done: false where a file could not be flushed.
+  void tell(std::promise<bool> done);
 
  private:
   struct Request {
@@ -39,11 +39,13 @@ class Flusher {
   struct Batch {
     std::vector<Request> requests;
     std::optional<std::int64_t> reservation;
-    std::vector<std::promise<void>> told;
+    std::vector<std::promise<bool>> told;
     [[nodiscard]] bool is_empty() const { return requests.empty() && !reservation && told.empty(); }
   };
   void work();
-  void carry_out(const Batch& batch);
+  /// False: a file could not be flushed.
+  bool flush_files(const Batch& batch);
+  void write_reservation(const Batch& batch);
 
   std::function<void(std::int64_t)> write_reservation_;
   std::mutex mutex_;

@@ -66,7 +66,7 @@ void Outbox::put(protocol::Sample sample) {
   wake();
 }
 
-void Outbox::put(std::promise<void> flush) {
+void Outbox::put(std::promise<bool> flush) {
   const std::lock_guard lock{mutex_};
   waiting_.flushes.push_back(std::move(flush));
   wake();

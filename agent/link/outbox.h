@@ -30,7 +30,7 @@ class Outbox {
     std::deque<Ordered> ordered;
     std::optional<protocol::State> state;
     std::deque<protocol::Sample> samples;
-    std::vector<std::promise<void>> flushes;  ///< who waits until `ordered` is on the disk
+    std::vector<std::promise<bool>> flushes;  ///< who waits until `ordered` is on the disk
     bool stop = false;
     std::int64_t dropped_samples = 0;  ///< since the batch before
     std::int64_t dropped_progress = 0;
@@ -48,7 +48,7 @@ class Outbox {
   void put(Ordered message);
   void put(protocol::State state);
   void put(protocol::Sample sample);
-  void put(std::promise<void> flush);
+  void put(std::promise<bool> flush);
   void put_stop();
 
   /// Readable while something waits.

@@ -208,6 +208,15 @@ void Spool::retry_disk() {
   if (memory_.empty()) log::debug("link", "what was kept in memory is on the disk");
 }
 
+void Spool::tell_flushed(std::promise<bool> done) {
+  retry_disk();
+  if (memory_.empty()) {
+    flusher_->tell(std::move(done));
+  } else {
+    done.set_value(false);
+  }
+}
+
 bool Spool::ack(std::string_view epoch, std::int64_t sequence) {
   if (epoch != epoch_) return false;
   if (sequence >= next_) {

@@ -53,8 +53,9 @@ class Spool {
   /// The oldest message behind `sequence` that is not acknowledged. Reading on from the one that
   /// was returned last is cheap.
   std::optional<Record> read_after(std::int64_t sequence);
-  /// Tells when what the disk took of all that was appended is flushed.
-  void tell_flushed(std::promise<void> done) { flusher_->tell(std::move(done)); }
+  /// Tells when all that was appended and is not acknowledged is flushed: false, at once, where
+  /// some of it is in memory alone.
+  void tell_flushed(std::promise<bool> done);
   /// Writes what had to be kept in memory, if the disk takes it again.
   void retry_disk();
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace portoser::agent::link {
 namespace {
@@ -18,22 +21,38 @@ TEST(Flusher, TellsWhenAllThatWasAskedBeforeIsDone) {
   }};
   flusher.reserve(1);
   ASSERT_EQ(begun.get_future().wait_for(seconds{20}), std::future_status::ready);
-  std::promise<void> done;
-  const auto told = done.get_future();
+  std::promise<bool> done;
+  auto told = done.get_future();
   flusher.tell(std::move(done));
   EXPECT_EQ(told.wait_for(seconds{0}), std::future_status::timeout);
   may_end.set_value();
-  EXPECT_EQ(told.wait_for(seconds{20}), std::future_status::ready);
+  ASSERT_EQ(told.wait_for(seconds{20}), std::future_status::ready);
+  EXPECT_TRUE(told.get());
 }
 
 TEST(Flusher, TellsAlsoWhenNothingWasAskedAndWhenItEnds) {
-  std::promise<void> done;
-  const auto told = done.get_future();
+  std::promise<bool> done;
+  auto told = done.get_future();
   {
     Flusher flusher{[](std::int64_t) {}};
     flusher.tell(std::move(done));
   }
-  EXPECT_EQ(told.wait_for(seconds{0}), std::future_status::ready);
+  ASSERT_EQ(told.wait_for(seconds{0}), std::future_status::ready);
+  EXPECT_TRUE(told.get());
+}
+
+TEST(Flusher, TellsOfAFileThatCouldNotBeFlushed) {
+  Flusher flusher{[](std::int64_t) {}};
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  const Descriptor reads{pipe[0]};
+  const Descriptor writes{pipe[1]};
+  flusher.flush(1, writes.get());  // nothing of a pipe can be flushed
+  std::promise<bool> done;
+  auto told = done.get_future();
+  flusher.tell(std::move(done));
+  ASSERT_EQ(told.wait_for(seconds{20}), std::future_status::ready);
+  EXPECT_FALSE(told.get());
 }
 
 }  // namespace

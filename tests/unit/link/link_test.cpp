@@ -307,7 +307,7 @@ TEST_F(LinkTest, SamplesThatNobodyReadComeAgainAfterTheBreak) {
 TEST_F(LinkTest, WhoWaitsForAFlushFindsTheEventOnTheDisk) {
   start_link();
   send_events(1);
-  link_->await_flush(std::chrono::seconds{20});
+  ASSERT_TRUE(link_->await_flush(std::chrono::seconds{20}));
   std::uintmax_t bytes = 0;
   for (const auto& file : std::filesystem::directory_iterator{folder_.path() / "spool"}) {
     if (file.path().extension() == ".log") bytes += file.file_size();

@@ -308,6 +308,28 @@ TEST(Spool, KeepsMessagesInMemoryWhileTheDiskIsFull) {
   EXPECT_EQ(spool.corrupt(), 0);
 }
 
+TEST(Spool, SaysThatWhatIsInMemoryAloneIsNotFlushed) {
+  const TempFolder folder;
+  Spool spool{folder.path()};
+  const auto is_flushed = [&] {
+    std::promise<bool> done;
+    auto told = done.get_future();
+    spool.tell_flushed(std::move(done));
+    return told.get();
+  };
+  EXPECT_TRUE(is_flushed());
+  {
+    const FullDisk full{2000};
+    append_many(spool, 30, std::string(100, 'x'));
+    EXPECT_FALSE(is_flushed());
+    spool.ack(spool.epoch(), 30);
+    EXPECT_TRUE(is_flushed()) << "the controller has it";
+    append_many(spool, 30, std::string(100, 'x'));
+  }
+  EXPECT_TRUE(is_flushed()) << "the disk takes it again";
+  EXPECT_EQ(spool.in_memory(), 0U);
+}
+
 TEST(Spool, MemoryOfAFullDiskIsBounded) {
   const TempFolder folder;
   Spool spool{folder.path(), {.memory_records = 10}};

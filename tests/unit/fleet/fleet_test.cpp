@@ -16,7 +16,7 @@ TEST_F(FleetTest, JoinedDeviceIsWelcomedAndAssignedItsServices) {
   ASSERT_EQ(assign.services.size(), 1U);
   EXPECT_EQ(assign.services[0].name, "notes");
   EXPECT_EQ(assign.services[0].files, std::vector<std::string>{"/srv/notes/compose.yml"});
-  EXPECT_EQ(fleet_->devices()->at("brick")->liveness, Liveness::online);
+  step_until([&] { return fleet_->devices()->at("brick")->liveness == Liveness::online; });
 }
 
 TEST_F(FleetTest, JoiningAgainWithTheSameKeyTakesNoUse) {
@@ -241,7 +241,7 @@ TEST_F(FleetTest, CopyOfAMachineIsKeptOutWhileTheFirstAnswers) {
   step_until([&] { return !told_.samples.empty(); });
   copy.send(hello("boot-of-the-copy", "epoch-1"));
   EXPECT_EQ(await<protocol::Goodbye>(copy).reason, "cloned");
-  EXPECT_TRUE(fleet_->devices()->at("brick")->cloned);
+  step_until([&] { return fleet_->devices()->at("brick")->cloned; });
   EXPECT_EQ(fleet_->refusals().hellos_two_machines, 1U);
   copy.send(protocol::State{});
   step_until([&] { return fleet_->refusals().dropped_not_welcomed == 1; });
@@ -343,6 +343,7 @@ TEST_F(FleetTest, WhoWasThereIsAskedWhenAnotherMachineComes) {
 TEST_F(FleetTest, HelloThatComesAgainIsWelcomedAgainAndAnotherMachinesIsNot) {
   join_brick();
   auto device = welcomed();
+  step_until([&] { return fleet_->devices()->at("brick")->connected_since.has_value(); });
   const auto since = fleet_->devices()->at("brick")->connected_since;
   device.send(hello());
   await<protocol::Welcome>(device);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t most_logged_at_once = 5000;
 /// Samples that wait to be logged while the database takes nothing; they are in memory besides.
 constexpr std::size_t most_unlogged_bytes = std::size_t{64} << 20U;
+/// Samples that wait until those of the log are restored, which a broken database may prevent.
+constexpr std::size_t most_early = 50'000;
 
 std::size_t bytes_of(const storage::LoggedSample& row) {
   return row.data.size() + row.outgoing.data.size();
@@ -64,18 +66,41 @@ asio::awaitable<void> Series::start() {
       }
     }
   }
-  std::int64_t last = 0;
-  for (;;) {
-    const auto rows = co_await store_.logged_after(last);
-    if (rows.empty()) break;
-    last = rows.back().id;
-    const std::lock_guard lock{mutex_};
-    for (const auto& row : rows) restore(row);
-  }
-  if (bytes_ > 0) log::info("telemetry", "samples restored", {{"bytes", bytes_}});
 }
 
-void Series::restore(const storage::LoggedSample& row) {
+asio::awaitable<void> Series::restore() {
+  while (!is_restored_) {
+    const auto rows = co_await store_.logged_after(restored_to_);
+    const std::lock_guard lock{mutex_};
+    for (const auto& row : rows) restore_one(row);
+    if (!rows.empty()) {
+      restored_to_ = rows.back().id;
+      continue;
+    }
+    is_restored_ = true;
+    if (bytes_ > 0) log::info("telemetry", "samples restored", {{"bytes", bytes_}});
+    take_early();
+  }
+}
+
+asio::awaitable<void> Series::await_restored() const {
+  // Of a few hosts it is done before anybody asks.
+  constexpr std::chrono::milliseconds step{20};
+  constexpr int most_steps = 50;
+  for (int i = 0; i < most_steps; ++i) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (is_restored_) co_return;
+    }
+    co_await pause(step);
+  }
+  throw Error{Code::unavailable,
+              "the newest samples are still being read: the controller has just started"}
+      .reason("STARTING")
+      .hint("try again in a few seconds");
+}
+
+void Series::restore_one(const storage::LoggedSample& row) {
   try {
     const auto record = decode_sample(row.data);
     auto& host = hosts_[row.host];
@@ -103,8 +128,8 @@ asio::awaitable<void> Series::run() {
   constexpr std::chrono::minutes sweep{10};
   auto swept = clock_.uptime() - sweep;
   for (;;) {
-    co_await pause(tick);
     try {
+      co_await restore();
       co_await write_log();
       while (co_await seal_some()) co_await write_log();
       if (clock_.uptime() - swept >= sweep) {
@@ -119,6 +144,7 @@ asio::awaitable<void> Series::run() {
       const std::lock_guard lock{mutex_};
       ++stats_.failures;
     }
+    co_await pause(tick);
   }
 }
 
@@ -137,6 +163,11 @@ bool Series::is_wall_clock_sure() {
 }
 
 asio::awaitable<void> Series::stop() {
+  {
+    // They have numbers, so none is counted twice at the next start.
+    const std::lock_guard lock{mutex_};
+    take_early();
+  }
   try {
     co_await write_log();
   } catch (const Error& error) {
@@ -147,8 +178,31 @@ asio::awaitable<void> Series::stop() {
 void Series::measured(const std::string& host,
                       Time when,
                       const std::shared_ptr<const protocol::Sample>& sample) {
-  constexpr double at_least_a_minute = 60;
   const std::lock_guard lock{mutex_};
+  if (is_restored_) {
+    take(host, when, sample);
+  } else {
+    keep_until_restored(host, when, sample);
+  }
+}
+
+void Series::keep_until_restored(const std::string& host,
+                                 Time when,
+                                 const std::shared_ptr<const protocol::Sample>& sample) {
+  early_.push_back({host, when, sample});
+  if (early_.size() <= most_early) return;
+  stats_.dropped_values += values_of(*early_.front().sample, nullptr, 0).size();
+  early_.pop_front();
+}
+
+void Series::take_early() {
+  for (const auto& early : std::exchange(early_, {})) take(early.host, early.when, early.sample);
+}
+
+void Series::take(const std::string& host,
+                  Time when,
+                  const std::shared_ptr<const protocol::Sample>& sample) {
+  constexpr double at_least_a_minute = 60;
   const auto neighbours =
       std::max(at_least_a_minute, static_cast<double>(joins_->newest()) / 1000.0);
   auto& series = hosts_[host];

@@ -7,7 +7,8 @@
 /// transaction. So a controller that is killed loses a second, and agents tell the last minute
 /// again.
 ///
-/// `start`, `run`, `stop` and `measured` belong to the core's executor; the rest is for any thread.
+/// `start`, `restore`, `run`, `stop` and `measured` belong to the core's executor; the rest is for
+/// any thread.
 #pragma once
 
 #include "common/clock.h"
@@ -87,9 +88,13 @@ class Series : public LiveListener {
   /// Stores what the tap has to send beside samples, with the next of those.
   void log_outgoing(const std::string& host, storage::OutgoingSample outgoing);
 
-  /// Reads what an earlier controller logged and did not seal. Before the first `measured`.
+  /// Reads how far an earlier controller came. Before the first `measured`.
   asio::awaitable<void> start();
-  /// Logs, seals and deletes, until it is cancelled.
+  /// Reads what that logged and did not seal; with thousands of hosts this takes seconds. What is
+  /// measured meanwhile waits. Goes on where it was if it is called again after an error, and does
+  /// nothing once it is done.
+  asio::awaitable<void> restore();
+  /// Restores, then logs, seals and deletes, until it is cancelled.
   asio::awaitable<void> run();
   /// Logs what waits; a database that takes nothing loses it, except for what agents tell again.
   asio::awaitable<void> stop();
@@ -99,7 +104,7 @@ class Series : public LiveListener {
                 const std::shared_ptr<const protocol::Sample>& sample) override;
 
   /// What is stored and what is in memory, each sample once; a damaged block is a gap.
-  /// `Error{unavailable}` as of `Database`.
+  /// `Error{unavailable}` as of `Database`, and while `restore` takes long.
   asio::awaitable<SeriesWindow> read(SeriesQuery query);
   /// The series that a host has in memory: those of its last quarter of an hour.
   [[nodiscard]] std::vector<SeriesKey> keys(const std::string& host) const;
@@ -135,7 +140,16 @@ class Series : public LiveListener {
   storage::Seal make_seal(const std::vector<Due>& due,
                           std::map<std::string, SampleNumbers>& sealed) const;
   void settle(const std::vector<Due>& due, std::map<std::string, SampleNumbers> sealed);
-  void restore(const storage::LoggedSample& row);
+  void restore_one(const storage::LoggedSample& row);
+  /// With the lock held.
+  void keep_until_restored(const std::string& host,
+                           Time when,
+                           const std::shared_ptr<const protocol::Sample>& sample);
+  void take(const std::string& host,
+            Time when,
+            const std::shared_ptr<const protocol::Sample>& sample);
+  void take_early();
+  [[nodiscard]] asio::awaitable<void> await_restored() const;
   void add_to_log(storage::LoggedSample row);
   void keep_within_memory();
   [[nodiscard]] bool is_wall_clock_sure();
@@ -153,6 +167,14 @@ class Series : public LiveListener {
   std::deque<storage::LoggedSample> to_log_;
   std::size_t to_log_bytes_ = 0;
   std::int64_t next_log_id_ = 1;
+  struct Early {
+    std::string host;
+    Time when;
+    std::shared_ptr<const protocol::Sample> sample;
+  };
+  bool is_restored_ = false;
+  std::int64_t restored_to_ = 0;  ///< id in the log
+  std::deque<Early> early_;       ///< what was measured before it was restored
   std::int64_t next_seal_ = 1;
   SeriesStats stats_;
   Pace damage_pace_;

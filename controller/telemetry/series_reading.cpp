@@ -103,6 +103,7 @@ std::optional<std::string> common_service(const std::vector<SeriesKey>& keys) {
 }  // namespace
 
 asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
+  co_await await_restored();
   const auto now_ms = to_ms(clock_.now());
   auto step_ms = std::max<std::int64_t>(query.step.count(), 1);
   const auto& tier = tier_for(settings_, to_ms(query.from), step_ms, now_ms);
@@ -178,6 +179,7 @@ asio::awaitable<SeriesWindow> Series::read(SeriesQuery query) {
 asio::awaitable<std::vector<storage::ServiceWatch>> Series::watches(std::string host,
                                                                     std::string service,
                                                                     Time from) {
+  co_await await_restored();
   const auto from_ms = to_ms(from);
   struct Held {
     std::shared_ptr<const Span> span;

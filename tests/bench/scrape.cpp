@@ -145,6 +145,8 @@ struct Rooms {
     system->add_to(web);
     live.add_listener(series);
     thread = std::thread{[this] { core.run(); }};
+    run(series.start());
+    run(series.restore());
     run(fleet->start());
   }
   ~Rooms() {

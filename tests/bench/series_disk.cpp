@@ -48,6 +48,7 @@ class Store {
     database_.emplace(file, clock_);
     series_.emplace(*database_, clock_);
     run(series_->start());
+    run(series_->restore());
   }
 
   template <class T>

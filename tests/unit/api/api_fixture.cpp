@@ -73,6 +73,7 @@ ApiTest::ApiTest() {
   system_->add_to(router_);
   run(jobs_->start());
   run(series_.start());
+  run(series_.restore());
   live_.add_listener(series_);
   live_.add_listener(*metrics_socket_);
   live_.add_listener(*devices_socket_);

@@ -35,6 +35,7 @@ class RemoteWriteFixture : public storage::StorageTest {
     series_.emplace(*database_, clock_);
     remote_write_.emplace(*database_, *series_, live_, clock_, settings_);
     run(series_->start());
+    run(series_->restore());
     run(remote_write_->start());
   }
   void begin_sending() {

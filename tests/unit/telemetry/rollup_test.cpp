@@ -54,6 +54,7 @@ class Rollups : public storage::StorageTest, public testing::WithParamInterface<
     open();
     series_.emplace(*database_, clock_);
     run(series_->start());
+    run(series_->restore());
   }
   void end() {
     series_.reset();

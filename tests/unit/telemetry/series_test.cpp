@@ -1,7 +1,4 @@
-#include "controller/telemetry/series.h"
-
-#include "tests/unit/storage/storage_test.h"
-#include "tests/unit/telemetry/played_host.h"
+#include "tests/unit/telemetry/series_fixture.h"
 
 #include <gmock/gmock.h>
 
@@ -14,81 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::Optional;
-
-const SeriesKey cpu{"", Metric::cpu_percent, ""};
-
-/// A host that measures every five seconds; its processor's load is the number of its sample.
-class SeriesTest : public storage::StorageTest {
- protected:
-  SeriesTest() {
-    // Noon, at the beginning of a span.
-    clock_.set_wall(noon);
-    begin();
-  }
-
-  void begin() {
-    open();
-    series_.emplace(*database_, clock_);
-    run(series_->start());
-  }
-  /// As after a SIGKILL: what was not logged is lost.
-  void restart() {
-    series_.reset();
-    close();
-    begin();
-  }
-
-  static Time time_of(int number) { return noon + 5s * number; }
-  void tell(int number, const std::string& host = "brick") {
-    auto sample = std::make_shared<protocol::Sample>();
-    sample->when.boot_id = "boot";
-    sample->when.uptime_ns = std::int64_t{number} * 5'000'000'000;
-    sample->number = 1000 + number;
-    sample->cpu.percent = number % 100;
-    sample->services = {{"notes", number % 100 < 50}};
-    series_->measured(host, time_of(number), sample);
-  }
-  /// Live: the clock goes on with them.
-  void tell_live(int first, int last) {
-    for (int number = first; number <= last; ++number) {
-      clock_.set_wall(time_of(number));
-      tell(number);
-    }
-  }
-  void seal_all() {
-    run(series_->write_log());
-    while (run(series_->seal_some(true))) {
-    }
-  }
-  std::vector<std::optional<SeriesPoint>> read(Time from,
-                                               Time to,
-                                               std::chrono::milliseconds step,
-                                               const SeriesKey& key = cpu,
-                                               const std::string& host = "brick") {
-    SeriesQuery query;
-    query.host = host;
-    query.keys = {key};
-    query.from = from;
-    query.to = to;
-    query.step = step;
-    return run(series_->read(query)).points.at(0);
-  }
-  std::int64_t count(Time from, Time to, std::chrono::milliseconds step) {
-    std::int64_t count = 0;
-    for (const auto& point : read(from, to, step)) count += point ? point->count : 0;
-    return count;
-  }
-  static std::vector<std::optional<double>> means(
-      const std::vector<std::optional<SeriesPoint>>& points) {
-    std::vector<std::optional<double>> means;
-    for (const auto& point : points) {
-      means.push_back(point ? std::optional{point->mean} : std::nullopt);
-    }
-    return means;
-  }
-
-  std::optional<Series> series_;
-};
 
 TEST_F(SeriesTest, SamplesAreReadAsTheyCame) {
   tell_live(0, 3);
@@ -142,18 +64,6 @@ TEST_F(SeriesTest, ASpanIsSealedWhenItIsOverAndQuiet) {
   clock_.advance(15min + 3min);
   EXPECT_TRUE(run(series_->seal_some()));
   EXPECT_EQ(series_->stats().open_spans, 0U);
-}
-
-TEST_F(SeriesTest, ARestartLosesNothingThatWasLogged) {
-  tell_live(0, 300);
-  run(series_->write_log());
-  tell_live(301, 302);
-  restart();
-  EXPECT_EQ(count(noon, noon + 1h, 5s), 301);
-  // The agent tells the last minute again.
-  for (int number = 291; number <= 302; ++number) tell(number);
-  EXPECT_EQ(count(noon, noon + 1h, 5s), 303);
-  EXPECT_EQ(series_->stats().repeated, 10U);
 }
 
 TEST_F(SeriesTest, WhatComesTwiceCountsOnce) {
@@ -236,7 +146,7 @@ TEST_F(SeriesTest, ASealInTheMiddleOfAReadCountsNothingTwice) {
   storage::DatabaseOptions one_reader;
   one_reader.readers = 1;
   open(one_reader);
-  series_.emplace(*database_, clock_);
+  make_series();
   tell_live(0, 500);
   auto gate = std::make_shared<storage::Gate>();
   auto held = start(database_->read([gate](storage::Connection&) { gate->pass(); }));
@@ -279,7 +189,7 @@ TEST_F(SeriesTest, WhatWaitsForAFullDiskIsBoundedAndTheOldestGoes) {
   series_.reset();
   SeriesSettings settings;
   settings.most_bytes = 2800;  // two of the three spans
-  series_.emplace(*database_, clock_, settings);
+  make_series(settings);
   tell_live(0, 499);
   EXPECT_LE(series_->stats().open_bytes, 2800U);
   EXPECT_GT(series_->stats().dropped_values, 0U);

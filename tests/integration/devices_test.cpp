@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace portoser::test {
@@ -265,6 +266,106 @@ TEST_F(DevicesOfAController, TheJoiningListenerTakesHeartbeatsAndShowsNothing) {
             404U);
   EXPECT_EQ(ask("POST", "/api/devices/x/approve", nullptr, "", controller_->join_port()).status,
             404U);
+}
+
+/// An agent that measures every second, and a host beside it that has none.
+class SilentHost : public testing::Test {
+ protected:
+  SilentHost() : folder_("silent-host"), controller_(folder_.path()) {
+    controller_.set_environment({{"PORTOSER_SAMPLE_INTERVAL_MS", "1000"},
+                                 {"PORTOSER_OFFLINE_AFTER_MS", "10000"},
+                                 {"PORTOSER_GRACE_MS", "0"}});
+    controller_.write_registry("hosts:\n  brick: {ip: 127.0.0.1}\n  shelf: {ip: 127.0.0.2}\n");
+    controller_.start();
+    agent_.join(controller_.create_token());
+    agent_.start();
+    await_ok();
+  }
+
+  [[nodiscard]] Json metrics() const { return controller_.get("/api/metrics/machine/brick").body; }
+  void await_ok() const {
+    await_until(
+        "it is measured",
+        60s,
+        [&] {
+          const auto row = metrics();
+          return row["status"] == "ok" && row["stale"] == false;
+        },
+        [&] { return dump(metrics()) + agent_.log_tail(); });
+  }
+  [[nodiscard]] double samples() const {
+    return controller_.metric(R"(metrics_ingested_total{source="agent",type="sample"})")
+        .value_or(0);
+  }
+  /// Frames of that type; changes of status from one word to the other, empty: any.
+  static std::size_t count(const std::vector<Json>& frames,
+                           const std::string& type,
+                           const std::string& old_status = "",
+                           const std::string& new_status = "") {
+    return static_cast<std::size_t>(
+        std::count_if(frames.begin(), frames.end(), [&](const Json& frame) {
+          if (frame["type"] != type) return false;
+          if (type != "device_status_change") return true;
+          const auto& data = frame["data"];
+          return (old_status.empty() || data["old_status"] == old_status) &&
+                 (new_status.empty() || data["new_status"] == new_status);
+        }));
+  }
+
+  TempFolder folder_;
+  ControllerProcess controller_;
+  AgentProcess agent_{folder_.path(), "brick", "/nonexistent.sock"};
+};
+
+TEST_F(SilentHost, IsStaleThenUnavailableThenBackAndEachIsToldOnce) {
+  SocketClient devices{controller_.port(), "/ws/devices"};
+  SocketClient everything{controller_.port(), "/ws"};
+  devices.send(R"({"action":"subscribe","hostname":"brick"})");
+  frames_until(devices, [](const Json& frame) { return frame["type"] == "device_list"; });
+  agent_.kill();
+
+  std::vector<std::string> stood;
+  await_until("it is unavailable", 60s, [&] {
+    const auto row = metrics();
+    const auto status = row["status"].get<std::string>();
+    const bool is_stale = row["stale"].get<bool>();
+    EXPECT_EQ(is_stale, status != "ok" || row["age_seconds"].get<double>() > 3.0)
+        << "three samples are missed: " << dump(row);
+    const auto words = is_stale ? "stale, " + status : status;
+    if (stood.empty() || stood.back() != words) stood.push_back(words);
+    return status != "ok";
+  });
+  EXPECT_THAT(stood, testing::IsSupersetOf({"stale, ok", "stale, unavailable"}));
+  EXPECT_EQ(stood.back(), "stale, unavailable");
+  const auto rows = controller_.get("/api/metrics/all");
+  EXPECT_EQ(rows.status, 200U);
+  ASSERT_EQ(rows.body.size(), 2U) << "a row for each host, and no agent lives: " << rows.text;
+  for (const auto& row : rows.body) EXPECT_EQ(row["status"], "unavailable") << rows.text;
+  EXPECT_EQ(controller_.row("/api/devices", "devices", "brick")["status"], "offline");
+  const auto is_offline = [](const Json& frame) {
+    return frame["type"] == "device_status_change" && frame["data"]["new_status"] == "offline";
+  };
+  auto of_devices = frames_until(devices, is_offline);
+  auto of_all = frames_until(everything, is_offline);
+  EXPECT_EQ(of_all.back()["data"]["reason"], "heartbeat_timeout");
+  EXPECT_EQ(count(of_all, "device_status_change", "online", "warning"), 1U);
+
+  agent_.start();
+  controller_.await_machine("brick", "online");
+  await_ok();
+  EXPECT_EQ(controller_.row("/api/devices", "devices", "brick")["status"], "online");
+  const auto before = samples();
+  await_until("more samples come", 60s, [&] { return samples() > before + 4; });
+  for (auto* socket : {&devices, &everything}) {
+    auto& frames = socket == &devices ? of_devices : of_all;
+    socket->send(R"({"action":"ping"})");
+    const auto rest = frames_until(*socket, [](const Json& one) { return one["type"] == "pong"; });
+    frames.insert(frames.end(), rest.begin(), rest.end());
+    EXPECT_EQ(count(frames, "device_status_change", "", "offline"), 1U) << dump(Json(frames));
+    EXPECT_EQ(count(frames, "device_status_change", "offline"), 1U) << dump(Json(frames));
+  }
+  EXPECT_EQ(count(of_devices, "device_offline"), 1U) << dump(Json(of_devices));
+  EXPECT_EQ(count(of_devices, "device_online"), 1U) << dump(Json(of_devices));
 }
 
 }  // namespace

@@ -8,11 +8,15 @@
 #include "tests/support/engine.h"
 #include "tests/support/images.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
+#include <sstream>
 #include <unistd.h>
+#include <utility>
 
 namespace portoser::test {
 namespace {
@@ -68,6 +72,33 @@ class MainJob : public testing::Test {
         {"ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.service=" + service});
     while (!id.empty() && id.back() == '\n') id.pop_back();
     return id;
+  }
+
+  /// How long the container was down between its ends and its starts, as the engine tells.
+  static double seconds_down(const std::string& container) {
+    const auto now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
+    std::istringstream events{PrivateEngine::shared().docker({"events",
+                                                              "--since",
+                                                              "1",
+                                                              "--until",
+                                                              fmt::format("{:.6f}", now.count()),
+                                                              "--filter",
+                                                              "container=" + container,
+                                                              "--filter",
+                                                              "event=die",
+                                                              "--filter",
+                                                              "event=start",
+                                                              "--format",
+                                                              "{{.TimeNano}} {{.Action}}"})};
+    std::int64_t down = 0;
+    std::int64_t died = 0;
+    std::int64_t at = 0;
+    for (std::string what; events >> at >> what;) {
+      if (what == "die") died = at;
+      if (what == "start" && died != 0) down += at - std::exchange(died, 0);
+    }
+    return static_cast<double>(down) / 1e9;
   }
 
   static std::unique_ptr<TempFolder> folder_;
@@ -191,6 +222,48 @@ TEST_F(MainJob, ContainerKilledByHandIsAFailureOnTheSocketThenARecovery) {
   }
   EXPECT_THAT(types, testing::Contains("failure"));
   controller_->await_service("notes", "running");
+}
+
+TEST_F(MainJob, ACrashLoopIsFiveFailuresOfItsUptimeWithTheirOutages) {
+  ComposeProject project{*folder_ / "loop", {{.name = "looper"}}};
+  const auto registry = read_file(controller_->registry());
+  controller_->write_registry(registry + "  loop:\n    current_host: brick\n    docker_compose: " +
+                              project.file().string() + "\n");
+  controller_->await_service("loop", "stopped");
+  auto answer = controller_->post("/api/services/loop/start");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  const auto uptime = [] { return controller_->get("/api/uptime/loop/brick?days=1").body; };
+  await_until("it is watched", 60s, [&] { return uptime().value("current_status", "") == "up"; });
+  SocketClient events{controller_->port(), "/api/uptime/ws"};
+  events.send(R"({"action":"subscribe","service":"loop"})");
+  constexpr int crashes = 5;
+  const auto id = container_of("looper");
+  for (int i = 0; i < crashes; ++i) {
+    const auto pid =
+        std::stoi(PrivateEngine::shared().docker({"inspect", "--format", "{{.State.Pid}}", id}));
+    ASSERT_GT(pid, 1) << "0 and 1 would kill ourselves";
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    frames_until(events, [](const Json& frame) {
+      return frame["type"] == "uptime_event" && frame["event_type"] == "recovery";
+    });
+  }
+  await_until(
+      "its uptime knows them",
+      30s,
+      [&] { return uptime()["recovery_count"] == crashes; },
+      [&] { return dump(uptime()); });
+  const auto outages = seconds_down(id);
+  const auto told = uptime();
+  EXPECT_EQ(told["failure_count"], crashes);
+  EXPECT_EQ(told["current_status"], "up");
+  constexpr double rounding = 1;  // downtime is in whole seconds
+  EXPECT_NEAR(told["downtime_seconds"].get<double>() + rounding / 2, outages, rounding);
+  EXPECT_NEAR(told["mttr_seconds"].get<double>(), outages / crashes, rounding / crashes);
+  EXPECT_EQ(controller_->get("/api/uptime/loop/brick/events?eventType=failure").body["total"],
+            crashes);
+  EXPECT_EQ(types_of(controller_->events_of("loop", 0)).size(), 1U + 2U * crashes);
+  controller_->post("/api/services/loop/stop");
+  controller_->write_registry(registry);
 }
 
 TEST_F(MainJob, RebuildMakesTheImageAnew) {

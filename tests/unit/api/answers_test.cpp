@@ -186,6 +186,24 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   }
 }
 
+/// Every card of the UI asks every few seconds; none of that may wait for the database or the core.
+TEST_F(Answers, WhatTheUiAsksAgainAndAgainComesFromMemory) {
+  for (const auto* target : {"/api/services",
+                             "/api/services/notes",
+                             "/api/machines",
+                             "/api/machines/brick",
+                             "/api/devices",
+                             "/api/metrics/all",
+                             "/api/metrics/machine/brick"}) {
+    http::Request request;
+    request.set_target(target);
+    http::Match match;
+    router_.find(request, match);
+    ASSERT_NE(match.endpoint, nullptr) << target;
+    EXPECT_TRUE(match.endpoint->at_once) << target;
+  }
+}
+
 /// The UI asks for metrics of the services alone whose row has it.
 TEST_F(Answers, ARowOfAServiceNamesItsMachineUnderBothNames) {
   const auto row = get("/api/services")["services"][0];

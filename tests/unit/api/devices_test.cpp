@@ -3,6 +3,7 @@
 #include "tests/unit/api/api_fixture.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 namespace portoser::api {
@@ -134,6 +135,51 @@ TEST_F(DevicesTest, AHeartbeatIsAnsweredAndShown) {
             "CREDENTIAL_WRONG");
 }
 
+TEST_F(DevicesTest, AThousandHeartbeatsThatWaitHoldUpNoQuestion) {
+  const auto credential = join_shelf();
+  const auto written_at = std::filesystem::last_write_time(folder_ / "registry.yml");
+  struct Beat {
+    http::Request request;
+    http::Match match;
+  };
+  std::deque<Beat> beats(1000);
+  std::size_t heard = 0;
+  for (auto& [request, match] : beats) {
+    request.method = Method::post;
+    request.add_header("Authorization", "Bearer " + credential);
+    request.body = "{}";
+    request.set_target("/api/devices/shelf/heartbeat");
+    router_.find(request, match);
+    const http::CallContext call{request, match.endpoint->parameters, match.values};
+    asio::co_spawn(context_,
+                   match.endpoint->later(call),
+                   [&heard](const std::exception_ptr& failure, const http::Response&) {
+                     EXPECT_FALSE(failure);
+                     ++heard;
+                   });
+  }
+  EXPECT_EQ(get("/api/devices")["total"], 2);
+  EXPECT_EQ(get("/api/devices/shelf")["status"], "unknown");
+  EXPECT_EQ(heard, 0U) << "the answers above waited for heartbeats";
+  step_until([&] { return heard == beats.size(); });
+  EXPECT_EQ(std::filesystem::last_write_time(folder_ / "registry.yml"), written_at);
+}
+
+/// The UI would show null as 1970.
+TEST_F(DevicesTest, WhoWasNeverHeardWasSeenWhenItAskedToBeLetIn) {
+  send(Method::post,
+       "/api/register",
+       {{"hostname", "aaa"},
+        {"ip_address", "192.0.2.31"},
+        {"os", "Debian"},
+        {"architecture", "x86_64"},
+        {"ram_mb", 4096}});
+  const auto row = get("/api/devices/aaa");
+  EXPECT_TRUE(row["last_seen_at"].is_null());
+  EXPECT_EQ(row["last_seen"], row["registered_at"]);
+  EXPECT_EQ(row["status"], "pending");
+}
+
 TEST_F(DevicesTest, AnUpdateSaysWhatItChanged) {
   const auto answer = send(Method::patch,
                            "/api/devices/brick",
@@ -194,6 +240,10 @@ TEST_F(DevicesTest, OwnersChange) {
 TEST_F(DevicesTest, ARemovalSaysWhatBecomesOfItsServices) {
   EXPECT_EQ(refused([&] { send(Method::delete_, "/api/devices/brick"); }).reason(),
             "DEVICE_IN_USE");
+  for (const auto* target : {"/api/devices/brick?migrate_services=true",
+                             "/api/devices/brick?migrate_services=true&force=true"}) {
+    EXPECT_EQ(refused([&] { send(Method::delete_, target); }).reason(), "NOT_SUPPORTED") << target;
+  }
   const auto answer = send(Method::delete_, "/api/devices/brick?force=true");
   EXPECT_EQ(answer["status"], "deregistered");
   EXPECT_EQ(answer["services_migrated"], Json::array());
@@ -218,6 +268,11 @@ TEST_F(DevicesTest, ATokensSecretIsInTheAnswerThatMadeItAlone) {
     const std::string answer{ask(target).text()};
     EXPECT_EQ(answer.find(secret), std::string::npos) << target;
     EXPECT_EQ(answer.find(to_hex(sha256(secret))), std::string::npos) << target;
+  }
+  for (const auto* file : {"portoser.db", "portoser.db-wal"}) {
+    const auto stored = read_file(folder_ / file, 64U << 20U);
+    EXPECT_EQ(stored.find(secret), std::string::npos) << file;
+    EXPECT_EQ(stored.find(text), std::string::npos) << file;
   }
   EXPECT_EQ(get("/api/devices/tokens")["total"], 1) << "the one that brick used up is not shown";
   EXPECT_EQ(get("/api/devices/tokens?include_expired=true")["total"], 2);

@@ -33,6 +33,19 @@ TEST_F(KeptAnswer, WhereServicesAreIsKeptForMinutes) {
   EXPECT_EQ(header("/api/metrics/services", "X-Cache-TTL"), "300");
 }
 
+/// One text for all readers, and never one of before.
+TEST_F(KeptAnswer, IsMadeAnewForANewSampleAndANewRegistry) {
+  const auto measured_at = [this] { return get("/api/metrics/all")[0]["timestamp"]; };
+  const auto first = measured_at();
+  EXPECT_EQ(measured_at(), first);
+  tell_of_notes(1);
+  EXPECT_NE(measured_at(), first);
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  brick: {ip: 127.0.0.1}\n  chalk: {ip: 127.0.0.2}\n");
+  run(registry_->reload());
+  EXPECT_EQ(get("/api/metrics/all").size(), 2U);
+}
+
 /// Who may see an answer is decided for each request.
 TEST_F(KeptAnswer, NothingIsPublic) {
   int asked = 0;

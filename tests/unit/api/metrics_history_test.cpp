@@ -54,6 +54,9 @@ TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
   EXPECT_DOUBLE_EQ(answer["avg_cpu"], 3.0);
   EXPECT_DOUBLE_EQ(answer["peak_cpu"], 3.0);
   EXPECT_EQ(answer["history"].size(), points.size());
+  const auto of_a_week = get("/api/metrics/notes/brick?timeRange=7d");
+  EXPECT_EQ(of_a_week["time_range"], "7d");
+  EXPECT_LT(of_a_week["historical"]["dataPoints"].size(), points.size());
 }
 
 /// The UI shows a null as 0 %.

@@ -101,6 +101,45 @@ TEST_F(MetricsRows, ShowEveryTemperatureAndTheHighest) {
   EXPECT_EQ(brick().temperature_celsius, 61);
 }
 
+/// memory_used is in bytes and memory_mb in MiB; network_rx is a rate, network_rx_bytes a counter.
+TEST_F(MetricsRows, EachNumberIsInTheUnitOfItsName) {
+  constexpr std::int64_t mebi = 1 << 20;
+  constexpr std::int64_t gibi = 1 << 30;
+  live_.on_state("brick", noon, telemetry::state_of_notes("running", {"a"}));
+  auto sample = full_sample(1);
+  sample.memory = protocol::MemorySample{8 * gibi, 2 * gibi, 0, 0};
+  sample.disks = {{"/", "/dev/vda1", "ext4", 60 * gibi, 3 * gibi, 57 * gibi, {}, {}}};
+  sample.networks = {{"eth0", 100, 200, 1.0, 2.0}};
+  sample.containers = {container("a", 4096)};
+  sample.containers[0].memory_bytes = 384 * mebi;
+  sample.containers[0].memory_limit_bytes = 1536 * mebi;
+  measure(noon, std::move(sample));
+  const auto row = brick();
+  EXPECT_EQ(row.memory_used, 6 * gibi);
+  EXPECT_EQ(row.memory_used_mb, 6 * 1024);
+  EXPECT_EQ(row.memory_mb, row.memory_used_mb);
+  EXPECT_EQ(row.memory_total, 8 * gibi);
+  EXPECT_EQ(row.memory_total_mb, 8 * 1024);
+  EXPECT_EQ(row.memory_percent, 75);
+  EXPECT_EQ(row.disk_used, 3 * gibi);
+  EXPECT_EQ(row.disk_used_gb, 3);
+  EXPECT_EQ(row.disk_mb, 3 * 1024);
+  EXPECT_EQ(row.disk_total, 60 * gibi);
+  EXPECT_EQ(row.disk_total_gb, 60);
+  EXPECT_EQ(row.disk_total_mb, 60 * 1024);
+  EXPECT_EQ(row.disk_percent, 5);
+  EXPECT_EQ(row.network_rx, 1.0);
+  EXPECT_EQ(row.network_tx, 2.0);
+  EXPECT_EQ(row.network_rx_bytes, 100);
+  EXPECT_EQ(row.network_tx_bytes, 200);
+  ASSERT_EQ(row.services.size(), 1U);
+  EXPECT_EQ(row.services[0].memory_used, 384 * mebi);
+  EXPECT_EQ(row.services[0].memory_mb, 384);
+  EXPECT_EQ(row.services[0].memory_total, 1536 * mebi);
+  EXPECT_EQ(row.services[0].memory_total_mb, 1536);
+  EXPECT_EQ(row.services[0].memory_percent, 25);
+}
+
 TEST_F(MetricsRows, WhatIsUnknownIsNull) {
   auto sample = full_sample(1);
   sample.memory.reset();

@@ -328,6 +328,28 @@ TEST_F(Sockets, EveryMomentInEveryFrameEndsInZ) {
   EXPECT_TRUE(shown["deep"].is_string()) << "the UI cannot show an object";
 }
 
+/// What an agent sends is any bytes.
+TEST_F(Sockets, AnEventThatIsNoTextEndsNobody) {
+  storage::EventRecord event;
+  event.scope = "service";
+  event.event_type = "failure";
+  event.service = "notes";
+  event.machine = "brick";
+  event.details = "exit \xff 137";
+  event.metadata = "{\"image\":\"\xc3\x28\"}";
+  const auto uptime = open("/api/uptime/ws", {});
+  const auto all = open("/ws", {});
+  for (event.id = 1; event.id <= 2; ++event.id) {
+    uptime_socket_->event_arrived(event);
+    deployment_socket_->event_arrived(event);
+    event.details = "exit 1";
+  }
+  for (const auto& socket : {uptime, all}) {
+    step_until([&] { return of_type(*socket, "uptime_event").size() == 2; });
+    EXPECT_EQ(of_type(*socket, "uptime_event")[1]["event"]["details"], "exit 1");
+  }
+}
+
 TEST_F(Sockets, UptimeIsSilentAfterUnsubscribing) {
   storage::EventRecord event;
   event.scope = "service";

@@ -1,4 +1,4 @@
-"""Every test that docs/guarantees.md names exists, and every guarantee names one.
+"""Every test that docs/guarantees.md and docs/api-coverage.md name exists, and every guarantee names one.
 
 A name is `Suite.Test`, `.Test` (of the suite before it), with a * at its end for several, or a test
 program's. Guarantees are the rows of the tables; what the text between them names must exist too.
@@ -11,6 +11,7 @@ import sys
 
 DECLARED = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
 BUILT = re.compile(r"^\s*portoser_integration_test\((\w+)", re.MULTILINE)
+ADDED = re.compile(r"^\s*add_test\(NAME (\w+)\s", re.MULTILINE)
 BUILT_ALIKE = re.compile(r"foreach\(name ([\w\s]+)\)\s*portoser_integration_test\(\$\{name\}_test")
 TEST = re.compile(r"\w*\.[\w*]+")
 # Between the tables settings and files stand in the same quotes.
@@ -24,7 +25,7 @@ def declared(root):
         names |= {".".join(pair) for pair in DECLARED.findall(source.read_text())}
     for folder in root.glob("tests/**/CMakeLists.txt"):
         text = folder.read_text()
-        names |= set(BUILT.findall(text))
+        names |= set(BUILT.findall(text)) | set(ADDED.findall(text))
         for alike in BUILT_ALIKE.findall(text):
             names |= {name + "_test" for name in alike.split()}
     for source in root.glob("tests/fuzz/*_fuzz.cpp"):
@@ -37,11 +38,11 @@ def is_row(line):
     return line.startswith("| ") and not line.startswith("| guarantee |")
 
 
-def problems(text, names):
+def problems(page, text, names, needs_test):
     suite = ""
     rows = 0
     for number, line in enumerate(text.splitlines(), 1):
-        here = f"docs/guarantees.md:{number}"
+        here = f"{page}:{number}"
         rows += is_row(line)
         cited = re.findall(r"`([^`]+)`", line.rsplit(" | ", 1)[-1] if is_row(line) else line)
         pattern = TEST if is_row(line) else TEST_IN_TEXT
@@ -55,16 +56,18 @@ def problems(text, names):
             found = True
             if not fnmatch.filter(names, name):
                 yield f"{here}: there is no test {name}"
-        if is_row(line) and not found:
+        if needs_test and is_row(line) and not found:
             yield f"{here}: names no test"
     if rows == 0:
-        yield "docs/guarantees.md: has no guarantee (no row of a table)"
+        yield f"{page}: has no row of a table"
 
 
 def main():
     root = pathlib.Path(sys.argv[1])
     names = declared(root)
-    wrong = list(problems((root / "docs/guarantees.md").read_text(), names))
+    wrong = []
+    for page, needs_test in (("docs/guarantees.md", True), ("docs/api-coverage.md", False)):
+        wrong += problems(page, (root / page).read_text(), names, needs_test)
     print("\n".join(wrong) or "every guarantee has its test")
     return 1 if wrong else 0
 

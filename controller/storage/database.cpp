@@ -6,12 +6,17 @@
 #include "controller/storage/schema.h"
 #include "controller/storage/writer.h"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -76,17 +81,52 @@ std::exception_ptr refusal(WorkQueue::Offered offered) {
           "STORAGE_FAILED"));
 }
 
-/// Resumes a waiting coroutine on its own executor, which is kept running until then.
+/// A coroutine that waits for its work. It is resumed once, on its own executor, which is kept
+/// running until then: with how the work ended, or because it gave up before that.
 template <class Handler>
-std::function<void(std::exception_ptr)> resuming(Handler handler) {
-  const auto executor = asio::get_associated_executor(handler);
-  auto keep_running = asio::make_work_guard(executor);
-  auto waiting = std::make_shared<Handler>(std::move(handler));
-  return [executor, keep_running, waiting](std::exception_ptr failure) {
-    asio::post(executor, [handler = std::move(*waiting), failure = std::move(failure)]() mutable {
-      std::move(handler)(failure);
+class Waiting {
+ public:
+  explicit Waiting(Handler handler) : handler_(std::move(handler)) {}
+
+  void resume(std::exception_ptr failure) {
+    std::optional<Handler> handler;
+    {
+      const std::lock_guard lock{mutex_};
+      if (!handler_) return;
+      handler.emplace(std::move(*handler_));
+      handler_.reset();
+    }
+    const auto executor = asio::get_associated_executor(*handler);
+    const auto keep_running = std::exchange(keep_running_, std::nullopt);
+    asio::post(executor, [own = std::move(*handler), failure = std::move(failure)]() mutable {
+      std::move(own)(failure);
     });
-  };
+  }
+  [[nodiscard]] bool is_there() {
+    const std::lock_guard lock{mutex_};
+    return handler_.has_value();
+  }
+
+ private:
+  using Executor = asio::associated_executor_t<Handler>;
+
+  std::mutex mutex_;  // guards `handler_`; who takes that has the guard as well
+  std::optional<Handler> handler_;
+  std::optional<asio::executor_work_guard<Executor>> keep_running_{
+      asio::make_work_guard(asio::get_associated_executor(*handler_))};
+};
+
+/// A read that is cancelled gives up.
+template <class Handler>
+void give_up_when_cancelled(asio::cancellation_slot slot,
+                            const std::shared_ptr<Waiting<Handler>>& waiting) {
+  if (!slot.is_connected()) return;
+  slot.assign([weak = std::weak_ptr{waiting}](asio::cancellation_type) {
+    if (const auto still = weak.lock()) {
+      still->resume(
+          std::make_exception_ptr(boost::system::system_error{asio::error::operation_aborted}));
+    }
+  });
 }
 
 }  // namespace
@@ -126,15 +166,22 @@ DatabaseStats Database::stats() const {
 }
 
 asio::awaitable<void> Database::wait_in(WorkQueue& queue, std::function<void(Connection&)> work) {
-  auto& durations = &queue == &readers_->queue() ? reads_ : writes_;
-  std::function<void(Connection&)> timed =
-      [&durations, &clock = clock_, work = std::move(work)](Connection& on) {
-        const Timed time{durations, clock};
-        work(on);
-      };
+  const bool is_read = &queue == &readers_->queue();
+  std::function<void(Connection&)> timed = [&durations = is_read ? reads_ : writes_,
+                                            &clock = clock_,
+                                            own = std::move(work)](Connection& on) {
+    const Timed time{durations, clock};
+    own(on);
+  };
   // Nothing of this coroutine may be touched once the item is taken: it may be resumed by then.
-  auto hand_over = [&queue](auto handler, std::function<void(Connection&)> taken) {
-    Item item{std::move(taken), resuming(std::move(handler))};
+  auto hand_over = [&queue, is_read](auto handler, std::function<void(Connection&)> taken) {
+    const auto slot = asio::get_associated_cancellation_slot(handler);
+    auto waiting = std::make_shared<Waiting<decltype(handler)>>(std::move(handler));
+    if (is_read) give_up_when_cancelled(slot, waiting);
+    Item item{[waiting, own = std::move(taken)](Connection& on) {
+                if (waiting->is_there()) own(on);
+              },
+              [waiting](std::exception_ptr failure) { waiting->resume(std::move(failure)); }};
     const auto offered = queue.offer(item);
     if (offered != WorkQueue::Offered::taken) {
       item.done(refusal(offered));

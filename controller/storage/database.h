@@ -5,9 +5,9 @@
 /// The methods of the stores are coroutines: they may be called from any thread, wait without
 /// blocking it and resume on the caller's executor; a write resumes after its commit has reached
 /// the disk, so what it returned survives a crash. Once awaited, a write is not undone by a
-/// cancellation. All may throw `Error{unavailable}` with the reason STORAGE_FAILED (disk full or
-/// failing: nothing of this call was stored, a later one works again when the disk does) or
-/// STORAGE_BUSY (too much waits).
+/// cancellation; a read is given up by one, and who waits resumes at once. All may throw
+/// `Error{unavailable}` with the reason STORAGE_FAILED (disk full or failing: nothing of this call
+/// was stored, a later one works again when the disk does) or STORAGE_BUSY (too much waits).
 #pragma once
 
 #include "common/clock.h"

@@ -113,6 +113,45 @@ TEST_F(DatabaseTest, ResumesOnTheCallersExecutor) {
   EXPECT_EQ(run(thread_after_insert(devices())), std::this_thread::get_id());
 }
 
+TEST_F(DatabaseTest, AReadThatIsGivenUpResumesAtOnceAndIsNotDone) {
+  DatabaseOptions options;
+  options.readers = 1;
+  auto& database = open(options);
+  Gate gate;
+  bool was_done = false;
+  asio::cancellation_signal stop_running;
+  asio::cancellation_signal stop_waiting;
+  auto running = start(database.read([&gate](Connection&) { gate.pass(); }), stop_running);
+  poll();
+  gate.wait_until_entered();
+  auto waiting = start(database.read([&was_done](Connection&) { was_done = true; }), stop_waiting);
+  poll();
+  EXPECT_EQ(database.stats().reads_waiting, 1U);
+  for (auto* stop : {&stop_running, &stop_waiting}) stop->emit(asio::cancellation_type::all);
+  EXPECT_THROW(finish(std::move(running)), boost::system::system_error);
+  EXPECT_THROW(finish(std::move(waiting)), boost::system::system_error);
+  gate.open();
+  EXPECT_EQ(run(database.read([](Connection&) { return 7; })), 7) << "others are answered";
+  EXPECT_FALSE(was_done);
+}
+
+TEST_F(DatabaseTest, AWriteThatIsCancelledIsDoneAndWaitedFor) {
+  auto& database = open();
+  Gate gate;
+  auto held = hold_writer(gate);
+  asio::cancellation_signal stop;
+  auto stored = start(devices().insert(device(1)), stop);
+  poll();
+  stop.emit(asio::cancellation_type::all);
+  poll();
+  EXPECT_EQ(stored.wait_for(std::chrono::seconds{0}), std::future_status::timeout);
+  gate.open();
+  finish(std::move(held));
+  finish(std::move(stored));
+  EXPECT_EQ(run(devices().all()).size(), 1U);
+  EXPECT_EQ(database.stats().queue_depth, 0U);
+}
+
 TEST_F(DatabaseTest, RefusesWorkBeyondTheLimitOfItsQueue) {
   open({.readers = 1, .queue_limit = 2});
   Gate gate;

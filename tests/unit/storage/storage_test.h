@@ -8,6 +8,8 @@
 #include "controller/storage/device_store.h"
 #include "controller/storage/event_store.h"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
@@ -36,6 +38,11 @@ class StorageTest : public ::testing::Test {
   template <class T>
   std::future<T> start(asio::awaitable<T> work) {
     return asio::co_spawn(io_, std::move(work), asio::use_future);
+  }
+  template <class T>
+  std::future<T> start(asio::awaitable<T> work, asio::cancellation_signal& stop) {
+    return asio::co_spawn(
+        io_, std::move(work), asio::bind_cancellation_slot(stop.slot(), asio::use_future));
   }
   /// Runs what can run now.
   void poll() {

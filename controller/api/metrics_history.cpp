@@ -11,6 +11,9 @@
 namespace portoser::api {
 namespace {
 
+/// The present is in memory: nobody waits for the past much longer than for that.
+constexpr std::chrono::seconds past_limit{1};
+
 std::vector<http::Parameter> history_parameters() {
   auto parameters = range_parameters("24h unless given", Code::invalid);
   parameters.push_back({.name = "interval",
@@ -44,8 +47,8 @@ Answer answer_to(const HistoryQuestion& asked, const telemetry::UsageHistory& fo
 void MetricsHistoryApi::add_to(http::Router& router) {
   router.add<ServiceMetricsWithHistory>(
       {.path = "/api/metrics/{service}/{machine}",
-       .summary = "Present values of a service on a host, and its chart; while the database cannot "
-                  "be read, without it",
+       .summary = "Present values of a service on a host, and its chart; without it while the "
+                  "database cannot be read or takes longer than a second",
        .errors = {Code::not_found},
        .query = range_parameters("1h unless given")},
       *this,
@@ -66,17 +69,26 @@ void MetricsHistoryApi::add_to(http::Router& router) {
              &MetricsHistoryApi::machine_history);
 }
 
+asio::awaitable<MetricsHistoryApi::Past> MetricsHistoryApi::read_past(telemetry::Placed placed,
+                                                                      telemetry::TimeRange range,
+                                                                      Time now) {
+  Past past;
+  past.usage = co_await telemetry::chart_of(series_, placed.machine, placed.service, range, now);
+  const auto from = now - range.length;
+  const auto log = co_await uptime_.log(std::move(placed), from);
+  past.uptime_percent = telemetry::uptime_stats(log, from, now).availability_percent;
+  co_return past;
+}
+
 asio::awaitable<MetricsHistoryApi::Past> MetricsHistoryApi::past_of(telemetry::Placed placed,
                                                                     telemetry::TimeRange range,
                                                                     Time now) {
   Past past;
   try {
-    past.usage = co_await telemetry::chart_of(series_, placed.machine, placed.service, range, now);
-    const auto from = now - range.length;
-    const auto log = co_await uptime_.log(std::move(placed), from);
-    past.uptime_percent = telemetry::uptime_stats(log, from, now).availability_percent;
+    auto reading = read_past(std::move(placed), range, now);
+    past = co_await with_deadline(std::move(reading), past_limit, "reading the history");
   } catch (const Error& error) {
-    if (error.code() != Code::unavailable) throw;
+    if (error.code() != Code::unavailable && error.code() != Code::deadline) throw;
     past.error = error.message();
   }
   co_return past;

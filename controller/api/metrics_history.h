@@ -41,6 +41,8 @@ class MetricsHistoryApi {
     std::optional<double> uptime_percent;
     std::string error;  ///< why it could not be read; empty: it could
   };
+  asio::awaitable<Past> read_past(telemetry::Placed placed, telemetry::TimeRange range, Time now);
+  /// The same, with a limit to the time that it takes and without a failure.
   asio::awaitable<Past> past_of(telemetry::Placed placed, telemetry::TimeRange range, Time now);
   asio::awaitable<http::Response> service(http::Call<void> call);
   asio::awaitable<MetricsHistory> service_history(http::Call<void> call);

@@ -221,6 +221,27 @@ TEST_F(MetricsHistoryTest, ABusyDatabaseTakesTheChartAwayAndNotThePresent) {
   EXPECT_EQ(get("/api/metrics/notes/brick")["history_error"], "");
 }
 
+/// It refuses nothing and answers nobody.
+TEST_F(MetricsHistoryTest, ASlowDatabaseDoesNotDelayThePresent) {
+  tell_of_notes(24);
+  const storage::DatabaseOptions limits;
+  LongReads reads;
+  reads.begin(*database_, context_, limits.readers);
+  step_until([&] { return reads.running() == limits.readers; });
+  const auto answer = get("/api/metrics/notes/brick");
+  EXPECT_EQ(reads.running(), limits.readers);
+  EXPECT_FALSE(reads.have_ended());
+  EXPECT_DOUBLE_EQ(answer["current"]["cpu_percent"], 3.0);
+  EXPECT_FALSE(answer["current"].contains("uptime_percent"));
+  EXPECT_EQ(answer["historical"]["dataPoints"].size(), 0U);
+  EXPECT_EQ(answer["history_error"], "reading the history took too long");
+  reads.release();
+  step_until([&] { return reads.have_ended(); });
+  const auto later = get("/api/metrics/notes/brick");
+  EXPECT_EQ(later["history_error"], "");
+  EXPECT_GE(later["historical"]["dataPoints"].size(), 2U);
+}
+
 TEST_F(MetricsHistoryTest, NothingMeasuredIsNotFoundAndSaysSo) {
   const auto error = refusal("/api/metrics/notes/brick/history");
   EXPECT_EQ(error.code(), Code::not_found);

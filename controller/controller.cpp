@@ -139,6 +139,7 @@ struct Rooms {
                     series,
                     remote_write,
                     availability,
+                    collection,
                     fleet,
                     jobs,
                     database,

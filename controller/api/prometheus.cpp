@@ -115,6 +115,7 @@ void PrometheusApi::write_controller(telemetry::Exposition& out) const {
   telemetry::write_database_families(out, database);
   telemetry::write_retention_families(out, sources_.retention.stats());
   telemetry::write_series_families(out, sources_.series.stats());
+  telemetry::write_collection_families(out, sources_.collection.interval());
   telemetry::write_remote_write_families(out, sources_.remote_write.stats(), sources_.clock.now());
   telemetry::write_wire_families(out, sources_.fleet.gateway_stats(), sources_.fleet.refusals());
   telemetry::write_process_families(out, sources_.clock.uptime() - started_);

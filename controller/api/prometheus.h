@@ -16,6 +16,7 @@
 #include "controller/storage/database.h"
 #include "controller/storage/retention.h"
 #include "controller/telemetry/availability.h"
+#include "controller/telemetry/collection.h"
 #include "controller/telemetry/remote_write.h"
 #include "controller/telemetry/series.h"
 
@@ -37,6 +38,7 @@ struct PrometheusSources {
   const telemetry::Series& series;
   const telemetry::RemoteWrite& remote_write;
   const telemetry::Availability& availability;
+  const telemetry::Collection& collection;
   const fleet::Fleet& fleet;
   const jobs::Jobs& jobs;
   const storage::Database& database;

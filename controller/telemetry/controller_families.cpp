@@ -63,6 +63,11 @@ void write_series_families(Exposition& out, const SeriesStats& stats) {
   out.sample({}, static_cast<double>(stats.failures));
 }
 
+void write_collection_families(Exposition& out, std::chrono::milliseconds interval) {
+  out.family("portoser_sample_interval_seconds", "gauge", "How often agents measure their hosts");
+  out.sample({}, std::chrono::duration<double>(interval).count());
+}
+
 void write_wire_families(Exposition& out,
                          const fleet::GatewayStats& stats,
                          const fleet::RefusalStats& refusals) {

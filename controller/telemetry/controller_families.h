@@ -11,11 +11,15 @@
 #include "controller/telemetry/exposition.h"
 #include "controller/telemetry/series.h"
 
+#include <chrono>
+
 namespace portoser::telemetry {
 
 void write_database_families(Exposition& out, const storage::DatabaseStats& stats);
 void write_retention_families(Exposition& out, const storage::RetentionStats& stats);
 void write_series_families(Exposition& out, const SeriesStats& stats);
+/// `interval`: how often agents are to measure.
+void write_collection_families(Exposition& out, std::chrono::milliseconds interval);
 void write_wire_families(Exposition& out,
                          const fleet::GatewayStats& stats,
                          const fleet::RefusalStats& refusals);

@@ -125,12 +125,15 @@ struct Rooms {
     fleet.emplace(settings, database, *registry, clock, core.get_executor(), live);
     jobs.emplace(database, *fleet, clock, core.get_executor());
     availability.emplace(*registry, history, clock);
+    collection.emplace(
+        database, *fleet, live, series, remote_write, clock, telemetry::CollectionSettings{});
     metrics.emplace(*registry, live, clock);
     const api::PrometheusSources sources{*registry,
                                          live,
                                          series,
                                          remote_write,
                                          *availability,
+                                         *collection,
                                          *fleet,
                                          *jobs,
                                          database,
@@ -175,6 +178,7 @@ struct Rooms {
   api::RequestCounters requests;
   api::JobCounters job_counters;
   std::optional<telemetry::Availability> availability;
+  std::optional<telemetry::Collection> collection;
   std::optional<api::MetricsApi> metrics;
   std::optional<api::PrometheusApi> prometheus;
   std::optional<api::SystemApi> system;

@@ -43,6 +43,7 @@ ApiTest::ApiTest() {
                                   series_,
                                   remote_write_,
                                   *availability_,
+                                  *collection_,
                                   *fleet_,
                                   *jobs_,
                                   *database_,

@@ -1,3 +1,4 @@
+#include "tests/support/exposition_parser.h"
 #include "tests/unit/api/api_fixture.h"
 
 namespace portoser::api {
@@ -30,6 +31,17 @@ TEST_F(CollectorTest, AChosenIntervalIsToldToAgentsAndOutlivesARestart) {
   EXPECT_EQ(restarted.interval(), 5s);
   run(restarted.start());
   EXPECT_EQ(restarted.interval(), 60s);
+}
+
+/// The alert on hosts that send nothing new waits for as long as the interval says.
+TEST_F(CollectorTest, TheIntervalIsOnThePrometheusPage) {
+  const auto on_page = [this] {
+    const auto page = test::parse_exposition(ask("/metrics").text(), test::ExpositionFormat::text);
+    return test::value_of(page, "portoser_sample_interval_seconds", {});
+  };
+  EXPECT_EQ(on_page(), 5);
+  set("?interval=300");
+  EXPECT_EQ(on_page(), 300);
 }
 
 TEST_F(CollectorTest, WhatIsNoIntervalChangesNothing) {

@@ -40,7 +40,7 @@ DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
   return use;
 }
 
-/// Rounded; any number may come from an agent.
+/// Rounded.
 std::int64_t in_gibibytes(std::int64_t bytes) {
   constexpr std::int64_t gibibyte = 1 << 30;
   return bytes / gibibyte + (bytes % gibibyte >= gibibyte / 2 ? 1 : 0);

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/version.h"
 #include "controller/fleet/fleet.h"
+#include "controller/fleet/plausible_facts.h"
 
 #include <fmt/format.h>
 
@@ -60,10 +61,11 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.welcomed = true;
   auto& device = member.device.change();
   device.cloned = false;
-  const bool is_news = device.facts != hello.facts || device.agent_version != hello.agent_version;
-  if (device.facts != hello.facts) registrations_.updated("facts");
+  auto facts = plausible(hello.facts);
+  const bool is_news = device.facts != facts || device.agent_version != hello.agent_version;
+  if (device.facts != facts) registrations_.updated("facts");
   device.agent_version = hello.agent_version;
-  device.facts = hello.facts;
+  device.facts = std::move(facts);
   device.last_seen = inbound.received.wall;
   device.connected_since = inbound.received.wall;
 
@@ -71,7 +73,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   publish_soon();
   if (is_news) {
     tasks_.spawn("facts",
-                 update_facts(member.device->id, dump(to_json(hello.facts)), hello.agent_version));
+                 update_facts(member.device->id, dump(to_json(device.facts)), hello.agent_version));
   }
   log::info("fleet",
             "an agent is connected",

@@ -4,6 +4,7 @@
 #include "common/ids.h"
 #include "common/log.h"
 #include "controller/fleet/fleet.h"
+#include "controller/fleet/plausible_facts.h"
 
 #include <fmt/format.h>
 
@@ -176,7 +177,8 @@ Fleet::Member& Fleet::remember(const storage::DeviceRecord& record) {
   device.registered_at = record.registered_at;
   device.last_seen = record.last_seen_at;
   device.agent_version = record.agent_version;
-  device.facts = from_stored<protocol::HostFacts>(record.facts);
+  // An earlier controller kept whatever an agent said.
+  device.facts = plausible(from_stored<protocol::HostFacts>(record.facts));
   device.declared = from_stored<DeviceDeclaration>(record.declared);
   device.has_agent = !record.public_key.empty();
   device.approval = word_of(record.state, Approval::pending);

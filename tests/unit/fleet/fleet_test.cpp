@@ -434,6 +434,52 @@ TEST_F(FleetTest, WhatWasInstalledSinceTheHelloIsShownAndKept) {
   EXPECT_EQ(fleet_->devices()->at("brick")->facts.compose_version, "2.24.5");
 }
 
+TEST_F(FleetTest, FactsThatCannotBeTrueAreUnknown) {
+  join_brick();
+  const auto say = [this](const protocol::HostFacts& facts) {
+    auto device = connect();
+    auto message = hello();
+    message.facts = facts;
+    device.send(message);
+    await<protocol::Welcome>(device);
+  };
+  const auto facts = [this] { return fleet_->devices()->at("brick")->facts; };
+  protocol::HostFacts large;  // and only unusual
+  large.cpu_cores = 512;
+  large.cpu_threads = 1024;
+  large.memory_bytes = std::int64_t{64} << 40U;
+  large.disk_bytes = std::int64_t{100} << 50U;
+  say(large);
+  step_until([&] { return facts() == large; });
+  protocol::HostFacts mad;
+  mad.kernel = "6.1";
+  mad.cpu_cores = -1;
+  mad.cpu_threads = INT64_MAX;
+  mad.memory_bytes = INT64_MIN;
+  mad.disk_bytes = INT64_MAX;
+  protocol::HostFacts unknown;
+  unknown.kernel = "6.1";
+  say(mad);
+  step_until([&] { return facts().kernel == "6.1"; });
+  EXPECT_EQ(facts(), unknown);
+  close();
+  open();
+  EXPECT_EQ(fleet_->devices()->at("brick")->facts, unknown);
+}
+
+TEST_F(FleetTest, WhatAnEarlierControllerKeptOfFactsIsCheckedToo) {
+  join_brick();
+  const auto id = fleet_->devices()->at("brick")->id;
+  run(storage::DeviceStore{*database_}.update_facts(
+      id, R"({"cpu_cores":8,"memory_bytes":-5,"disk_bytes":9223372036854775807})", "1"));
+  close();
+  open();
+  const auto facts = fleet_->devices()->at("brick")->facts;
+  EXPECT_EQ(facts.cpu_cores, 8);
+  EXPECT_EQ(facts.memory_bytes, 0);
+  EXPECT_EQ(facts.disk_bytes, 0);
+}
+
 TEST_F(FleetTest, AgentOfAnotherProtocolIsToldWhichSideToUpgrade) {
   join_brick();
   auto device = connect();

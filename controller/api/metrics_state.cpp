@@ -55,6 +55,15 @@ DropsHealth drops_of(const fleet::GatewayStats& gateway, const telemetry::Series
   return drops;
 }
 
+http::Response response_of_lines(std::string lines) {
+  http::Response response;
+  response.content_type = "application/x-ndjson";
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  response.headers.emplace_back("X-Accel-Buffering", "no");
+  response.body = std::move(lines);
+  return response;
+}
+
 }  // namespace
 
 void MetricsStateApi::add_to(http::Router& router) {
@@ -114,6 +123,10 @@ http::Response MetricsStateApi::stream(http::Call<void>) {
   const auto& hosts = registry->hosts();
   std::string lines;
   const auto add = [&lines](const Json& line) { lines += dump(line) + "\n"; };
+  if (hosts.empty()) {
+    add({{"error", "No machines found"}, {"code", "NO_MACHINES"}});
+    return response_of_lines(std::move(lines));
+  }
   add({{"type", "status"},
        {"message", fmt::format("{} hosts", hosts.size())},
        {"total", hosts.size()}});
@@ -136,12 +149,7 @@ http::Response MetricsStateApi::stream(http::Call<void>) {
     }
   }
   add({{"type", "complete"}, {"message", "that is all"}});
-  http::Response response;
-  response.content_type = "application/x-ndjson";
-  response.headers.emplace_back("Cache-Control", "no-cache");
-  response.headers.emplace_back("X-Accel-Buffering", "no");
-  response.body = std::move(lines);
-  return response;
+  return response_of_lines(std::move(lines));
 }
 
 WorkersView MetricsStateApi::workers(http::Call<void>) {

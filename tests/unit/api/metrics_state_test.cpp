@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace portoser::api {
@@ -49,6 +50,16 @@ TEST_F(MetricsStateTest, TheStreamHasALineForEachHost) {
   EXPECT_EQ(types.back(), "complete");
   EXPECT_THAT(machines, testing::Contains("brick"));
   EXPECT_EQ(machines.size() + 2, types.size());
+}
+
+TEST_F(MetricsStateTest, TheStreamOfAnEmptyRegistryIsOneLineThatSaysSo) {
+  write_file_atomic(folder_ / "registry.yml", "hosts: {}\nservices: {}\n");
+  run(registry_->reload());
+  const auto response = ask("/api/metrics/all/stream");
+  EXPECT_EQ(response.content_type, "application/x-ndjson");
+  const auto text = response.text();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_EQ(Json::parse(text), (Json{{"error", "No machines found"}, {"code", "NO_MACHINES"}}));
 }
 
 TEST_F(MetricsStateTest, RemoteWriteIsDisabledWithoutAnAddress) {

@@ -146,6 +146,21 @@ TEST_F(MetricsStateTest, HealthTellsFailuresSuccessesAndDrops) {
   EXPECT_EQ(health["drops"]["messages"], 0);
 }
 
+TEST_F(MetricsStateTest, HealthCountsWhatWasDropped) {
+  auto device = welcomed();
+  device.send_raw("no msgpack");
+  device.send_raw(std::string(protocol::message_limit + 1, 'x'));
+  step_until([&] { return get("/api/metrics/health")["drops"]["messages"] == 2; });
+  EXPECT_EQ(get("/api/metrics/health")["drops"]["values"], 0);
+  // A host has 4096 series at most.
+  auto sample = telemetry::full_sample(3);
+  for (int i = 0; i < 5000; ++i) sample.services.push_back({"s" + std::to_string(i), true});
+  live_.on_sample("brick", clock_.now(), std::move(sample));
+  const auto values = get("/api/metrics/health")["drops"]["values"].get<int>();
+  EXPECT_GT(values, 5000 - 4096);
+  EXPECT_LT(values, 5000);
+}
+
 TEST_F(MetricsStateTest, TheRoundTripIsTheResponseTime) {
   auto device = welcomed();
   const auto response_time = [this] {

@@ -9,8 +9,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
-#include <sstream>
 
 namespace portoser::api {
 namespace {
@@ -19,8 +17,6 @@ constexpr std::int64_t most_days = 365;
 constexpr std::int64_t most_events = 1000;
 constexpr std::chrono::hours day{24};
 constexpr std::chrono::hours longest_history{24 * 400};
-/// More are no picture, and a service that crashes every minute has them in weeks.
-constexpr std::size_t most_entries = 20'000;
 /// Of the details of a note, and of its metadata as JSON: many notes come in one replay.
 constexpr std::size_t most_note_bytes = 4096;
 
@@ -46,21 +42,6 @@ storage::EventFilter events_of(const telemetry::Placed& placed) {
   return filter;
 }
 
-std::vector<std::string> words_of(const std::string& list) {
-  std::vector<std::string> words;
-  std::istringstream in{list};
-  for (std::string word; std::getline(in, word, ',');) {
-    const auto first = word.find_first_not_of(' ');
-    if (first == std::string::npos) continue;
-    words.push_back(word.substr(first, word.find_last_not_of(' ') - first + 1));
-  }
-  return words;
-}
-
-bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
-  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-}
-
 void require_short(const std::string& text, const std::string& name) {
   if (text.size() <= most_note_bytes) return;
   throw Error{Code::invalid,
@@ -68,17 +49,11 @@ void require_short(const std::string& text, const std::string& name) {
               "body." + name};
 }
 
-void require_days(std::int64_t days, std::int64_t most) {
-  if (days >= 1 && days <= most) return;
-  throw Error{
-      Code::invalid, fmt::format("days is {}: it must be 1 to {}", days, most), "body.days"};
-}
-
 }  // namespace
 
 void UptimeApi::add_to(http::Router& router) {
   router.add({.path = "/api/uptime/all",
-              .summary = "Availability of every service on its host",
+              .summary = "Availability of every service on its host, and on those where it was",
               .errors = {Code::invalid, Code::unavailable},
               .query = window_parameters()},
              *this,
@@ -172,13 +147,14 @@ telemetry::Placed UptimeApi::placed_of(const http::CallContext& call) const {
   return placed;
 }
 
-std::vector<telemetry::Placed> UptimeApi::all_placed() const {
-  std::vector<telemetry::Placed> placed;
+UptimeStatsRow UptimeApi::stats_of(const telemetry::Placed& placed,
+                                   const telemetry::UptimeLog& log,
+                                   const Window& window) const {
+  auto row = stats_row(placed, log, window.from, window.now);
   const auto registry = registry_.snapshot()->registry;
-  for (const auto& service : registry->services()) {
-    if (service.current_host) placed.push_back({service.name, *service.current_host});
-  }
-  return placed;
+  const auto* service = registry->find_service(placed.service);
+  if (service == nullptr || service->current_host != placed.machine) make_former(row);
+  return row;
 }
 
 asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter filter) {
@@ -202,7 +178,7 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto placed = placed_of(call);
   const auto log = co_await history_.log(placed, window.from);
   UptimeOfService answer;
-  static_cast<UptimeStatsRow&>(answer) = stats_row(placed, log, window.from, window.now);
+  static_cast<UptimeStatsRow&>(answer) = stats_of(placed, log, window);
   std::optional<telemetry::UptimeLog> longer;
   if (is_unknown(answer)) longer = co_await history_.log(placed, window.now - longest_history);
   const auto& longest = longer ? *longer : log;
@@ -256,7 +232,7 @@ asio::awaitable<UptimeHistoryView> UptimeApi::service_history(http::Call<void> c
   UptimeHistoryView answer;
   answer.service = placed.service;
   answer.machine = placed.machine;
-  answer.stats = stats_row(placed, log, window.from, window.now);
+  answer.stats = stats_of(placed, log, window);
   answer.time_range_days =
       std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
   auto filter = events_of(placed);
@@ -298,7 +274,7 @@ asio::awaitable<UptimeMetricsView> UptimeApi::service_metrics(http::Call<void> c
   answer.service = placed.service;
   answer.machine = placed.machine;
   answer.days = std::chrono::duration_cast<std::chrono::hours>(window.now - window.from) / day;
-  answer.stats = stats_row(placed, log, window.from, window.now);
+  answer.stats = stats_of(placed, log, window);
   answer.mtbf_seconds = answer.stats.mtbf_seconds;
   answer.mtbf_hours = answer.stats.mtbf_hours;
   answer.mttr_seconds = answer.stats.mttr_seconds;
@@ -308,72 +284,6 @@ asio::awaitable<UptimeMetricsView> UptimeApi::service_metrics(http::Call<void> c
         return event.at >= window.from && event.at < window.now;
       });
   co_return answer;
-}
-
-asio::awaitable<UptimeSummaryView> UptimeApi::summary_since(std::vector<telemetry::Placed> placed,
-                                                            Time from,
-                                                            Time now) {
-  const auto logs = co_await history_.logs(placed, from);
-  std::vector<UptimeStatsRow> rows;
-  for (std::size_t i = 0; i < placed.size(); ++i) {
-    rows.push_back(stats_row(placed[i], logs[i], from, now));
-  }
-  co_return summary_of(std::move(rows), now);
-}
-
-asio::awaitable<UptimeSummaryView> UptimeApi::all(http::Call<void> call) {
-  const auto window = window_of(call);
-  co_return co_await summary_since(all_placed(), window.from, window.now);
-}
-
-asio::awaitable<UptimeSummaryView> UptimeApi::summary(http::Call<void>) {
-  const auto now = clock_.now();
-  co_return co_await summary_since(all_placed(), now - 30 * day, now);
-}
-
-asio::awaitable<TimelineView> UptimeApi::timeline(http::Call<void> call) {
-  co_return co_await timeline_since(call.query_int("days", 7, 1, 90),
-                                    words_of(call.query("services").value_or("")),
-                                    words_of(call.query("machines").value_or("")));
-}
-
-asio::awaitable<TimelineView> UptimeApi::posted_timeline(http::Call<TimelineRequest> call) {
-  require_days(call.body.days, 90);
-  co_return co_await timeline_since(call.body.days,
-                                    call.body.services.value_or(std::vector<std::string>{}),
-                                    call.body.machines.value_or(std::vector<std::string>{}));
-}
-
-asio::awaitable<TimelineView> UptimeApi::timeline_since(std::int64_t days,
-                                                        std::vector<std::string> services,
-                                                        std::vector<std::string> machines) {
-  TimelineView view;
-  view.end_time = clock_.now();
-  view.start_time = view.end_time - days * day;
-  auto placed = all_placed();
-  std::erase_if(placed, [&](const telemetry::Placed& one) {
-    return !is_wanted(services, one.service) || !is_wanted(machines, one.machine);
-  });
-  const auto logs = co_await history_.logs(placed, view.start_time);
-  std::vector<UptimeStatsRow> rows;
-  std::set<std::string> hosts;
-  for (std::size_t i = 0; i < placed.size(); ++i) {
-    rows.push_back(stats_row(placed[i], logs[i], view.start_time, view.end_time));
-    auto entries = timeline_of(placed[i], logs[i], view.start_time, view.end_time);
-    std::move(entries.begin(), entries.end(), std::back_inserter(view.entries));
-    if (view.entries.size() > most_entries) {
-      throw Error{Code::too_large,
-                  fmt::format("the timeline has more than {} entries", most_entries),
-                  "query.days"}
-          .hint("ask for fewer days, or name services");
-    }
-    view.services.push_back(placed[i].service);
-    hosts.insert(placed[i].machine);
-  }
-  std::sort(view.services.begin(), view.services.end());
-  view.machines.assign(hosts.begin(), hosts.end());
-  view.summary = summary_of(std::move(rows), view.end_time);
-  co_return view;
 }
 
 asio::awaitable<UptimeEventRow> UptimeApi::note(http::Call<UptimeNote> call) {

@@ -61,7 +61,10 @@ class UptimeApi {
   };
   [[nodiscard]] Window window_of(const http::CallContext& call) const;
   [[nodiscard]] telemetry::Placed placed_of(const http::CallContext& call) const;
-  [[nodiscard]] std::vector<telemetry::Placed> all_placed() const;
+  /// Marked where the service is no more.
+  [[nodiscard]] UptimeStatsRow stats_of(const telemetry::Placed& placed,
+                                        const telemetry::UptimeLog& log,
+                                        const Window& window) const;
 
   asio::awaitable<UptimeOfService> service(http::Call<void> call);
   asio::awaitable<UptimeHistoryView> service_history(http::Call<void> call);
@@ -73,12 +76,16 @@ class UptimeApi {
   asio::awaitable<TimelineView> posted_timeline(http::Call<TimelineRequest> call);
   asio::awaitable<UptimeEventRow> note(http::Call<UptimeNote> call);
 
-  asio::awaitable<UptimeSummaryView> summary_since(std::vector<telemetry::Placed> placed,
-                                                   Time from,
-                                                   Time now);
-  asio::awaitable<TimelineView> timeline_since(std::int64_t days,
-                                               std::vector<std::string> services,
-                                               std::vector<std::string> machines);
+  /// A service where it is or was.
+  struct Overviewed {
+    telemetry::PlacedLog place;
+    UptimeStatsRow stats;
+  };
+  asio::awaitable<std::vector<Overviewed>> overview_since(telemetry::PlaceFilter filter,
+                                                          Time from,
+                                                          Time now);
+  asio::awaitable<UptimeSummaryView> summary_since(Time from, Time now);
+  asio::awaitable<TimelineView> timeline_since(std::int64_t days, telemetry::PlaceFilter filter);
   struct Happened {
     std::vector<UptimeEventRow> rows;  ///< by time
     std::int64_t total = 0;

@@ -141,6 +141,14 @@ UptimeStatsRow stats_row(const telemetry::Placed& placed,
   return row;
 }
 
+void make_former(UptimeStatsRow& row) {
+  row.former = true;
+  row.current_status = status_word(UpState::unknown);
+  row.current_planned = false;
+  row.current_uptime_seconds.reset();
+  row.current_downtime_seconds.reset();
+}
+
 bool is_unknown(const UptimeStatsRow& row) {
   return row.observed_seconds == 0 && !row.last_status_change;
 }
@@ -148,19 +156,32 @@ bool is_unknown(const UptimeStatsRow& row) {
 UptimeSummaryView summary_of(std::vector<UptimeStatsRow> rows, Time now) {
   UptimeSummaryView summary;
   summary.timestamp = now;
-  summary.total_services = static_cast<std::int64_t>(rows.size());
-  double sum = 0;
-  int known = 0;
+  /// Of a service wherever it was, each place with the time for which it is known there.
+  struct Known {
+    double percent_seconds = 0;
+    double seconds = 0;
+  };
+  std::map<std::string, Known> known;
   for (const auto& row : rows) {
-    ++(row.current_status == "up"     ? summary.services_up
-       : row.current_planned          ? summary.services_stopped
-       : row.current_status == "down" ? summary.services_down
-                                      : summary.services_unknown);
+    if (!row.former) {
+      ++summary.total_services;
+      ++(row.current_status == "up"     ? summary.services_up
+         : row.current_planned          ? summary.services_stopped
+         : row.current_status == "down" ? summary.services_down
+                                        : summary.services_unknown);
+    }
     if (!row.availability_percent) continue;
-    sum += *row.availability_percent;
-    ++known;
+    const auto seconds =
+        std::max<double>(1, static_cast<double>(row.uptime_seconds + row.downtime_seconds));
+    auto& service = known[row.service];
+    service.percent_seconds += seconds * *row.availability_percent;
+    service.seconds += seconds;
   }
-  if (known > 0) summary.overall_availability = rounded(sum / known);
+  double sum = 0;
+  for (const auto& [service, all] : known) sum += all.percent_seconds / all.seconds;
+  if (!known.empty()) {
+    summary.overall_availability = rounded(sum / static_cast<double>(known.size()));
+  }
   summary.services = std::move(rows);
   return summary;
 }

@@ -51,6 +51,7 @@ struct UptimeStatsRow {
   std::int64_t recovery_count = 0;
   std::string current_status;    ///< up, down, unknown
   bool current_planned = false;  ///< down because somebody had stopped it
+  bool former = false;           ///< it is not on this machine any more
   std::optional<Time> last_status_change;
   std::optional<std::int64_t> current_uptime_seconds;
   std::optional<std::int64_t> current_downtime_seconds;
@@ -78,6 +79,7 @@ BOOST_DESCRIBE_STRUCT(UptimeStatsRow,
                        recovery_count,
                        current_status,
                        current_planned,
+                       former,
                        last_status_change,
                        current_uptime_seconds,
                        current_downtime_seconds,
@@ -109,13 +111,15 @@ BOOST_DESCRIBE_STRUCT(UptimeHistoryView,
                       (service, machine, events, total_events, truncated, stats, time_range_days))
 
 struct UptimeSummaryView {
+  // Counted are services where they are now.
   std::int64_t total_services = 0;
   std::int64_t services_up = 0;
   std::int64_t services_down = 0;     ///< they failed
   std::int64_t services_stopped = 0;  ///< somebody stopped them
   std::int64_t services_unknown = 0;
-  std::optional<double> overall_availability;  ///< mean of those that are known
-  std::vector<UptimeStatsRow> services;
+  /// Mean of the services of which it is known, of each wherever it was.
+  std::optional<double> overall_availability;
+  std::vector<UptimeStatsRow> services;  ///< behind each those of where it was
   Time timestamp;
 };
 BOOST_DESCRIBE_STRUCT(UptimeSummaryView,
@@ -136,13 +140,14 @@ struct TimelineEntry {
   Time end_time;
   std::string status;    ///< up, down, unknown
   bool planned = false;  ///< down because somebody had stopped it
+  bool former = false;   ///< it is not on this machine any more
   std::int64_t duration_seconds = 0;
   std::optional<std::string> event_type;  ///< what began it
 };
 BOOST_DESCRIBE_STRUCT(
     TimelineEntry,
     (),
-    (service, machine, start_time, end_time, status, planned, duration_seconds, event_type))
+    (service, machine, start_time, end_time, status, planned, former, duration_seconds, event_type))
 
 struct TimelineView {
   std::vector<std::string> services;
@@ -201,6 +206,8 @@ UptimeStatsRow stats_row(const telemetry::Placed& placed,
                          const telemetry::UptimeLog& log,
                          Time from,
                          Time now);
+/// Of a machine that the service has left: how it stands there now is nobody's concern.
+void make_former(UptimeStatsRow& row);
 /// Nothing is known of it in the window.
 bool is_unknown(const UptimeStatsRow& row);
 UptimeSummaryView summary_of(std::vector<UptimeStatsRow> rows, Time now);

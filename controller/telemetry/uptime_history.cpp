@@ -22,7 +22,15 @@ bool is_earlier(const UptimeEvent& left, const UptimeEvent& right) {
   return std::pair{left.at, left.id} < std::pair{right.at, right.id};
 }
 
+bool is_named(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
 }  // namespace
+
+bool PlaceFilter::wants(const Placed& place) const {
+  return is_named(services, place.service) && is_named(machines, place.machine);
+}
 
 asio::awaitable<std::vector<UptimeEvent>> UptimeHistory::events_of(Placed placed) {
   for (;;) {
@@ -103,6 +111,35 @@ asio::awaitable<std::vector<UptimeLog>> UptimeHistory::logs(std::vector<Placed> 
     log.events = co_await events_of(one);
   }
   co_return logs;
+}
+
+asio::awaitable<std::vector<PlacedLog>> UptimeHistory::everywhere(
+    std::shared_ptr<const registry::Registry> registry, PlaceFilter filter, Time from) {
+  const std::string any;
+  const auto machine = filter.machines.size() == 1 ? filter.machines.front() : any;
+  const auto only = filter.services.size() == 1 ? filter.services.front() : any;
+  const auto watches = co_await series_.watches(machine, only, from);
+  auto watched = by_place(watches);
+  std::vector<PlacedLog> all;
+  for (const auto& service : registry->services()) {
+    const auto add = [&](const Placed& placed, bool former) {
+      if (!filter.wants(placed)) return;
+      auto& place = all.emplace_back();
+      place.placed = placed;
+      place.former = former;
+      if (const auto found = watched.find(placed); found != watched.end()) {
+        place.log.watched = std::move(found->second);
+      }
+    };
+    if (service.current_host) add({service.name, *service.current_host}, false);
+    for (auto found = watched.lower_bound({service.name, any});
+         found != watched.end() && found->first.service == service.name;
+         ++found) {
+      if (found->first.machine != service.current_host) add(found->first, true);
+    }
+  }
+  for (auto& place : all) place.log.events = co_await events_of(place.placed);
+  co_return all;
 }
 
 }  // namespace portoser::telemetry

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/tasks.h"
+#include "controller/registry/model.h"
 #include "controller/storage/event_store.h"
 #include "controller/telemetry/series.h"
 #include "controller/telemetry/uptime.h"
@@ -26,6 +27,20 @@ struct Placed {
   auto operator<=>(const Placed&) const = default;
 };
 
+/// Which places are wanted; an empty list: all.
+struct PlaceFilter {
+  std::vector<std::string> services;
+  std::vector<std::string> machines;
+
+  [[nodiscard]] bool wants(const Placed& place) const;
+};
+
+struct PlacedLog {
+  Placed placed;
+  bool former = false;  ///< the service is not there any more
+  UptimeLog log;
+};
+
 class UptimeHistory {
  public:
   UptimeHistory(storage::Database& database, Series& series, const Clock& clock)
@@ -35,6 +50,10 @@ class UptimeHistory {
   asio::awaitable<UptimeLog> log(Placed placed, Time from);
   /// The same of several; of each host and service one question to the database.
   asio::awaitable<std::vector<UptimeLog>> logs(std::vector<Placed> placed, Time from);
+  /// The same of all services of the registry, in its order: where each is now, and behind that the
+  /// other hosts on which it was watched since then.
+  asio::awaitable<std::vector<PlacedLog>> everywhere(
+      std::shared_ptr<const registry::Registry> registry, PlaceFilter filter, Time from);
 
  private:
   struct Known {

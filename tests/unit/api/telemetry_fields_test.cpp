@@ -148,7 +148,7 @@ const Fields uptime_row = uptime_stats_fields + Fields{"uptime_duration",
                                                        "mttr_seconds",
                                                        "mtbf_hours",
                                                        "mttr_minutes"};
-const Fields our_uptime_row{"planned_downtime_seconds", "current_planned"};
+const Fields our_uptime_row{"planned_downtime_seconds", "current_planned", "former"};
 // 4.1 UptimeSummary
 const Fields uptime_summary{"total_services",
                             "services_up",
@@ -308,7 +308,7 @@ TEST_F(TelemetryFields, OfUptime) {
   expect_fields(
       timeline["entries"].at(0),
       {"service", "machine", "start_time", "end_time", "status", "duration_seconds", "event_type"},
-      {"planned"},
+      {"planned", "former"},
       "a row of entries[]");
   expect_fields(timeline["summary"], uptime_summary, our_uptime_summary, "summary of a timeline");
 }

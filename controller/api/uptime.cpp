@@ -3,6 +3,7 @@
 #include "common/describe_json.h"
 #include "controller/api/time_ranges.h"
 #include "controller/http/router.h"
+#include "controller/telemetry/uptime_picture.h"
 #include "controller/telemetry/usage_history.h"
 
 #include <fmt/format.h>
@@ -92,13 +93,14 @@ void UptimeApi::add_to(http::Router& router) {
               .query = window_parameters()},
              *this,
              &UptimeApi::service_metrics);
-  router.add({.path = "/api/uptime/{service}/{machine}",
-              .summary = "Availability of a service on a host, with its newest 1000 events; notes "
-                         "are not among them",
-              .errors = {Code::not_found, Code::invalid, Code::unavailable},
-              .query = window_parameters()},
-             *this,
-             &UptimeApi::service);
+  router.add(
+      {.path = "/api/uptime/{service}/{machine}",
+       .summary = "Availability of a service on a host, with its events; of more than 1000 those "
+                  "that a picture needs most; notes are not among them",
+       .errors = {Code::not_found, Code::invalid, Code::unavailable},
+       .query = window_parameters()},
+      *this,
+      &UptimeApi::service);
   auto history = window_parameters();
   for (const auto* name : {"event_type", "eventType"}) {
     history.push_back({.name = name,
@@ -173,6 +175,42 @@ asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter f
   co_return happened;
 }
 
+/// All events of the window, or those that a picture of it needs most.
+asio::awaitable<UptimeApi::Happened> UptimeApi::picture_of(telemetry::Placed placed,
+                                                           const telemetry::UptimeLog& log,
+                                                           Window window) {
+  // The UI begins with "up" unless a row tells how the service was found.
+  const bool is_found_row =
+      !log.watched.empty() &&
+      (log.events.empty() || log.events.front().at > log.watched.front().from);
+  bool began_up = !is_found_row || log.watched.front().first_up;
+  std::int64_t total = 0;
+  for (const auto& event : log.events) {
+    if (event.at >= window.from) {
+      ++total;
+    } else {
+      began_up = telemetry::is_painted_up(event.change);
+    }
+  }
+  storage::EventFilter filter;
+  if (total > most_events) {
+    // Nothing but the ids: else the database would look through all of the service's.
+    filter.ids = telemetry::telling_events(
+        log.events, window.from, Time::max(), began_up, static_cast<std::size_t>(most_events));
+    filter.by_time = true;
+  } else {
+    filter = events_of(placed);
+    filter.from_hosts = true;
+    filter.since = window.from;
+  }
+  auto happened = co_await newest_of(std::move(filter));
+  if (total > most_events) {
+    happened.total = total;
+    happened.truncated = true;
+  }
+  co_return happened;
+}
+
 asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto window = window_of(call);
   const auto placed = placed_of(call);
@@ -197,27 +235,22 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
     answer.mttr = answer.mttr_minutes;
   }
   answer.time_range = window.name;
-  auto filter = events_of(placed);
-  filter.from_hosts = true;
-  filter.since = window.from;
-  auto happened = co_await newest_of(filter);
+  auto happened = co_await picture_of(placed, log, window);
   answer.events = std::move(happened.rows);
   answer.total_events = happened.total;
   answer.truncated = happened.truncated;
-  // How it stood when the window began. Without it the UI paints "up" from there; where events are
-  // left out it paints all of that stretch as it began, and `truncated` says that it cannot know.
-  filter.since.reset();
+  // How it stood when the window began. Without it the UI paints "up" from there.
+  auto filter = events_of(placed);
+  filter.from_hosts = true;
   filter.before = window.from;
   filter.limit = 1;
   const auto before = co_await events_.list(std::move(filter));
   for (const auto& record : before) answer.events.insert(answer.events.begin(), event_row(record));
-  if (!happened.truncated) {
-    const bool began_without_event =
-        !longest.watched.empty() &&
-        (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
-    if (began_without_event) {
-      answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
-    }
+  const bool began_without_event =
+      !longest.watched.empty() &&
+      (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
+  if (began_without_event) {
+    answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
   }
   add_durations(answer.events, log);
   co_return answer;

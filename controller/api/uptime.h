@@ -89,10 +89,14 @@ class UptimeApi {
   struct Happened {
     std::vector<UptimeEventRow> rows;  ///< by time
     std::int64_t total = 0;
-    bool truncated = false;  ///< older ones are left out
+    bool truncated = false;  ///< some are left out
   };
   /// The newest of those that the filter lets pass.
   asio::awaitable<Happened> newest_of(storage::EventFilter filter);
+  /// `log` outlives the call.
+  asio::awaitable<Happened> picture_of(telemetry::Placed placed,
+                                       const telemetry::UptimeLog& log,
+                                       Window window);
 
   const registry::RegistryWatch& registry_;
   storage::EventStore events_;

@@ -88,10 +88,11 @@ BOOST_DESCRIBE_STRUCT(UptimeStatsRow,
 
 struct UptimeOfService : UptimeStatsRow {
   std::string time_range;  ///< "24h", or "30d" for `days=30`
-  /// By time: those of the window and the last one before, or, truncated, the newest of the window.
+  /// By time: those of the window, or, truncated, those that a picture of it needs most, and the
+  /// last one before.
   std::vector<UptimeEventRow> events;
   std::int64_t total_events = 0;  ///< in the window
-  bool truncated = false;         ///< older ones of the window are left out
+  bool truncated = false;         ///< some of the window are left out
 };
 BOOST_DESCRIBE_STRUCT(UptimeOfService,
                       (UptimeStatsRow),

@@ -71,6 +71,7 @@ void bind_if_wanted(Query& query, const std::optional<Value>& value) {
 
 std::string conditions_of(const EventFilter& filter) {
   std::string sql = " FROM events WHERE 1";
+  if (!filter.ids.empty()) sql += " AND id IN (SELECT value FROM json_each(?))";
   add_condition(sql, filter.service, " AND service = ?");
   if (!filter.services.empty()) sql += " AND service IN (SELECT value FROM json_each(?))";
   add_condition(sql, filter.machine, " AND machine = ?");
@@ -85,6 +86,7 @@ std::string conditions_of(const EventFilter& filter) {
 }
 
 void bind_conditions(Query& rows, const EventFilter& filter) {
+  if (!filter.ids.empty()) rows.bind(dump(Json(filter.ids)));
   bind_if_wanted(rows, filter.service);
   if (!filter.services.empty()) rows.bind(dump(Json(filter.services)));
   bind_if_wanted(rows, filter.machine);

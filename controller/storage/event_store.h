@@ -33,6 +33,7 @@ struct EventRecord {
 
 /// Empty members select everything.
 struct EventFilter {
+  std::vector<std::int64_t> ids;  ///< of these alone
   std::optional<std::string> service;
   std::vector<std::string> services;  ///< of one of these
   std::optional<std::string> machine;

@@ -54,8 +54,7 @@ TEST_F(UptimeEvents, NotesAreInTheHistoryAndNotInTheTimelineOfTheUi) {
   EXPECT_EQ(timeline["total_events"], 1);
 }
 
-/// The UI paints from one event to the next: one from before the window, in front of events of
-/// which the oldest are left out, would paint all of the gap in its colour.
+/// The UI paints from one event to the next, and "up" before the first.
 TEST_F(UptimeEvents, TheEventBeforeTheWindowSaysHowItBegan) {
   tell_of_notes(13);
   happens("failure", 26h);
@@ -72,6 +71,30 @@ TEST_F(UptimeEvents, TheEventBeforeTheWindowSaysHowItBegan) {
   EXPECT_EQ(whole["truncated"], false);
   ASSERT_EQ(whole["events"].size(), 2U) << "the one before the window says how it began";
   EXPECT_EQ(whole["events"][0]["event_type"], "restart");
+}
+
+/// A day of which it was down for one hour, and then a thousand short outages.
+TEST_F(UptimeEvents, OfVeryManyThoseStayThatThePictureNeeds) {
+  happens("failure", 20h);
+  happens("recovery", 19h);
+  for (int i = 0; i < 600; ++i) {
+    happens("failure", 3h - i * 10s);
+    happens("recovery", 3h - i * 10s - 1s);
+  }
+  const auto cut = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_EQ(cut["truncated"], true);
+  EXPECT_EQ(cut["total_events"], 1202);
+  const auto& events = cut["events"];
+  ASSERT_LE(events.size(), 1000U);
+  EXPECT_GE(events.size(), 999U);
+  EXPECT_EQ(events[0]["event_type"], "failure");
+  EXPECT_EQ(events[1]["event_type"], "recovery");
+  EXPECT_EQ(events[1]["duration"], 3600) << "the long outage is whole";
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    ASSERT_LE(events[i - 1]["timestamp"].get<std::string>(),
+              events[i]["timestamp"].get<std::string>());
+  }
+  EXPECT_EQ(events.back()["event_type"], "recovery");
 }
 
 TEST_F(UptimeEvents, EveryQuestionIsAskedInBothSpellings) {

@@ -69,6 +69,7 @@ void Sender::begin(const protocol::Welcome& welcome, Instant now) {
 void Sender::end() {
   is_online_ = false;
   is_blocked_ = false;
+  broken_ = nullptr;
   in_flight_.clear();
   stats_.progress_dropped += static_cast<std::int64_t>(progress_.size());
   progress_.clear();
@@ -202,6 +203,7 @@ void Sender::acknowledge(const protocol::Ack& ack, Instant now) {
 }
 
 void Sender::pump(Instant now) {
+  if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
   if (spool_.in_memory() > 0 && now >= retry_disk_at_) {
     spool_.retry_disk();
     retry_disk_at_ = now + disk_retry;
@@ -220,10 +222,13 @@ void Sender::pump(Instant now) {
 
 bool Sender::send(const std::string& bytes) {
   if (is_blocked_) return false;
-  if (!transport_.send(bytes)) {
+  try {
+    is_blocked_ = !transport_.send(bytes);
+  } catch (const std::exception&) {
     is_blocked_ = true;
-    return false;
+    broken_ = std::current_exception();
   }
+  if (is_blocked_) return false;
   ++stats_.sent;
   return true;
 }

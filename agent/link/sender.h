@@ -82,6 +82,7 @@ class Sender {
   std::int64_t message_id_ = 0;
   bool is_online_ = false;
   bool is_blocked_ = false;
+  std::exception_ptr broken_;  ///< why a message could not be sent; told when all are safe
 
   std::int64_t sent_through_ = 0;       ///< newest durable message sent on this connection
   std::deque<std::int64_t> in_flight_;  ///< sent and not acknowledged

@@ -1,6 +1,7 @@
 #include "agent/link/transport.h"
 
 #include "common/error.h"
+#include "protocol/uninterrupted.h"
 
 #include <fmt/format.h>
 #include <zmq.hpp>
@@ -95,12 +96,17 @@ void Transport::close(std::chrono::milliseconds linger) {
 }
 
 bool Transport::send(std::string_view bytes) {
-  return sockets_->dealer.send(zmq::buffer(bytes), zmq::send_flags::dontwait).has_value();
+  return protocol::uninterrupted([&] {
+    return sockets_->dealer.send(zmq::buffer(bytes), zmq::send_flags::dontwait).has_value();
+  });
 }
 
 std::optional<std::string> Transport::receive() {
   zmq::message_t message;
-  if (!sockets_->dealer.recv(message, zmq::recv_flags::dontwait)) return std::nullopt;
+  const auto receive = [&] {
+    return sockets_->dealer.recv(message, zmq::recv_flags::dontwait).has_value();
+  };
+  if (!protocol::uninterrupted(receive)) return std::nullopt;
   return message.to_string();
 }
 
@@ -109,8 +115,13 @@ std::optional<TransportEvent> Transport::next_event() {
     zmq::message_t fact;
     zmq::message_t address;
     auto& monitor = sockets_->monitor;
-    if (!monitor.recv(fact, zmq::recv_flags::dontwait)) return std::nullopt;
-    if (fact.more() && !monitor.recv(address)) return std::nullopt;
+    const auto receive = [&](zmq::message_t& frame) {
+      return protocol::uninterrupted(
+          [&] { return monitor.recv(frame, zmq::recv_flags::dontwait).has_value(); });
+    };
+    if (!receive(fact)) return std::nullopt;
+    // The frames of a message come together.
+    if (fact.more() && !receive(address)) return std::nullopt;
     // The first frame is a 16 bit event and a 32 bit value, unaligned and in the host's byte order.
     std::uint16_t event = 0;
     std::uint32_t value = 0;

@@ -4,8 +4,8 @@
 #include "common/log.h"
 #include "controller/fleet/io_turn.h"
 #include "controller/fleet/socket_monitor.h"
-#include "controller/fleet/uninterrupted.h"
 #include "protocol/curve.h"
+#include "protocol/uninterrupted.h"
 
 #include <boost/asio/post.hpp>
 #include <netinet/in.h>
@@ -42,7 +42,8 @@ constexpr std::chrono::milliseconds door_period{100};
 
 /// False: there is none.
 bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
-  return uninterrupted([&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
+  return protocol::uninterrupted(
+      [&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
 }
 
 /// What the kernel has found out of the connection that the message came on. libzmq tells its
@@ -335,7 +336,7 @@ void Gateway::answer_one(const std::vector<std::string>& frames) {
   }
   for (std::size_t i = 0; i < reply.size(); ++i) {
     const auto more = i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    uninterrupted([&] { return admission_socket_->send(zmq::buffer(reply[i]), more); });
+    protocol::uninterrupted([&] { return admission_socket_->send(zmq::buffer(reply[i]), more); });
   }
 }
 
@@ -417,7 +418,7 @@ void Gateway::send_all() {
   for (const auto& message : batch) {
     try {
       const auto send = [&](const std::string& frame, zmq::send_flags flags) {
-        return uninterrupted([&] {
+        return protocol::uninterrupted([&] {
           return router_->send(zmq::buffer(frame), flags | zmq::send_flags::dontwait).has_value();
         });
       };

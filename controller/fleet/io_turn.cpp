@@ -1,7 +1,7 @@
 #include "controller/fleet/io_turn.h"
 
 #include "common/ids.h"
-#include "controller/fleet/uninterrupted.h"
+#include "protocol/uninterrupted.h"
 
 #include <zmq.hpp>
 
@@ -27,14 +27,14 @@ void IoTurn::ask() {
 
 void IoTurn::ask_again() {
   // That it finds no room is as if it were lost.
-  uninterrupted(
+  protocol::uninterrupted(
       [&] { return out_->send(zmq::buffer(&asked_, sizeof asked_), zmq::send_flags::dontwait); });
 }
 
 bool IoTurn::has_come() {
   const auto before = come_;
   std::uint64_t number = 0;
-  while (uninterrupted([&] {
+  while (protocol::uninterrupted([&] {
     return in_->recv(zmq::buffer(&number, sizeof number), zmq::recv_flags::dontwait).has_value();
   })) {
     if (number == asked_) come_ = number;

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-namespace portoser::fleet {
+namespace portoser::protocol {
 
 /// The call's own result; it is made again as long as it says EINTR. Other errors are thrown on.
 template <class Call>
@@ -19,4 +19,4 @@ auto uninterrupted(Call call) -> decltype(call()) {
   }
 }
 
-}  // namespace portoser::fleet
+}  // namespace portoser::protocol

@@ -15,6 +15,8 @@
 namespace portoser::agent {
 namespace {
 
+constexpr std::chrono::seconds flush_limit{5};
+
 identity::Identity require_identity(const std::filesystem::path& data) {
   auto known = identity::load_identity(data);
   if (!known) {
@@ -112,8 +114,8 @@ int Agent::run_until_signal() {
   });
   context_.run();
   if (failure) std::rethrow_exception(failure);
-  link_.reset();  // flushes its events; see `keep_checkpoint`
-  if (board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
+  link_.reset();
+  if (events_are_safe_ && board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
   return 0;
 }
 
@@ -139,6 +141,8 @@ asio::awaitable<void> Agent::run() {
   co_await actions_.join();
   tasks_.stop();
   co_await tasks_.join();
+  auto flush = [this] { return link_->await_flush(flush_limit); };
+  events_are_safe_ = co_await on_pool(pool_, std::move(flush));
   link_->stop();
 }
 
@@ -215,7 +219,7 @@ link::LinkHandlers Agent::link_handlers() {
     board_.assign(std::move(assign.services));
   };
   handlers.on_command = [this](protocol::Command command) { actions_.handle(std::move(command)); };
-  handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel.id); };
+  handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel); };
   return handlers;
 }
 
@@ -274,7 +278,6 @@ asio::awaitable<void> Agent::keep_checkpoint() {
     auto keep = [this, checkpoint = board_.checkpoint()] {
       // An event that the checkpoint takes for told must not go with the power: nobody tells it
       // again.
-      constexpr std::chrono::seconds flush_limit{5};
       return link_->await_flush(flush_limit) && checkpoint_file_.write(checkpoint);
     };
     const bool is_kept = co_await on_pool(pool_, std::move(keep));

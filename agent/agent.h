@@ -77,6 +77,7 @@ class Agent : private actions::EngineControl {
   asio::steady_timer next_sample_{context_};
   bool state_is_due_ = false;
   bool checkpoint_is_due_ = false;
+  bool events_are_safe_ = false;     ///< at the end
   bool keeping_checkpoint_ = false;  ///< one at a time, also on a disk that hangs
 };
 

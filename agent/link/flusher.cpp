@@ -59,21 +59,19 @@ void Flusher::work() {
       const auto failed = std::exchange(failed_reservation_, std::nullopt);
       if (!batch.reservation) batch.reservation = failed;
     }
-    const bool is_flushed = flush_files(batch);
+    flush_files(batch);
     write_reservation(batch);
-    for (auto& done : batch.told) done.set_value(is_flushed);
+    for (auto& done : batch.told) done.set_value(!has_failed_);
   }
 }
 
-bool Flusher::flush_files(const Batch& batch) {
-  bool is_flushed = true;
+void Flusher::flush_files(const Batch& batch) {
   for (const auto& request : batch.requests) {
     if (::fdatasync(request.file.get()) != 0) {
       log::warn("link", "spool not flushed", {{"reason", std::strerror(errno)}});
-      is_flushed = false;
+      has_failed_ = true;
     }
   }
-  return is_flushed;
 }
 
 void Flusher::write_reservation(const Batch& batch) {

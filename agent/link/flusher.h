@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -28,8 +29,12 @@ class Flusher {
   /// share the next. `segment` tells files apart. Never blocks.
   void flush(std::int64_t segment, int file);
   void reserve(std::int64_t up_to);
-  /// Tells when all that was asked for before is done: false where a file could not be flushed.
+  /// Tells when all that was asked for before is done: false where a file could not be flushed,
+  /// now or earlier. Trying again says nothing: the kernel reports an error once and gives up what
+  /// it could not write.
   void tell(std::promise<bool> done);
+  /// What could not be flushed is not needed any more.
+  void forget_failures() { has_failed_ = false; }
 
  private:
   struct Request {
@@ -43,8 +48,7 @@ class Flusher {
     [[nodiscard]] bool is_empty() const { return requests.empty() && !reservation && told.empty(); }
   };
   void work();
-  /// False: a file could not be flushed.
-  bool flush_files(const Batch& batch);
+  void flush_files(const Batch& batch);
   void write_reservation(const Batch& batch);
 
   std::function<void(std::int64_t)> write_reservation_;
@@ -52,6 +56,7 @@ class Flusher {
   std::condition_variable changed_;
   Batch waiting_;
   std::optional<std::int64_t> failed_reservation_;
+  std::atomic<bool> has_failed_{false};
   bool stopping_ = false;
   std::thread thread_;
 };

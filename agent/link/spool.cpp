@@ -118,8 +118,9 @@ bool Spool::has_head() {
 }
 
 std::int64_t Spool::append(const std::function<std::string(std::int64_t)>& build) {
-  const auto sequence = next_++;
+  const auto sequence = next_;
   auto payload = build(sequence);
+  ++next_;
   retry_disk();
   if (!memory_.empty() || !write(sequence, payload)) {
     keep_in_memory({sequence, std::move(payload)});
@@ -252,6 +253,7 @@ bool Spool::ack(std::string_view epoch, std::int64_t sequence) {
     log_.drop_before(head_);
   } else {
     log_.clear();
+    flusher_->forget_failures();
     head_ = log_.begin();
     head_.after = std::max(head_.after, sequence);
     read_at_ = -1;

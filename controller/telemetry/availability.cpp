@@ -17,13 +17,17 @@ asio::awaitable<void> Availability::run() {
       continue;
     }
     const auto begun = clock_.uptime();
-    co_await compute();
+    if (!co_await compute()) {
+      wanted_.store(true, std::memory_order_relaxed);
+      co_await pause(look_period);
+      continue;
+    }
     const auto took = clock_.uptime() - begun;
     co_await pause(std::max<Uptime>(period, share * took));
   }
 }
 
-asio::awaitable<void> Availability::compute() {
+asio::awaitable<bool> Availability::compute() {
   std::map<std::string, std::vector<Placed>> by_host;
   const auto registry = registry_.snapshot()->registry;
   for (const auto& service : registry->services()) {
@@ -32,6 +36,7 @@ asio::awaitable<void> Availability::compute() {
     }
   }
   auto table = std::make_shared<AvailabilityTable>();
+  bool is_computed = true;
   try {
     // One host after the other: what else the database has to answer comes in between.
     for (const auto& [host, placed] : by_host) {
@@ -49,8 +54,10 @@ asio::awaitable<void> Availability::compute() {
     }
   } catch (const Error&) {
     table->clear();
+    is_computed = false;
   }
   table_.store(std::move(table));
+  co_return is_computed;
 }
 
 }  // namespace portoser::telemetry

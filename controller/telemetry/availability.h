@@ -44,8 +44,8 @@ class Availability {
   /// cancelled. Not on an executor that others wait for: a service that fails all the time has very
   /// many events.
   asio::awaitable<void> run();
-  /// Computes it now. A database that cannot be read makes all unknown.
-  asio::awaitable<void> compute();
+  /// Computes it now. False: the database cannot be read, and all is unknown.
+  asio::awaitable<bool> compute();
 
  private:
   const registry::RegistryWatch& registry_;

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/log.h"
 
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -15,8 +16,15 @@ namespace {
 constexpr std::size_t most_logged_at_once = 5000;
 /// Samples that wait to be logged while the database takes nothing; they are in memory besides.
 constexpr std::size_t most_unlogged_bytes = std::size_t{64} << 20U;
-/// Samples that wait until those of the log are restored, which a broken database may prevent.
-constexpr std::size_t most_early = 50'000;
+/// What waits until the log is restored: a sample has as much in it as some containers have.
+constexpr std::size_t most_early_containers = 200'000;
+constexpr std::size_t containers_like_a_host = 8;
+/// Of those, in one go: others need the lock and the executor meanwhile.
+constexpr int early_at_once = 500;
+
+std::size_t weight_of(const protocol::Sample& sample) {
+  return containers_like_a_host + sample.containers.size();
+}
 
 std::size_t bytes_of(const storage::LoggedSample& row) {
   return row.data.size() + row.outgoing.data.size();
@@ -69,18 +77,39 @@ asio::awaitable<void> Series::start() {
 }
 
 asio::awaitable<void> Series::restore() {
-  while (!is_restored_) {
+  if (is_restored_) co_return;
+  for (;;) {
     const auto rows = co_await store_.logged_after(restored_to_);
+    if (rows.empty()) break;
     const std::lock_guard lock{mutex_};
     for (const auto& row : rows) restore_one(row);
-    if (!rows.empty()) {
-      restored_to_ = rows.back().id;
-      continue;
-    }
-    is_restored_ = true;
-    if (bytes_ > 0) log::info("telemetry", "samples restored", {{"bytes", bytes_}});
-    take_early();
+    restored_to_ = rows.back().id;
   }
+  if (bytes_ > 0) log::info("telemetry", "samples restored", {{"bytes", bytes_}});
+  co_await take_early();
+}
+
+asio::awaitable<void> Series::restore_or_give_up() {
+  // A page of the log that is damaged must not keep out all that is measured from now on.
+  constexpr std::chrono::minutes patience{1};
+  if (is_restored_) co_return;
+  if (!restore_until_) restore_until_ = clock_.uptime() + patience;
+  std::optional<Error> failure;
+  try {
+    co_await restore();
+  } catch (const Error& error) {
+    failure = error;
+  }
+  if (!failure) co_return;
+  if (clock_.uptime() < *restore_until_) throw Error{*failure};
+  log::error("telemetry",
+             "samples of before the start are lost: the database does not give them",
+             {{"reason", failure->what()}});
+  {
+    const std::lock_guard lock{mutex_};
+    ++stats_.damaged_blocks;
+  }
+  co_await take_early();
 }
 
 asio::awaitable<void> Series::await_restored() const {
@@ -129,7 +158,7 @@ asio::awaitable<void> Series::run() {
   auto swept = clock_.uptime() - sweep;
   for (;;) {
     try {
-      co_await restore();
+      co_await restore_or_give_up();
       co_await write_log();
       while (co_await seal_some()) co_await write_log();
       if (clock_.uptime() - swept >= sweep) {
@@ -163,11 +192,6 @@ bool Series::is_wall_clock_sure() {
 }
 
 asio::awaitable<void> Series::stop() {
-  {
-    // They have numbers, so none is counted twice at the next start.
-    const std::lock_guard lock{mutex_};
-    take_early();
-  }
   try {
     co_await write_log();
   } catch (const Error& error) {
@@ -190,13 +214,31 @@ void Series::keep_until_restored(const std::string& host,
                                  Time when,
                                  const std::shared_ptr<const protocol::Sample>& sample) {
   early_.push_back({host, when, sample});
-  if (early_.size() <= most_early) return;
-  stats_.dropped_values += values_of(*early_.front().sample, nullptr, 0).size();
-  early_.pop_front();
+  early_containers_ += weight_of(*sample);
+  while (early_containers_ > most_early_containers) {
+    const auto& oldest = *early_.front().sample;
+    stats_.dropped_values += values_of(oldest, nullptr, 0).size();
+    early_containers_ -= weight_of(oldest);
+    early_.pop_front();
+  }
 }
 
-void Series::take_early() {
-  for (const auto& early : std::exchange(early_, {})) take(early.host, early.when, early.sample);
+asio::awaitable<void> Series::take_early() {
+  for (;;) {
+    {
+      const std::lock_guard lock{mutex_};
+      for (int i = 0; i < early_at_once && !early_.empty(); ++i) {
+        const auto early = std::move(early_.front());
+        early_.pop_front();
+        early_containers_ -= weight_of(*early.sample);
+        take(early.host, early.when, early.sample);
+      }
+      is_restored_ = early_.empty();
+      if (is_restored_) co_return;
+    }
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
 }
 
 void Series::take(const std::string& host,

@@ -125,6 +125,8 @@ class Series : public LiveListener {
   asio::awaitable<void> delete_before(Time moment);
 
   // What `run` does beside that, for tests.
+  /// As `restore`, for a minute; then the log counts as lost and what is measured is taken.
+  asio::awaitable<void> restore_or_give_up();
   /// Seals spans that are over; with `all` every one. False: nothing was due.
   asio::awaitable<bool> seal_some(bool all = false);
   asio::awaitable<void> delete_old();
@@ -148,7 +150,7 @@ class Series : public LiveListener {
   void take(const std::string& host,
             Time when,
             const std::shared_ptr<const protocol::Sample>& sample);
-  void take_early();
+  asio::awaitable<void> take_early();
   [[nodiscard]] asio::awaitable<void> await_restored() const;
   void add_to_log(storage::LoggedSample row);
   void keep_within_memory();
@@ -175,6 +177,8 @@ class Series : public LiveListener {
   bool is_restored_ = false;
   std::int64_t restored_to_ = 0;  ///< id in the log
   std::deque<Early> early_;       ///< what was measured before it was restored
+  std::size_t early_containers_ = 0;
+  std::optional<Uptime> restore_until_;
   std::int64_t next_seal_ = 1;
   SeriesStats stats_;
   Pace damage_pace_;

@@ -1,3 +1,4 @@
+#include "common/log_counts.h"
 #include "tests/unit/telemetry/series_fixture.h"
 
 #include <gmock/gmock.h>
@@ -63,16 +64,6 @@ TEST_F(SeriesRestart, WhatIsAskedIsRefusedWhileItIsRestored) {
   }
 }
 
-TEST_F(SeriesRestart, OneThatEndsBeforeItIsRestoredKeepsWhatCame) {
-  tell_live(0, 20);
-  run(series_->write_log());
-  start_again();
-  for (int number = 15; number <= 30; ++number) tell(number);
-  run(series_->stop());
-  restart();
-  EXPECT_EQ(count(noon, noon + 1h, 5s), 31);
-}
-
 TEST_F(SeriesRestart, ALogThatCannotBeReadIsReadWhenItCanBe) {
   tell_live(0, 20);
   run(series_->write_log());
@@ -87,6 +78,39 @@ TEST_F(SeriesRestart, ALogThatCannotBeReadIsReadWhenItCanBe) {
   }));
   run(series_->restore());
   EXPECT_EQ(count(noon, noon + 1h, 5s), 22);
+}
+
+TEST_F(SeriesRestart, ALogThatCanNeverBeReadIsGivenUpAndWhatIsMeasuredIsKept) {
+  tell_live(0, 20);
+  run(series_->write_log());
+  start_again();
+  run(database_->write([](storage::Connection& connection) {
+    connection.run("ALTER TABLE series_log RENAME TO away");
+  }));
+  tell(21);
+  const auto errors = log::counts().errors;
+  EXPECT_THROW(run(series_->restore_or_give_up()), Error);
+  EXPECT_EQ(log::counts().errors, errors);
+  clock_.advance(61s);
+  run(series_->restore_or_give_up());
+  EXPECT_EQ(log::counts().errors, errors + 1);
+  EXPECT_EQ(count(noon, noon + 1h, 5s), 1);
+}
+
+/// A thousand containers each, until nothing is left of the first ones.
+TEST_F(SeriesRestart, WhatWaitsUntilItIsRestoredIsBounded) {
+  start_again();
+  for (int number = 1; number <= 250; ++number) {
+    auto sample = std::make_shared<protocol::Sample>();
+    sample->when.boot_id = "boot";
+    sample->number = number;
+    sample->cpu.percent = 1;
+    sample->containers.resize(1000);
+    series_->measured("brick", time_of(number), sample);
+  }
+  EXPECT_GT(series_->stats().dropped_values, 0U);
+  run(series_->restore());
+  EXPECT_EQ(series_->stats().samples, 198U) << "200,000 containers, and what belongs to the host";
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "tests/integration/hostile_fixture.h"
 
+#include "common/clock.h"
+
+#include <sstream>
+
 namespace portoser::test {
 
 using namespace std::chrono_literals;
@@ -9,14 +13,12 @@ std::unique_ptr<TempFolder> Hostile::folder_;
 std::unique_ptr<ControllerProcess> Hostile::controller_;
 std::unique_ptr<AgentProcess> Hostile::agent_;
 std::unique_ptr<GoodPeer> Hostile::good_;
-std::chrono::steady_clock::time_point Hostile::started_;
 
 void Hostile::SetUpTestSuite() {
   raise_own_descriptor_limit();
   folder_ = std::make_unique<TempFolder>("hostile");
   controller_ = std::make_unique<ControllerProcess>(folder_->path());
   controller_->write_registry(registry);
-  started_ = std::chrono::steady_clock::now();
   controller_->start();
   agent_ = std::make_unique<AgentProcess>(folder_->path(), "brick", "/nonexistent.sock");
   agent_->join(controller_->create_token());
@@ -88,12 +90,18 @@ std::size_t Hostile::logged(const std::string& text) {
 }
 
 void Hostile::expect_told(const std::string& text) {
-  const auto times = logged(text);
-  const auto minutes =
-      std::chrono::duration_cast<std::chrono::minutes>(std::chrono::steady_clock::now() - started_)
-          .count();
-  EXPECT_GE(times, 1U) << text;
-  EXPECT_LE(times, static_cast<std::size_t>(minutes) + 1) << text;
+  std::vector<Time> said;
+  std::istringstream log{controller_->log()};
+  for (std::string line; std::getline(log, line);) {
+    if (line.find(text) == std::string::npos) continue;
+    const auto time = time_from_rfc3339(line.substr(0, line.find(' ')));
+    ASSERT_TRUE(time) << line;
+    said.push_back(*time);
+  }
+  EXPECT_FALSE(said.empty()) << text;
+  // A minute, and a moment between the decision and the line.
+  constexpr std::chrono::seconds apart{59};
+  for (std::size_t i = 1; i < said.size(); ++i) EXPECT_GE(said[i] - said[i - 1], apart) << text;
 }
 
 }  // namespace portoser::test

@@ -53,7 +53,6 @@ class Hostile : public testing::Test {
   static std::unique_ptr<ControllerProcess> controller_;
   static std::unique_ptr<AgentProcess> agent_;
   static std::unique_ptr<GoodPeer> good_;
-  static std::chrono::steady_clock::time_point started_;
 
   Before before_;
   /// How much the attack may make the controller grow. Far above what it does, far below what an

@@ -410,9 +410,11 @@ BOOST_DESCRIBE_STRUCT(Command, (), (id, name, duration_ms, adopt_only, arguments
 struct Cancel {
   static constexpr std::string_view type = "cancel";
   std::string id;
+  /// Nobody waits for it any more: it must not begin, but may go on to its end if it has begun.
+  bool unless_begun = false;
   bool operator==(const Cancel&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Cancel, (), (id))
+BOOST_DESCRIBE_STRUCT(Cancel, (), (id, unless_begun))
 
 /// Lines of output, numbered from 0 within the command so that a repeat is recognised.
 struct Progress {

@@ -27,6 +27,13 @@ Error cancelled() {
   return Error{Code::conflict, "the command was cancelled"}.reason("ACTION_CANCELLED");
 }
 
+Error too_late() {
+  return Error{Code::deadline,
+               "the host got the command when nobody waited for it any more; it was not run"}
+      .reason("COMMAND_TOO_LATE")
+      .hint("run it again if it is still wanted");
+}
+
 Error interrupted(const std::string& what) {
   return Error{Code::unavailable, what}
       .reason("ACTION_INTERRUPTED")
@@ -50,6 +57,7 @@ struct Actions::Run {
   bool planned = false;    ///< the locks of the spec are taken
   bool announced = false;  ///< on_service_command_started was called
   bool cancelled = false;
+  bool withdrawn = false;  ///< must not begin any more
   std::optional<RunnerProcess> process;
   std::optional<OutputFollower> output;
   std::optional<runner::Outcome> outcome;
@@ -113,9 +121,13 @@ void Actions::handle(protocol::Command command) {
   tasks_.spawn("command " + run->id(), take_on(run));
 }
 
-void Actions::cancel(const std::string& id) {
-  const auto found = runs_.find(id);
+void Actions::cancel(const protocol::Cancel& cancel) {
+  const auto found = runs_.find(cancel.id);
   if (found == runs_.end()) return;
+  if (cancel.unless_begun) {
+    found->second->withdrawn = true;
+    return;
+  }
   found->second->cancelled = true;
   if (found->second->process) found->second->process->cancel();
 }
@@ -252,6 +264,7 @@ asio::awaitable<void> Actions::carry_out(RunPointer run) {
   auto plan = [this, id = run->id(), spec = run->spec] { journal_.plan(id, spec); };
   co_await with_room(on_pool(pool_, std::move(plan)));
   if (run->cancelled) throw cancelled();
+  if (run->withdrawn) throw too_late();
   announce(*run, clock_.now());
   run->process = RunnerProcess::start(executor_, settings_.runner, journal_.folder_of(run->id()));
   co_await supervise(run);

@@ -72,7 +72,7 @@ class Actions {
   }
   void handle(protocol::Command command);
   /// The command then ends with ACTION_CANCELLED, unless it is over. Unknown ids are ignored.
-  void cancel(const std::string& id);
+  void cancel(const protocol::Cancel& cancel);
   /// Once the engine answers for the first time: see RestartPolicies.
   asio::awaitable<void> reconcile_restart_policies();
   /// For the host's facts; empty: there is no compose tool.

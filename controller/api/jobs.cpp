@@ -162,7 +162,7 @@ void JobsApi::add_to(http::Router& router) {
               .path = "/api/jobs/{id}/cancel",
               .summary = "End a job; it is over when its host says so",
               .role = http::Role::operator_,
-              .errors = {Code::not_found, Code::conflict},
+              .errors = {Code::not_found, Code::conflict, Code::unavailable},
               .success_status = 202},
              *this,
              &JobsApi::cancel);

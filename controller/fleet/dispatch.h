@@ -6,6 +6,7 @@
 #include "common/tasks.h"
 #include "protocol/messages.h"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,11 +29,13 @@ class Dispatch {
 
   /// Sends the command and waits for its result, for the command's duration and `grace` more: the
   /// agent itself ends what takes too long, so silence beyond that means that the host is away:
-  /// `Error{unavailable, AGENT_LOST}`. `on_output` gets each line once, in order.
+  /// `Error{unavailable, AGENT_LOST}`. What the host has not begun by then must not begin any more.
+  /// `on_output` gets each line once, in order. `cancelled`: as by `cancel`.
   asio::awaitable<protocol::CommandResult> run(std::string host,
                                                protocol::Command command,
                                                std::chrono::milliseconds grace,
-                                               OnOutput on_output);
+                                               OnOutput on_output,
+                                               bool cancelled = false);
 
   /// Asks the host to end it, now and again when the host comes back.
   void cancel(const std::string& command_id);
@@ -51,6 +54,7 @@ class Dispatch {
   struct Waiting {
     std::string host;
     protocol::Command command;
+    std::chrono::steady_clock::time_point ends;  ///< of the command's own duration
     OnOutput on_output;
     std::int64_t next_line = 0;
     bool cancelled = false;

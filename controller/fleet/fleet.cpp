@@ -115,11 +115,13 @@ asio::awaitable<void> Fleet::stop() {
 
 asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
                                                     protocol::Command command,
-                                                    Dispatch::OnOutput on_output) {
+                                                    Dispatch::OnOutput on_output,
+                                                    bool cancelled) {
   if (!command.adopt_only) {
     require_online(host);
   }
-  return dispatch_.run(std::move(host), std::move(command), result_grace, std::move(on_output));
+  return dispatch_.run(
+      std::move(host), std::move(command), result_grace, std::move(on_output), cancelled);
 }
 
 void Fleet::cancel(const std::string& command_id) {

@@ -89,10 +89,11 @@ class Fleet {
   [[nodiscard]] Discovery discovery() const;  ///< any thread
 
   /// Runs a command on a host. A host that is away or has no agent: `Error{unavailable}`,
-  /// AGENT_OFFLINE or AGENT_MISSING, at once.
+  /// AGENT_OFFLINE or AGENT_MISSING, at once. `cancelled`: as by `cancel`.
   asio::awaitable<protocol::CommandResult> run(std::string host,
                                                protocol::Command command,
-                                               Dispatch::OnOutput on_output);
+                                               Dispatch::OnOutput on_output,
+                                               bool cancelled = false);
   /// Asks the host to end it; the command then ends with a result. Unknown ids are ignored.
   void cancel(const std::string& command_id);
   /// Throws what `run` would throw at once.

@@ -68,6 +68,7 @@ asio::awaitable<void> Jobs::start() {
     auto run = std::make_shared<Run>(std::move(record), store_, fleet_, clock_, listeners_);
     run->resumed = true;
     run->log("the controller was restarted; asking the host what became of this job");
+    if (run->record().cancel_requested) run->cancel();
     begin(std::move(run));
   }
   tasks_.spawn("job log", keep_flushing());
@@ -283,6 +284,7 @@ asio::awaitable<storage::JobRecord> Jobs::cancel(std::string id) {
   const auto run = found->second.run;
   run->cancel();
   run->log("cancelling");
+  co_await store_.request_cancel(std::move(id));
   co_return run->record();
 }
 

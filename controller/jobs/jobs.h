@@ -68,6 +68,8 @@ class Jobs {
   /// text says it.
   asio::awaitable<storage::JobRecord> wait(std::string id);
   /// Asks the host to end it; the job ends when the host says so. Not under way: `Error{conflict}`.
+  /// It is stored, so that a controller that is restarted asks again; where that fails (`Error` as
+  /// of `Database`) the host was asked all the same.
   asio::awaitable<storage::JobRecord> cancel(std::string id);
 
   asio::awaitable<storage::JobRecord> find(std::string id);  ///< unknown: `Error{not_found}`

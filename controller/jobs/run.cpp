@@ -78,11 +78,11 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
       throw;
     }
   }
-  if (cancelled_) {
+  if (cancelled_ && !resumed) {
     throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");
   }
   fleet::Dispatch::OnOutput on_output = [this](const protocol::Progress& news) { output(news); };
-  co_return co_await fleet_.run(record_.host, std::move(command), std::move(on_output));
+  co_return co_await fleet_.run(record_.host, std::move(command), std::move(on_output), cancelled_);
 }
 
 asio::awaitable<void> Run::flush() {

@@ -52,6 +52,7 @@ constexpr std::tuple job_columns{
     Column{"last_output", &JobRecord::last_output, Change::by_update},
     Column{"next_line", &JobRecord::next_line, Change::by_update},
     Column{"output_lines", &JobRecord::output_lines, Change::by_update},
+    Column{"cancel_requested", &JobRecord::cancel_requested, Change::never},
 };
 
 template <class Call>
@@ -276,6 +277,13 @@ asio::awaitable<void> JobStore::insert(JobRecord record) {
 asio::awaitable<void> JobStore::update(JobRecord record) {
   return database_.write(
       [record = std::move(record)](Connection& connection) { update_job(connection, record); });
+}
+
+asio::awaitable<void> JobStore::request_cancel(std::string id) {
+  return database_.write([id = std::move(id)](Connection& connection) {
+    auto update = connection.query("UPDATE jobs SET cancel_requested = 1 WHERE id = ?");
+    if (update.bind(id).run() == 0) throw no_job(id);
+  });
 }
 
 asio::awaitable<void> JobStore::advance(JobRecord record, std::vector<JobLogLine> lines) {

@@ -45,6 +45,7 @@ struct JobRecord {
   std::int64_t next_line = 0;     ///< number of the line that comes next in the log
   std::int64_t output_lines = 0;  ///< lines of the tools that went into the log, dropped ones too
   std::vector<JobStep> steps;     ///< in their order; `list` leaves it empty
+  bool cancel_requested = false;  ///< changed by `request_cancel` alone
 };
 
 struct JobLogLine {
@@ -73,9 +74,11 @@ class JobStore {
 
   /// An id that is there: `Error{conflict}`.
   asio::awaitable<void> insert(JobRecord record);
-  /// Replaces everything but id, kind, created_by, created_at, request and fingerprint.
-  /// `Error{not_found}`, JOB_UNKNOWN.
+  /// Replaces everything but id, kind, created_by, created_at, request, fingerprint and
+  /// cancel_requested. `Error{not_found}`, JOB_UNKNOWN.
   asio::awaitable<void> update(JobRecord record);
+  /// Somebody wants it to end. `Error{not_found}`, JOB_UNKNOWN.
+  asio::awaitable<void> request_cancel(std::string id);
   /// Appends to the log and, in the same transaction, replaces `step`, `steps`, `next_line` and
   /// `output_lines`. The number of a line that is there is ignored. `Error{not_found}`,
   /// JOB_UNKNOWN.

@@ -66,7 +66,7 @@ TEST_F(Adoption, AnAdoptedCommandKeepsItsProjectBusyAndCanBeCancelled) {
   actions->handle(command<protocol::ComposeStop>(new_id()));
   await_result();
   EXPECT_EQ(results[0].reason, "BUSY");
-  actions->cancel(up.id);
+  actions->cancel({up.id, false});
   await_result(2);
   EXPECT_EQ(results[1].command_id, up.id);
   EXPECT_EQ(results[1].reason, "ACTION_CANCELLED");

@@ -28,7 +28,7 @@ TEST_F(Cancel, EndsTheWholeTreeAndSaysSo) {
   actions->handle(up);
   await_grandchild();
   const auto runner = runner_pid(up.id);
-  actions->cancel(up.id);
+  actions->cancel({up.id, false});
   await_result();
   EXPECT_EQ(results[0].reason, "ACTION_CANCELLED");
   EXPECT_FALSE(alive(pid_in("child")));
@@ -49,8 +49,32 @@ TEST_F(Cancel, ADeadlineDoesTheSame) {
 }
 
 TEST_F(Cancel, OfAnUnknownCommandIsNothing) {
-  actions->cancel(new_id());
+  actions->cancel({new_id(), false});
   EXPECT_TRUE(results.empty());
+}
+
+TEST_F(Cancel, WhatNobodyWaitsForAnyMoreDoesNotBegin) {
+  const auto up = command<protocol::ComposeUp>(new_id());
+  actions->handle(up);
+  actions->cancel({up.id, true});
+  await_result();
+  EXPECT_EQ(results[0].reason, "COMMAND_TOO_LATE");
+  EXPECT_TRUE(calls().empty());
+  actions->handle(up);
+  await_result(2);
+  EXPECT_EQ(results[1].reason, "COMMAND_TOO_LATE") << "not when it is repeated either";
+  EXPECT_TRUE(calls().empty());
+}
+
+TEST_F(Cancel, WhatNobodyWaitsForAnyMoreGoesOnToItsEndOnceItHasBegun) {
+  script("up", "echo $$ > \"$dir/child\"; read word < \"$dir/gate\"");
+  const auto up = command<protocol::ComposeUp>(new_id());
+  actions->handle(up);
+  await("the step runs", [&] { return pid_in("child") > 0; });
+  actions->cancel({up.id, true});
+  gate.open();
+  await_result();
+  EXPECT_TRUE(results[0].succeeded) << results[0].message;
 }
 
 TEST_F(Cancel, TheProjectIsFreeAfterwards) {
@@ -58,7 +82,7 @@ TEST_F(Cancel, TheProjectIsFreeAfterwards) {
   const auto up = command<protocol::ComposeUp>(new_id());
   actions->handle(up);
   await_grandchild();
-  actions->cancel(up.id);
+  actions->cancel({up.id, false});
   await_result();
   actions->handle(command<protocol::ComposeStop>(new_id()));
   await_result(2);

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 
 class DispatchTest : public testing::Test {
  protected:
-  void begin(std::chrono::milliseconds limit = 1h) {
+  void begin(std::chrono::milliseconds limit = 1h,
+             std::chrono::milliseconds grace = 0ms,
+             bool cancelled = false) {
     protocol::Command command;
     command.id = "c1";
     command.duration_ms = limit.count();
@@ -19,7 +21,7 @@ class DispatchTest : public testing::Test {
       if (news.lines.empty()) output_.push_back(news.step);
     };
     asio::co_spawn(context_,
-                   dispatch_.run("brick", command, 0ms, on_output),
+                   dispatch_.run("brick", command, grace, on_output, cancelled),
                    [this](const std::exception_ptr& failure, protocol::CommandResult result) {
                      failure_ = failure;
                      result_ = std::move(result);
@@ -35,12 +37,14 @@ class DispatchTest : public testing::Test {
 
   asio::io_context context_;
   std::vector<std::string> sent_;
+  std::chrono::milliseconds last_duration_{};
   Dispatch dispatch_{
       [this](const std::string& host, const protocol::Command& command) {
         sent_.push_back(host + " " + command.id + (command.adopt_only ? " adopt" : ""));
+        last_duration_ = std::chrono::milliseconds{command.duration_ms};
       },
       [this](const std::string& host, const protocol::Cancel& cancel) {
-        sent_.push_back(host + " cancel " + cancel.id);
+        sent_.push_back(host + (cancel.unless_begun ? " withdraw " : " cancel ") + cancel.id);
       }};
   std::vector<std::string> output_;
   std::exception_ptr failure_;
@@ -122,6 +126,30 @@ TEST_F(DispatchTest, SilenceBeyondTheLimitMeansThatTheHostIsLost) {
   } catch (const Error& error) {
     EXPECT_EQ(error.reason(), "AGENT_LOST");
   }
+  EXPECT_EQ(sent_, (std::vector<std::string>{"brick c1", "brick withdraw c1"}))
+      << "it may lie unread at an agent that hangs";
+}
+
+TEST_F(DispatchTest, WhatIsRepeatedHasOnlyTheTimeThatIsLeft) {
+  begin(1h);
+  EXPECT_EQ(last_duration_, 1h);
+  const auto sent = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - sent < 2ms) context_.poll();
+  dispatch_.repeat("brick");
+  EXPECT_LT(last_duration_, 1h);
+  EXPECT_GT(last_duration_, 50min);
+}
+
+TEST_F(DispatchTest, WhatWouldBeLateDoesNotBeginWhenTheHostIsBack) {
+  begin(1ms, 1h);
+  context_.run_for(5ms);
+  dispatch_.repeat("brick");
+  EXPECT_EQ(sent_, (std::vector<std::string>{"brick c1", "brick c1 adopt"}));
+}
+
+TEST_F(DispatchTest, OneThatWasCancelledBeforeARestartIsCancelledAgain) {
+  begin(1h, 0ms, true);
+  EXPECT_EQ(sent_, (std::vector<std::string>{"brick c1", "brick cancel c1"}));
 }
 
 }  // namespace

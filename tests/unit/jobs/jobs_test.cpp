@@ -92,6 +92,24 @@ TEST_F(JobsTest, CancelGoesToTheHostWhichEndsIt) {
   EXPECT_THROW(run(jobs_->cancel(id)), Error) << "it is over";
 }
 
+TEST_F(JobsTest, ACancelIsAskedForAgainAfterARestart) {
+  std::string id;
+  {
+    auto device = welcomed();
+    id = run(jobs_->submit(request())).id;
+    await<protocol::Command>(device);
+  }
+  run(jobs_->cancel(id));
+  restart_controller();
+  auto device = welcomed();
+  EXPECT_TRUE(await<protocol::Command>(device).adopt_only);
+  EXPECT_EQ(await<protocol::Cancel>(device).id, id);
+  auto cancelled = result_of(id, false, 1);
+  cancelled.reason = "ACTION_CANCELLED";
+  device.send(cancelled);
+  EXPECT_EQ(run(jobs_->wait(id)).state, "cancelled");
+}
+
 TEST_F(JobsTest, AfterARestartTheHostIsAskedAndItsOutcomeCounts) {
   std::string id;
   {

@@ -77,6 +77,10 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
   progress.steps.clear();
   EXPECT_EQ(golden_message<Progress>("progress_before_steps.hex"), progress);
 
+  auto cancel = filled<Cancel>();
+  cancel.unless_begun = false;
+  EXPECT_EQ(golden_message<Cancel>("cancel_before_unless_begun.hex"), cancel);
+
   auto result = filled<CommandResult>();
   result.failed_step.clear();
   EXPECT_EQ(golden_message<CommandResult>("result_before_failed_step.hex"), result);
@@ -107,6 +111,7 @@ TEST(Golden, NoFileIsMissing) {
               testing::UnorderedElementsAre("ack.hex",
                                             "assign.hex",
                                             "cancel.hex",
+                                            "cancel_before_unless_begun.hex",
                                             "command.hex",
                                             "event.hex",
                                             "event_without_origin.hex",

@@ -24,6 +24,7 @@ void Hostile::SetUpTestSuite() {
   agent_->join(controller_->create_token());
   agent_->start();
   good_ = std::make_unique<GoodPeer>(join("pebble"));
+  controller_->await_machine("pebble", "online");
   controller_->await_machine("brick", "online");
 }
 

@@ -160,6 +160,7 @@ void Fleet::take(Member& member, Inbound& inbound) {
     const bool is_live =
         sample->when.boot_id == member.boot_id &&
         sample->when.uptime_ns >= member.hello_uptime_ns &&
+        !member.clock.is_of_the_future(sample->when, inbound.received) &&
         (newest.boot_id != member.boot_id || sample->when.uptime_ns > newest.uptime_ns);
     if (is_live) {
       newest = sample->when;

@@ -56,6 +56,9 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.route = inbound.route;
   member.hello_uptime_ns = hello.now.uptime_ns;
   member.boot_id = hello.now.boot_id;
+  // A virtual machine that was set back to a snapshot lives on in the same boot.
+  auto& newest = member.newest_sample;
+  if (newest.boot_id == member.boot_id && newest.uptime_ns > member.hello_uptime_ns) newest = {};
   member.spool_epoch = hello.spool_epoch;
   member.clock.meet(hello.now, inbound.received);
   member.welcomed = true;

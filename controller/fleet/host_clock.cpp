@@ -72,6 +72,12 @@ void HostClock::observe(const protocol::Moment& now, const Receipt& received) {
   meet(now, received);
 }
 
+bool HostClock::is_of_the_future(const protocol::Moment& moment, const Receipt& received) const {
+  constexpr std::chrono::minutes tolerance{1};
+  return boot_at_ && moment.boot_id == boot_id_ &&
+         uptime_of(moment) - (to_us(received.uptime) - *boot_at_) > tolerance;
+}
+
 /// Messages that waited come late too: behind a cable that was cut for a moment, or because we were
 /// stopped. But those that waited together come closer together than they were sent.
 bool HostClock::stood_still(const Later& seen) {

@@ -48,6 +48,11 @@ class HostClock {
   /// the host's uptime stood still for a while (a virtual machine that was paused).
   void observe(const protocol::Moment& now, const Receipt& received);
 
+  /// Of the boot that is known, and more than a minute after the host can have sent anything. Its
+  /// uptime would be believed, and all that is true would look old beside it.
+  [[nodiscard]] bool is_of_the_future(const protocol::Moment& moment,
+                                      const Receipt& received) const;
+
   /// The controller's time of `moment`: the receipt less the age by the monotonic clocks. Never
   /// later than the receipt.
   [[nodiscard]] HostTime time_of(const protocol::Moment& moment, const Receipt& received) const;

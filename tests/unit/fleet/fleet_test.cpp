@@ -533,6 +533,28 @@ TEST_F(FleetTest, AStepOfTheControllersClockTakesTheTimesOfQuietHostsAlong) {
   EXPECT_EQ(fleet_->devices()->at("brick")->liveness, Liveness::offline);
 }
 
+TEST_F(FleetTest, ASampleOfTheFutureKeepsNoTrueOneFromBeingLive) {
+  join_brick();
+  auto device = welcomed();
+  constexpr std::int64_t hour_ns = 3'600'000'000'000;
+  device.send(sample(hour_ns));
+  step_until([&] { return told_.late_samples.size() == 1; });
+  device.send(sample(2000));
+  step_until([&] { return told_.samples.size() == 1; });
+}
+
+TEST_F(FleetTest, AMachineThatWasSetBackToASnapshotIsLiveAgain) {
+  join_brick();
+  {
+    auto before = welcomed();
+    before.send(sample(5000));
+    step_until([&] { return told_.samples.size() == 1; });
+  }
+  auto after = welcomed();
+  after.send(sample(2000));
+  step_until([&] { return told_.samples.size() == 2; });
+}
+
 TEST_F(FleetTest, WhatDidNotChangeIsOneObjectInAllPublications) {
   write_file_atomic(folder_ / "registry.yml", "hosts:\n  brick: {}\n  pebble: {}\n");
   close();

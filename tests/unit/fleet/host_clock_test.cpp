@@ -159,6 +159,16 @@ TEST_F(HostClockTest, TheFutureIsNow) {
   EXPECT_EQ(host_.time_of(moment("b", 1s, noon + 24h), now()).time, noon + 1s);
 }
 
+TEST_F(HostClockTest, WhatIsOfTheFutureIsKnown) {
+  EXPECT_FALSE(host_.is_of_the_future(moment("a", 500s), now())) << "nothing is known yet";
+  host_.observe(moment("a", 100s), now());
+  clock_.advance(10s);
+  EXPECT_FALSE(host_.is_of_the_future(moment("a", 110s), now()));
+  EXPECT_FALSE(host_.is_of_the_future(moment("a", 165s), now())) << "the first one may have waited";
+  EXPECT_TRUE(host_.is_of_the_future(moment("a", 175s), now()));
+  EXPECT_FALSE(host_.is_of_the_future(moment("b", 500s), now()));
+}
+
 TEST_F(HostClockTest, MomentsBeyondAllBoundsHarmNobody) {
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
   constexpr auto least = std::numeric_limits<std::int64_t>::min();

@@ -71,7 +71,8 @@ class Actions {
     return journal_.result(id);
   }
   void handle(protocol::Command command);
-  /// The command then ends with ACTION_CANCELLED, unless it is over. Unknown ids are ignored.
+  /// The command then ends with ACTION_CANCELLED, unless it is over; with `unless_begun`, if it has
+  /// not begun, with COMMAND_TOO_LATE. Unknown ids are ignored.
   void cancel(const protocol::Cancel& cancel);
   /// Once the engine answers for the first time: see RestartPolicies.
   asio::awaitable<void> reconcile_restart_policies();

@@ -43,6 +43,12 @@ storage::EventFilter events_of(const telemetry::Placed& placed) {
   return filter;
 }
 
+/// It was seen before anything happened: a row tells how, or the UI begins with "up".
+bool was_found(const telemetry::UptimeLog& log) {
+  return !log.watched.empty() &&
+         (log.events.empty() || log.events.front().at > log.watched.front().from);
+}
+
 void require_short(const std::string& text, const std::string& name) {
   if (text.size() <= most_note_bytes) return;
   throw Error{Code::invalid,
@@ -179,11 +185,7 @@ asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter f
 asio::awaitable<UptimeApi::Happened> UptimeApi::picture_of(telemetry::Placed placed,
                                                            const telemetry::UptimeLog& log,
                                                            Window window) {
-  // The UI begins with "up" unless a row tells how the service was found.
-  const bool is_found_row =
-      !log.watched.empty() &&
-      (log.events.empty() || log.events.front().at > log.watched.front().from);
-  bool began_up = !is_found_row || log.watched.front().first_up;
+  bool began_up = !was_found(log) || log.watched.front().first_up;
   std::int64_t total = 0;
   for (const auto& event : log.events) {
     if (event.at >= window.from) {
@@ -246,10 +248,7 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   filter.limit = 1;
   const auto before = co_await events_.list(std::move(filter));
   for (const auto& record : before) answer.events.insert(answer.events.begin(), event_row(record));
-  const bool began_without_event =
-      !longest.watched.empty() &&
-      (longest.events.empty() || longest.events[0].at > longest.watched[0].from);
-  if (began_without_event) {
+  if (was_found(longest)) {
     answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
   }
   add_durations(answer.events, log);

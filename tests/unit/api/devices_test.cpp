@@ -13,6 +13,16 @@ using http::Method;
 
 class DevicesTest : public ApiTest {
  protected:
+  /// "aaa", without a token.
+  void ask_to_be_let_in() {
+    send(Method::post,
+         "/api/register",
+         {{"hostname", "aaa"},
+          {"ip_address", "192.0.2.31"},
+          {"os", "Debian"},
+          {"architecture", "x86_64"},
+          {"ram_mb", 4096}});
+  }
   static std::set<std::string> keys_of(const Json& object) {
     std::set<std::string> keys;
     for (const auto& [key, value] : object.items()) keys.insert(key);
@@ -101,13 +111,7 @@ TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
 }
 
 TEST_F(DevicesTest, WhoAsksToBeLetInHidesNobodyWhoIsIn) {
-  send(Method::post,
-       "/api/register",
-       {{"hostname", "aaa"},
-        {"ip_address", "192.0.2.31"},
-        {"os", "Debian"},
-        {"architecture", "x86_64"},
-        {"ram_mb", 4096}});
+  ask_to_be_let_in();
   const auto rows = get("/api/devices")["devices"];
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0]["name"], "brick");
@@ -167,13 +171,7 @@ TEST_F(DevicesTest, AThousandHeartbeatsThatWaitHoldUpNoQuestion) {
 
 /// The UI would show null as 1970.
 TEST_F(DevicesTest, WhoWasNeverHeardWasSeenWhenItAskedToBeLetIn) {
-  send(Method::post,
-       "/api/register",
-       {{"hostname", "aaa"},
-        {"ip_address", "192.0.2.31"},
-        {"os", "Debian"},
-        {"architecture", "x86_64"},
-        {"ram_mb", 4096}});
+  ask_to_be_let_in();
   const auto row = get("/api/devices/aaa");
   EXPECT_TRUE(row["last_seen_at"].is_null());
   EXPECT_EQ(row["last_seen"], row["registered_at"]);

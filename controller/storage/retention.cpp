@@ -24,6 +24,7 @@ asio::awaitable<void> Retention::run() {
 }
 
 asio::awaitable<void> Retention::delete_old() {
+  if (!co_await guard_.is_clock_sure()) co_return;
   const auto now = clock_.now();
   const auto jobs =
       co_await jobs_.delete_finished_before(now - settings_.jobs, settings_.jobs_at_least);

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/tasks.h"
+#include "controller/storage/age_guard.h"
 #include "controller/storage/event_store.h"
 #include "controller/storage/job_store.h"
 
@@ -33,16 +34,22 @@ struct RetentionStats {
 class Retention {
  public:
   Retention(Database& database, const Clock& clock, RetentionSettings settings)
-      : jobs_(database), events_(database), clock_(clock), settings_(settings) {}
+      : guard_(database, clock),
+        jobs_(database),
+        events_(database),
+        clock_(clock),
+        settings_(settings) {}
 
   /// Once an hour, until it is cancelled. A database that takes nothing is asked again an hour
   /// later.
   asio::awaitable<void> run();
+  /// Nothing, while the clock is not believed (age_guard.h).
   asio::awaitable<void> delete_old();
 
   [[nodiscard]] RetentionStats stats() const;  ///< any thread
 
  private:
+  AgeGuard guard_;
   JobStore jobs_;
   EventStore events_;
   const Clock& clock_;

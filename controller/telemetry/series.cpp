@@ -43,6 +43,7 @@ void count_outgoing(storage::OutgoingSize& size, const storage::LoggedSample& ro
 
 Series::Series(storage::Database& database, const Clock& clock, SeriesSettings settings)
     : store_(database),
+      age_guard_(database, clock),
       clock_(clock),
       settings_(settings),
       joins_(std::make_shared<const JoinHistory>(settings.join_ms)) {}
@@ -163,7 +164,7 @@ asio::awaitable<void> Series::run() {
       while (co_await seal_some()) co_await write_log();
       if (clock_.uptime() - swept >= sweep) {
         swept = clock_.uptime();
-        if (is_wall_clock_sure()) co_await delete_old();
+        co_await delete_old();
       }
     } catch (const boost::system::system_error&) {
       throw;  // the stop
@@ -175,20 +176,6 @@ asio::awaitable<void> Series::run() {
     }
     co_await pause(tick);
   }
-}
-
-/// A clock that is set ahead by mistake would make everything look old.
-bool Series::is_wall_clock_sure() {
-  constexpr std::chrono::hours jump{1};
-  constexpr std::chrono::hours rest{24};
-  const auto before = std::exchange(swept_, std::pair{clock_.now(), clock_.uptime()});
-  if (before) {
-    const auto by_wall = swept_->first - before->first;
-    const auto by_uptime =
-        std::chrono::duration_cast<std::chrono::microseconds>(swept_->second - before->second);
-    if (by_wall - by_uptime > jump) no_sweep_before_ = clock_.uptime() + rest;
-  }
-  return clock_.uptime() >= no_sweep_before_;
 }
 
 asio::awaitable<void> Series::stop() {
@@ -352,6 +339,7 @@ void Series::keep_within_memory() {
 }
 
 asio::awaitable<void> Series::delete_old() {
+  if (!co_await age_guard_.is_clock_sure()) co_return;
   const auto now = clock_.now();
   co_await delete_blocks(now - settings_.raw, now - settings_.minute, now - settings_.quarter);
 }

@@ -15,6 +15,7 @@
 #include "common/error.h"
 #include "common/pace.h"
 #include "common/tasks.h"
+#include "controller/storage/age_guard.h"
 #include "controller/storage/series_store.h"
 #include "controller/telemetry/host_series.h"
 #include "controller/telemetry/live.h"
@@ -154,11 +155,11 @@ class Series : public LiveListener {
   [[nodiscard]] asio::awaitable<void> await_restored() const;
   void add_to_log(storage::LoggedSample row);
   void keep_within_memory();
-  [[nodiscard]] bool is_wall_clock_sure();
   void damaged(const std::string& host, const Error& error);
   std::int64_t first_needed_log_id() const;
 
   storage::SeriesStore store_;
+  storage::AgeGuard age_guard_;
   const Clock& clock_;
   const SeriesSettings settings_;
   SampleTap* tap_ = nullptr;  ///< null: nobody else wants samples
@@ -183,9 +184,6 @@ class Series : public LiveListener {
   SeriesStats stats_;
   Pace damage_pace_;
   Pace memory_pace_;
-  // Of the sweep before, on the core's executor.
-  std::optional<std::pair<Time, Uptime>> swept_;
-  Uptime no_sweep_before_{};
 };
 
 }  // namespace portoser::telemetry

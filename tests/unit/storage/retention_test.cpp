@@ -74,6 +74,20 @@ TEST_F(RetentionTest, DeletesWhatIsOlderThanTheSettingsSay) {
   EXPECT_EQ(stats_.succeeded_at, clock_.now());
 }
 
+TEST_F(RetentionTest, AClockThatIsAheadAtTheStartDeletesNothing) {
+  add_event(hours{1}, "web");
+  add_event(hours{0}, "web");
+  delete_old();
+  const auto right = clock_.now();
+  clock_.set_wall(right + hours{24 * 3650});
+  delete_old();
+  EXPECT_FALSE(stats_.succeeded_at);
+  clock_.set_wall(right);
+  delete_old();
+  EXPECT_EQ(events_left().size(), 2U);
+  EXPECT_EQ(stats_.succeeded_at, right);
+}
+
 TEST_F(RetentionTest, ARoundThatFailsIsCounted) {
   run(database_->write([](Connection& connection) { connection.run("DROP TABLE job_log"); }));
   add_job(hours{24 * 30});

@@ -298,7 +298,8 @@ void Agent::send_sample() {
   for (auto& container : sample.containers) container.services = board_.services_of(container.id);
   for (const auto& service : service_states_) {
     if (service.status == "unknown") continue;
-    sample.services.push_back({service.name, service.status == "running"});
+    sample.services.push_back(
+        {service.name, service.status == "running", board_.has_failed(service.name)});
   }
   link_->send(std::move(sample));
 }

@@ -306,9 +306,12 @@ BOOST_DESCRIBE_STRUCT(TemperatureSample, (), (sensor, celsius))
 struct ServiceUp {
   std::string name;
   bool up = false;
+  /// A container of it failed and has not come back, whether or not others run. Absent: an agent
+  /// before that.
+  std::optional<bool> failed{};
   bool operator==(const ServiceUp&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ServiceUp, (), (name, up))
+BOOST_DESCRIBE_STRUCT(ServiceUp, (), (name, up, failed))
 
 /// What could not be read, so that it is shown as unknown and not as zero.
 struct CollectProblem {

@@ -297,6 +297,14 @@ std::vector<std::string> ServiceBoard::services_of(const std::string& container_
   return found == containers_.end() ? std::vector<std::string>{} : found->second.services;
 }
 
+std::optional<bool> ServiceBoard::has_failed(const std::string& service) const {
+  const auto found = services_.find(service);
+  if (found == services_.end()) return std::nullopt;
+  const auto phase = found->second.subject.phase();
+  if (phase == Phase::unknown) return std::nullopt;
+  return phase == Phase::failed;
+}
+
 protocol::State ServiceBoard::state() const {
   protocol::State state;
   state.when = moment_at(now_us());

@@ -108,6 +108,8 @@ class ServiceBoard {
   [[nodiscard]] std::vector<OpenCommand> open_commands() const;
 
   [[nodiscard]] protocol::State state() const;
+  /// A container of the service failed and has not come back; nothing: that is not known.
+  [[nodiscard]] std::optional<bool> has_failed(const std::string& service) const;
   /// Names of the services that the container belongs to; usually one, none of a stranger.
   [[nodiscard]] std::vector<std::string> services_of(const std::string& container_id) const;
 

@@ -49,6 +49,23 @@ bool was_found(const telemetry::UptimeLog& log) {
          (log.events.empty() || log.events.front().at > log.watched.front().from);
 }
 
+/// What no event tells puts itself between those that do; of the time before the window the newest.
+void add_found(std::vector<UptimeEventRow>& rows,
+               const telemetry::Placed& placed,
+               const telemetry::UptimeLog& log,
+               Time from) {
+  for (const auto& found : telemetry::found_otherwise(log)) {
+    const auto place = std::upper_bound(
+        rows.begin(), rows.end(), found.at, [](Time at, const UptimeEventRow& row) {
+          return at < row.timestamp;
+        });
+    rows.insert(place, found_row(placed, found));
+  }
+  const auto inside = std::find_if(
+      rows.begin(), rows.end(), [&](const UptimeEventRow& row) { return row.timestamp >= from; });
+  if (inside - rows.begin() > 1) rows.erase(rows.begin(), inside - 1);
+}
+
 void require_short(const std::string& text, const std::string& name) {
   if (text.size() <= most_note_bytes) return;
   throw Error{Code::invalid,
@@ -166,26 +183,32 @@ UptimeStatsRow UptimeApi::stats_of(const telemetry::Placed& placed,
 }
 
 asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter filter) {
-  filter.limit = most_events + 1;
-  auto records = co_await events_.list(filter);
+  filter.limit = most_events;
   Happened happened;
-  happened.total = static_cast<std::int64_t>(records.size());
-  if (happened.total > most_events) {
-    records.pop_back();
-    happened.truncated = true;
-    happened.total = co_await events_.count(std::move(filter));
-  }
+  auto records = co_await counted(std::move(filter), happened.total);
+  happened.truncated = happened.total > most_events;
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
     happened.rows.push_back(event_row(*record));
   }
   co_return happened;
 }
 
+/// Side by side: of very many events both take their time.
+asio::awaitable<std::vector<storage::EventRecord>> UptimeApi::counted(storage::EventFilter filter,
+                                                                      std::int64_t& total) {
+  using namespace asio::experimental::awaitable_operators;
+  auto count = events_.count(filter);
+  auto list = events_.list(std::move(filter));
+  auto both = co_await (std::move(count) && std::move(list));
+  total = std::get<0>(both);
+  co_return std::move(std::get<1>(both));
+}
+
 /// All events of the window, or those that a picture of it needs most.
 asio::awaitable<UptimeApi::Happened> UptimeApi::picture_of(telemetry::Placed placed,
                                                            const telemetry::UptimeLog& log,
                                                            Window window) {
-  bool began_up = !was_found(log) || log.watched.front().first_up;
+  bool began_up = !was_found(log) || log.watched.front().found == telemetry::UpState::up;
   std::int64_t total = 0;
   for (const auto& event : log.events) {
     if (event.at >= window.from) {
@@ -249,8 +272,10 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto before = co_await events_.list(std::move(filter));
   for (const auto& record : before) answer.events.insert(answer.events.begin(), event_row(record));
   if (was_found(longest)) {
-    answer.events.insert(answer.events.begin(), found_row(placed, longest.watched.front()));
+    const auto& first = longest.watched.front();
+    answer.events.insert(answer.events.begin(), found_row(placed, {first.from, first.found}));
   }
+  add_found(answer.events, placed, log, window.from);
   add_durations(answer.events, log);
   co_return answer;
 }
@@ -291,8 +316,7 @@ asio::awaitable<UptimeEventPage> UptimeApi::service_events(http::Call<void> call
   UptimeEventPage page;
   page.limit = filter.limit;
   page.offset = filter.offset;
-  page.total = co_await events_.count(filter);
-  const auto records = co_await events_.list(std::move(filter));
+  const auto records = co_await counted(std::move(filter), page.total);
   for (const auto& record : records) page.events.push_back(event_row(record));
   page.hasMore = page.offset + static_cast<std::int64_t>(records.size()) < page.total;
   co_return page;

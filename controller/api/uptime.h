@@ -93,6 +93,9 @@ class UptimeApi {
   };
   /// The newest of those that the filter lets pass.
   asio::awaitable<Happened> newest_of(storage::EventFilter filter);
+  /// With `total`, of those beyond the limit too; it outlives the call.
+  asio::awaitable<std::vector<storage::EventRecord>> counted(storage::EventFilter filter,
+                                                             std::int64_t& total);
   /// `log` outlives the call.
   asio::awaitable<Happened> picture_of(telemetry::Placed placed,
                                        const telemetry::UptimeLog& log,

@@ -93,14 +93,26 @@ void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog
   }
 }
 
-UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched) {
+UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Found& found) {
   UptimeEventRow row;
-  row.timestamp = watched.from;
-  row.event_type = watched.first_up ? "start" : "stop";
+  row.timestamp = found.at;
   row.service = placed.service;
   row.machine = placed.machine;
-  row.details = watched.first_up ? "it ran when its agent looked first"
-                                 : "it did not run when its agent looked first";
+  switch (found.state) {
+    case telemetry::UpState::up:
+      row.event_type = "start";
+      row.details = "it ran when its agent looked; nobody saw what happened before";
+      break;
+    case telemetry::UpState::down:
+      row.event_type = "failure";
+      row.details = "it had failed when its agent looked; nobody saw what happened before";
+      break;
+    case telemetry::UpState::stopped:
+    case telemetry::UpState::unknown:
+      row.event_type = "stop";
+      row.details = "it did not run when its agent looked; nobody saw what happened before";
+      break;
+  }
   row.metadata = {{"found", "true"}};
   return row;
 }

@@ -16,7 +16,7 @@
 namespace portoser::api {
 
 struct UptimeEventRow {
-  std::int64_t id = 0;  ///< 0: no event, but how it was found at first
+  std::int64_t id = 0;  ///< 0: no event, but how it was found
   Time timestamp;
   std::string event_type;
   std::string service;
@@ -198,8 +198,9 @@ BOOST_DESCRIBE_STRUCT(UptimeMetricsView,
 /// Details go into a table of the UI's that knows no lines.
 std::string in_one_line(std::string text);
 UptimeEventRow event_row(const storage::EventRecord& event);
-/// What the UI's timeline begins with when nothing ever happened: how the service was found.
-UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Watched& watched);
+/// What the UI's timeline begins with when nothing ever happened, or needs where nobody saw what
+/// happened: how the service was found.
+UptimeEventRow found_row(const telemetry::Placed& placed, const telemetry::Found& found);
 /// To events that ended a state: how long it had lasted.
 void add_durations(std::vector<UptimeEventRow>& rows, const telemetry::UptimeLog& log);
 /// `now`: the end of the window.

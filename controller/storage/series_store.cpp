@@ -56,7 +56,7 @@ void read_range(Connection& connection, const BlockRange& range, std::vector<Blo
 
 void join_watch(Connection& connection, ServiceWatch watch, const Seal& seal) {
   auto near = connection.query(
-      "SELECT start, \"end\", first_up FROM service_watches WHERE host = ? AND service = ? AND "
+      "SELECT start, \"end\", found FROM service_watches WHERE host = ? AND service = ? AND "
       "start <= ? ORDER BY start DESC");
   near.bind(watch.host, watch.service, watch.end_ms + seal.widest_join_ms);
   const auto are_apart = [&](std::int64_t end, std::int64_t start) {
@@ -66,14 +66,14 @@ void join_watch(Connection& connection, ServiceWatch watch, const Seal& seal) {
   while (near.next()) {
     std::int64_t start = 0;
     std::int64_t end = 0;
-    bool first_up = false;
-    near.read(start, end, first_up);
+    std::int64_t found = 0;
+    near.read(start, end, found);
     if (are_apart(watch.end_ms, start)) continue;  // later
     if (are_apart(end, watch.start_ms)) break;     // and all others ended before
     joined.push_back(start);
     if (start < watch.start_ms) {
       watch.start_ms = start;
-      watch.first_up = first_up;
+      watch.found = static_cast<FoundState>(found);
     }
     watch.end_ms = std::max(watch.end_ms, end);
   }
@@ -84,9 +84,9 @@ void join_watch(Connection& connection, ServiceWatch watch, const Seal& seal) {
   }
   connection
       .query(
-          "INSERT INTO service_watches (host, service, start, \"end\", first_up) "
+          "INSERT INTO service_watches (host, service, start, \"end\", found) "
           "VALUES (?, ?, ?, ?, ?)")
-      .bind(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up)
+      .bind(watch.host, watch.service, watch.start_ms, watch.end_ms, static_cast<int>(watch.found))
       .run();
 }
 
@@ -211,7 +211,7 @@ asio::awaitable<ReadWatches> SeriesStore::watches(std::string host,
                                                   std::int64_t from_ms) {
   return database_.read([host = std::move(host), service = std::move(service), from_ms](
                             Connection& connection) {
-    std::string sql = "SELECT host, service, start, \"end\", first_up FROM service_watches WHERE 1";
+    std::string sql = "SELECT host, service, start, \"end\", found FROM service_watches WHERE 1";
     if (!host.empty()) sql += " AND host = ?";
     if (!service.empty()) sql += " AND service = ?";
     sql += " AND \"end\" > ? ORDER BY host, service, start";
@@ -224,7 +224,9 @@ asio::awaitable<ReadWatches> SeriesStore::watches(std::string host,
       rows.bind(from_ms);
       while (rows.next()) {
         auto& watch = result.watches.emplace_back();
-        rows.read(watch.host, watch.service, watch.start_ms, watch.end_ms, watch.first_up);
+        std::int64_t found = 0;
+        rows.read(watch.host, watch.service, watch.start_ms, watch.end_ms, found);
+        watch.found = static_cast<FoundState>(found);
       }
     });
     return result;

@@ -36,13 +36,21 @@ struct HostSealed {
   std::string sealed;
 };
 
+/// How a service was found. The numbers are written into the database.
+enum class FoundState : std::uint8_t {
+  not_running = 0,  ///< its agent did not tell why
+  running = 1,
+  failed = 2,
+  stopped = 3,
+};
+
 /// A stretch in which a host could tell whether a service ran. Unix time in ms.
 struct ServiceWatch {
   std::string host;
   std::string service;
   std::int64_t start_ms = 0;
   std::int64_t end_ms = 0;
-  bool first_up = false;  ///< it ran at the beginning
+  FoundState found{};  ///< at the beginning
   bool operator==(const ServiceWatch&) const = default;
 };
 

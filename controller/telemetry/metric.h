@@ -24,7 +24,7 @@ enum class Metric : std::uint8_t {
   block_read_bytes_per_second = 15,
   block_write_bytes_per_second = 16,
   temperature_celsius = 17,  ///< subject: the sensor
-  up = 18,  ///< of a service: 1 it ran, 0 it did not; a mean is a share of the time
+  found = 18,  ///< of a service: a storage::FoundState, of which no mean says anything
 };
 
 /// Series keep whole numbers, which add up to the same sum in any order: this many of them are one

@@ -1,5 +1,6 @@
 #include "controller/telemetry/sample_values.h"
 
+#include "controller/storage/series_store.h"
 #include "controller/telemetry/optional_sum.h"
 #include "controller/telemetry/service_view.h"
 
@@ -133,6 +134,13 @@ void add_container(Together& sum,
   add(sum.block_write, counter_rate(before.block_write_bytes, now.block_write_bytes, *seconds));
 }
 
+storage::FoundState found_state(const protocol::ServiceUp& service) {
+  using storage::FoundState;
+  if (service.failed.value_or(false)) return FoundState::failed;
+  if (service.up) return FoundState::running;
+  return service.failed ? FoundState::stopped : FoundState::not_running;
+}
+
 void add_services(ValueList& out,
                   const Sample& sample,
                   const Sample* before,
@@ -149,7 +157,10 @@ void add_services(ValueList& out,
     }
   }
   for (const auto& service : sample.services) {
-    out.add(service.name, Metric::up, {}, std::optional<std::int64_t>{service.up ? 1 : 0});
+    out.add(service.name,
+            Metric::found,
+            {},
+            std::optional{static_cast<std::int64_t>(found_state(service))});
   }
   for (const auto& [service, sum] : services) {
     auto total = sum.limit;

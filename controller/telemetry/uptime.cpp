@@ -41,11 +41,10 @@ UpState before(const UptimeEvent& first) {
   return UpState::unknown;
 }
 
-/// What a stretch that begins shows against what was known. A service that failed may count as
-/// running (one of its containers is down), so that stays.
-UpState as_found(UpState known, bool first_up) {
-  if (known == UpState::down) return known;
-  return first_up ? UpState::up : UpState::stopped;
+/// What a stretch that begins shows against what was known.
+UpState as_found(UpState known, UpState found) {
+  if (found != UpState::unknown) return found;
+  return known == UpState::down ? known : UpState::stopped;
 }
 
 /// By time; the first is older than anything.
@@ -63,7 +62,7 @@ std::vector<Turn> turns_of(const UptimeLog& log) {
   const auto look_until = [&](Time until) {
     for (; watched != log.watched.end() && watched->from < until; ++watched) {
       if (newest != nullptr && watched->from - newest->at <= beside) continue;
-      turn_to(watched->from, as_found(turns.back().state, watched->first_up), nullptr);
+      turn_to(watched->from, as_found(turns.back().state, watched->found), nullptr);
     }
   };
   for (const auto& event : log.events) {
@@ -172,26 +171,50 @@ double seconds(std::chrono::microseconds duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+/// How much of a time was watched. Asked of times one behind the other.
+class WatchedTime {
+ public:
+  explicit WatchedTime(const UptimeLog& log)
+      : next_(log.watched.begin()), end_(log.watched.end()) {}
+
+  std::chrono::microseconds between(Time from, Time to) {
+    while (next_ != end_ && next_->to <= from) ++next_;
+    std::chrono::microseconds sum{};
+    for (auto one = next_; one != end_ && one->from < to; ++one) {
+      sum += std::min(one->to, to) - std::max(one->from, from);
+    }
+    return sum;
+  }
+
+ private:
+  std::vector<Watched>::const_iterator next_;
+  std::vector<Watched>::const_iterator end_;
+};
+
 /// Changes of state that events tell, whether or not somebody watched the time between.
 struct Changes {
   std::int64_t failures = 0;
   std::int64_t recoveries = 0;
-  std::chrono::microseconds
-      repaired{};  ///< of outages that ended, as far as they lie in the window
+  std::int64_t repairs = 0;              ///< recoveries from outages that somebody saw
+  std::chrono::microseconds repaired{};  ///< what of these was seen in the window
   std::optional<Time> last;
 };
 
-Changes changes_in(const std::vector<Turn>& turns, Time from, Time to) {
+Changes changes_in(const UptimeLog& log, const std::vector<Turn>& turns, Time from, Time to) {
   Changes changes;
+  WatchedTime watched{log};
   for (std::size_t i = 1; i < turns.size() && turns[i].at < to; ++i) {
     const auto& turn = turns[i];
     const auto& previous = turns[i - 1];
-    if (turn.event != nullptr) changes.last = turn.at;
+    if (turn.event == nullptr) continue;
+    changes.last = turn.at;
     if (turn.at < from) continue;
     if (turn.state == UpState::down) ++changes.failures;
     if (previous.state == UpState::down && turn.state == UpState::up) {
       ++changes.recoveries;
-      changes.repaired += turn.at - std::max(previous.at, from);
+      const auto seen = watched.between(std::max(previous.at, from), turn.at);
+      if (seen.count() > 0) ++changes.repairs;
+      changes.repaired += seen;
     }
   }
   return changes;
@@ -225,17 +248,25 @@ std::map<std::int64_t, std::chrono::microseconds> ended_states(
     const UptimeLog& log, const std::unordered_set<std::int64_t>& wanted) {
   std::map<std::int64_t, std::chrono::microseconds> lengths;
   const auto turns = turns_of(log);
+  WatchedTime watched{log};
   for (std::size_t i = 1; i < turns.size(); ++i) {
     if (turns[i].event == nullptr || !wanted.contains(turns[i].event->id)) continue;
-    auto began = turns[i - 1].at;
-    if (began == Time::min()) {
-      // It had lasted since before anybody looked: as long as it was seen.
-      if (log.watched.empty() || log.watched[0].from >= turns[i].at) continue;
-      began = log.watched[0].from;
-    }
-    lengths[turns[i].event->id] = turns[i].at - began;
+    const auto seen = watched.between(turns[i - 1].at, turns[i].at);
+    if (seen.count() > 0) lengths[turns[i].event->id] = seen;
   }
   return lengths;
+}
+
+std::vector<Found> found_otherwise(const UptimeLog& log) {
+  std::vector<Found> found;
+  for (const auto& turn : turns_of(log)) {
+    if (turn.event != nullptr || turn.at == Time::min()) continue;
+    const bool anything_before = !log.events.empty() && log.events.front().at <= turn.at;
+    if (anything_before || turn.at > log.watched.front().from) {
+      found.push_back({turn.at, turn.state});
+    }
+  }
+  return found;
 }
 
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
@@ -243,7 +274,7 @@ UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
   const auto turns = turns_of(log);
   Sums sums{stats};
   Walk{log, turns, from, to, sums}.all();
-  const auto changes = changes_in(turns, from, to);
+  const auto changes = changes_in(log, turns, from, to);
   stats.failures = changes.failures;
   stats.recoveries = changes.recoveries;
   stats.last_change = changes.last;
@@ -254,8 +285,8 @@ UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to) {
   if (stats.failures > 0) {
     stats.mtbf_seconds = seconds(stats.up) / static_cast<double>(stats.failures);
   }
-  if (stats.recoveries > 0) {
-    stats.mttr_seconds = seconds(changes.repaired) / static_cast<double>(stats.recoveries);
+  if (changes.repairs > 0) {
+    stats.mttr_seconds = seconds(changes.repaired) / static_cast<double>(changes.repairs);
   }
   return stats;
 }

@@ -33,7 +33,8 @@ struct UptimeEvent {
 struct Watched {
   Time from;
   Time to;
-  bool first_up = false;  ///< it ran at the beginning
+  /// At the beginning. Unknown: it did not run, and its agent did not tell why.
+  UpState found = UpState::unknown;
 };
 
 /// A stretch of one state. The first begins, and the last ends, with the window.
@@ -43,6 +44,12 @@ struct UptimeSegment {
   UpState state = UpState::unknown;
   std::optional<UptimeChange> cause;  ///< the event that began it; none: it was found so
   bool operator==(const UptimeSegment&) const = default;
+};
+
+/// A state that was seen when somebody looked, and no event told.
+struct Found {
+  Time at;
+  UpState state = UpState::unknown;
 };
 
 struct UptimeStats {
@@ -55,7 +62,9 @@ struct UptimeStats {
   /// 0 to 100, of the time that it was to run; nothing when that was never.
   std::optional<double> availability_percent;
   std::optional<double> mtbf_seconds;  ///< time up for each failure
-  std::optional<double> mttr_seconds;  ///< mean length, in the window, of outages that ended in it
+  /// Mean length of the outages that ended in the window, as far as they lie in it and were
+  /// watched.
+  std::optional<double> mttr_seconds;
   UpState current = UpState::unknown;
   std::optional<Time> last_change;    ///< of state, by an event, also before the window
   std::optional<Time> current_since;  ///< it stands as it does without a gap; none: unknown
@@ -70,10 +79,13 @@ struct UptimeLog {
 
 /// Covers [from, to) without a hole; empty for an empty window.
 std::vector<UptimeSegment> uptime_segments(const UptimeLog& log, Time from, Time to);
-/// How long the state had lasted that an event ended, by the event's id, for events with these ids;
-/// events that changed nothing ended none.
+/// For how long the state was seen that an event ended, by the event's id, for events with these
+/// ids; not of those that changed nothing, or ended what nobody watched.
 std::map<std::int64_t, std::chrono::microseconds> ended_states(
     const UptimeLog& log, const std::unordered_set<std::int64_t>& wanted);
+/// Where a stretch began otherwise than was known: what happened before it, nobody saw. By time;
+/// the first stretch of a log is not among them, unless an event came before it.
+std::vector<Found> found_otherwise(const UptimeLog& log);
 UptimeStats uptime_stats(const UptimeLog& log, Time from, Time to);
 
 }  // namespace portoser::telemetry

@@ -18,6 +18,20 @@ std::optional<UptimeChange> change_named(const std::string& name) {
   return std::nullopt;  // says nothing of how it stands
 }
 
+UpState state_of(storage::FoundState found) {
+  switch (found) {
+    case storage::FoundState::running:
+      return UpState::up;
+    case storage::FoundState::failed:
+      return UpState::down;
+    case storage::FoundState::stopped:
+      return UpState::stopped;
+    case storage::FoundState::not_running:
+      break;
+  }
+  return UpState::unknown;
+}
+
 bool is_earlier(const UptimeEvent& left, const UptimeEvent& right) {
   return std::pair{left.at, left.id} < std::pair{right.at, right.id};
 }
@@ -80,7 +94,7 @@ std::map<Placed, std::vector<Watched>> UptimeHistory::by_place(
     auto& one = all[{watch.service, watch.host}].emplace_back();
     one.from = Time{std::chrono::milliseconds{watch.start_ms}};
     one.to = Time{std::chrono::milliseconds{watch.end_ms}};
-    one.first_up = watch.first_up;
+    one.found = state_of(watch.found);
     // The next sample is on its way.
     if (now - one.to <= grace) one.to = std::max(one.to, now);
   }
@@ -89,9 +103,13 @@ std::map<Placed, std::vector<Watched>> UptimeHistory::by_place(
 
 asio::awaitable<UptimeLog> UptimeHistory::log(Placed placed, Time from) {
   UptimeLog log;
+  log.events = co_await events_of(placed);
+  // What was found after the newest event before it says how it stood, better than that event.
+  const auto inside = std::partition_point(
+      log.events.begin(), log.events.end(), [&](const auto& event) { return event.at < from; });
+  if (inside != log.events.begin()) from = std::prev(inside)->at;
   const auto watches = co_await series_.watches(placed.machine, placed.service, from);
   log.watched = by_place(watches)[placed];
-  log.events = co_await events_of(std::move(placed));
   co_return log;
 }
 

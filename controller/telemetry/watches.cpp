@@ -16,7 +16,7 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
                                               const JoinHistory& joins) {
   std::vector<storage::ServiceWatch> watches;
   for (const auto& column : samples.columns) {
-    if (column.key.metric != Metric::up) continue;
+    if (column.key.metric != Metric::found) continue;
     bool is_open = false;
     std::size_t stretches = 0;
     for (std::size_t i = 0; i < column.values.size(); ++i) {
@@ -30,7 +30,11 @@ std::vector<storage::ServiceWatch> watches_in(const std::string& host,
         continue;
       }
       if (++stretches > most_stretches) break;
-      watches.push_back({host, column.key.service, time, time, column.values[i] != 0});
+      watches.push_back({host,
+                         column.key.service,
+                         time,
+                         time,
+                         storage::FoundState{static_cast<std::uint8_t>(column.values[i])}});
       is_open = true;
     }
   }

@@ -65,7 +65,7 @@ void watch_all_year(const std::filesystem::path& database) {
       std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock{}.now().time_since_epoch());
   SQLite::Database file{database, SQLite::OPEN_READWRITE};
   SQLite::Statement insert{file,
-                           "INSERT INTO service_watches (host, service, start, \"end\", first_up) "
+                           "INSERT INTO service_watches (host, service, start, \"end\", found) "
                            "VALUES ('brick', 'notes', ?, ?, 1)"};
   insert.bind(1, (now - std::chrono::milliseconds{year}).count());
   insert.bind(2, now.count());

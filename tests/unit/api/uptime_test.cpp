@@ -139,6 +139,28 @@ TEST_F(UptimeTest, AServiceThatIsNotWatchedAnyMoreStillAnswers) {
   EXPECT_EQ(answer["events"][0]["metadata"]["found"], "true");
 }
 
+/// Its agent was set up anew meanwhile, so that nobody told that it came back.
+TEST_F(UptimeTest, AFailureThatIsOverWithoutAnEventIsNotPaintedForEver) {
+  tell_of_notes(13);
+  happens("failure", 10s);
+  clock_.set_by(2h);
+  tell_of_notes(13);
+  const auto answer = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_EQ(answer["current_status"], "up");
+  EXPECT_EQ(answer["failure_count"], 1);
+  EXPECT_TRUE(answer["mttr"].is_null()) << "nobody saw how long it took";
+  ASSERT_EQ(answer["events"].size(), 3U);
+  EXPECT_EQ(answer["events"][1]["event_type"], "failure");
+  EXPECT_EQ(answer["events"][2]["event_type"], "start");
+  EXPECT_EQ(answer["events"][2]["metadata"]["found"], "true");
+  EXPECT_EQ(get("/api/uptime/summary")["services_down"], 0);
+  clock_.set_by(24h + 2h);
+  tell_of_notes(13);
+  const auto later = get("/api/uptime/notes/brick?timeRange=1h");
+  ASSERT_EQ(later["events"].size(), 1U) << "how it stood when the window began";
+  EXPECT_EQ(later["events"][0]["event_type"], "start");
+}
+
 TEST_F(UptimeTest, CleaningUpLeavesWhatUptimeNeeds) {
   tell_of_notes(13);
   run(series_.write_log());

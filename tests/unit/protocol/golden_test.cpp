@@ -94,6 +94,8 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
   EXPECT_EQ(golden_message<State>("state_without_compose_version.hex"), state);
 
   auto sample = filled<Sample>();
+  sample.services[0].failed.reset();
+  EXPECT_EQ(golden_message<Sample>("sample_before_service_failed.hex"), sample);
   sample.containers_left_out = 0;
   sample.containers[0].per_second.reset();
   EXPECT_EQ(golden_message<Sample>("sample_before_left_out.hex"), sample);
@@ -123,6 +125,7 @@ TEST(Golden, NoFileIsMissing) {
                                             "result_before_failed_step.hex",
                                             "sample.hex",
                                             "sample_before_left_out.hex",
+                                            "sample_before_service_failed.hex",
                                             "sample_before_services.hex",
                                             "sample_without_number.hex",
                                             "state.hex",

@@ -106,7 +106,7 @@ inline Sample filled() {
   message.problems = {{"disk", "cannot read /proc/diskstats"}};
   message.number = 3600000001;
   message.temperatures = {{"coretemp Package id 0", 48.5}};
-  message.services = {{"notes", true}};
+  message.services = {{"notes", true, true}};
   message.containers_left_out = 5;
   return message;
 }

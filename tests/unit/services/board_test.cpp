@@ -143,6 +143,17 @@ TEST_F(BoardTest, OneOfTwoThatFailsIsAFailureUntilNoneIsFailed) {
   EXPECT_THAT(types(), ElementsAre("failure", "failure", "recovery"));
 }
 
+TEST_F(BoardTest, AServiceHasFailedAsLongAsOneOfItsContainersHas) {
+  EXPECT_FALSE(board->has_failed("notes")) << "nobody looked yet";
+  begin({container("a"), container("b", "db")});
+  EXPECT_EQ(board->has_failed("notes"), false);
+  die("a", 1);
+  EXPECT_EQ(board->has_failed("notes"), true) << "though b runs";
+  start("a");
+  EXPECT_EQ(board->has_failed("notes"), false);
+  EXPECT_FALSE(board->has_failed("another"));
+}
+
 TEST_F(BoardTest, AFailedContainerThatIsRemovedLeavesTheOthersRecovered) {
   begin({container("a"), container("b", "db")});
   die("a", 1);

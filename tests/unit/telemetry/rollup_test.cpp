@@ -44,7 +44,7 @@ const std::vector<SeriesKey> keys{{"", Metric::cpu_percent, ""},
                                   {"notes", Metric::transmit_bytes_per_second, ""},
                                   {"notes", Metric::block_read_bytes_per_second, ""},
                                   {"notes", Metric::block_write_bytes_per_second, ""},
-                                  {"notes", Metric::up, ""}};
+                                  {"notes", Metric::found, ""}};
 
 class Rollups : public storage::StorageTest, public testing::WithParamInterface<unsigned> {
  protected:

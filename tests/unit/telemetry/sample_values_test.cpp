@@ -62,9 +62,9 @@ TEST(SampleValues, AServiceOfWhichTheHostCannotTellHasNoValue) {
   auto sample = full_sample(5 * second);
   sample.services = {{"notes", true}, {"wiki", false}};
   const auto values = values_of(sample, nullptr);
-  EXPECT_EQ(find(values, "notes", Metric::up), 1);
-  EXPECT_EQ(find(values, "wiki", Metric::up), 0);
-  EXPECT_EQ(find(values, "mail", Metric::up), std::nullopt);
+  EXPECT_EQ(find(values, "notes", Metric::found), 1);
+  EXPECT_EQ(find(values, "wiki", Metric::found), 0);
+  EXPECT_EQ(find(values, "mail", Metric::found), std::nullopt);
 }
 
 TEST(SampleValues, ARateNeedsANeighbourOfTheSameBoot) {

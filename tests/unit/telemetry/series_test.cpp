@@ -111,15 +111,48 @@ TEST_F(SeriesTest, OnesLaterThanTheRawTierGoIntoTheMinutes) {
 TEST_F(SeriesTest, OldBlocksGoTierByTier) {
   tell_live(0, 11);
   seal_all();
-  clock_.set_wall(noon + 3h);
+  clock_.advance(noon + 3h - clock_.now());
   run(series_->delete_old());
   EXPECT_EQ(count(noon, noon + 1h, 1min), 12);
-  clock_.set_wall(noon + 24h * 10);
+  clock_.advance(noon + 24h * 10 - clock_.now());
   run(series_->delete_old());
   EXPECT_EQ(count(noon, noon + 1h, 1min), 12) << "from the quarters of an hour";
-  clock_.set_wall(noon + 24h * 405);
+  clock_.advance(noon + 24h * 405 - clock_.now());
   run(series_->delete_old());
   EXPECT_EQ(count(noon, noon + 1h, 1min), 0);
+}
+
+TEST_F(SeriesTest, AControllerThatStartsWithItsClockAheadDeletesNothing) {
+  tell_live(0, 11);
+  seal_all();
+  run(series_->delete_old());
+  clock_.set_wall(noon + 24h * 405);
+  restart();
+  run(series_->delete_old());
+  clock_.set_wall(noon + 1h);
+  EXPECT_EQ(count(noon, noon + 1h, 1min), 12);
+}
+
+TEST_F(SeriesTest, AServiceIsFoundAsItsAgentSays) {
+  const std::vector<std::pair<protocol::ServiceUp, storage::FoundState>> all{
+      {{"notes", true, false}, storage::FoundState::running},
+      {{"notes", true, true}, storage::FoundState::failed},
+      {{"notes", false, true}, storage::FoundState::failed},
+      {{"notes", false, false}, storage::FoundState::stopped},
+      {{"notes", true, {}}, storage::FoundState::running},
+      {{"notes", false, {}}, storage::FoundState::not_running}};
+  int number = 0;
+  for (const auto& [service, found] : all) {
+    auto sample = std::make_shared<protocol::Sample>();
+    sample->when.boot_id = "boot";
+    sample->number = ++number;
+    sample->services = {service};
+    const auto host = "host-" + std::to_string(number);
+    series_->measured(host, noon, sample);
+    EXPECT_EQ(run(series_->watches(host, "notes", noon - 1h)).at(0).found, found) << number;
+    seal_all();
+    EXPECT_EQ(run(series_->watches(host, "notes", noon - 1h)).at(0).found, found) << number;
+  }
 }
 
 /// Somebody reads while spans go from memory into the database.
@@ -252,11 +285,13 @@ TEST_F(SeriesTest, HostsAreKeptApart) {
 TEST_F(SeriesTest, AServiceIsWatchedFromSampleToSample) {
   const auto watched = [&] { return run(series_->watches("brick", "notes", noon)); };
   const auto ms = [](int number) { return to_ms(time_of(number)); };
+  using storage::FoundState;
   using storage::ServiceWatch;
   tell_live(60, 100);
   tell_live(160, 200);
-  const std::vector<ServiceWatch> both{{"brick", "notes", ms(60), ms(100), false},
-                                       {"brick", "notes", ms(160), ms(200), false}};
+  const std::vector<ServiceWatch> both{
+      {"brick", "notes", ms(60), ms(100), FoundState::not_running},
+      {"brick", "notes", ms(160), ms(200), FoundState::not_running}};
   EXPECT_EQ(watched(), both);
   seal_all();
   EXPECT_EQ(watched(), both) << "after sealing";
@@ -264,7 +299,8 @@ TEST_F(SeriesTest, AServiceIsWatchedFromSampleToSample) {
   for (int number = 101; number < 130; ++number) tell(number);
   seal_all();
   for (int number = 130; number < 160; ++number) tell(number);
-  const std::vector<ServiceWatch> whole{{"brick", "notes", ms(60), ms(200), false}};
+  const std::vector<ServiceWatch> whole{
+      {"brick", "notes", ms(60), ms(200), FoundState::not_running}};
   EXPECT_EQ(watched(), whole);
   seal_all();
   EXPECT_EQ(watched(), whole);

@@ -21,7 +21,7 @@ UptimeEvent event(Time at, UptimeChange change) {
 
 /// Watched from `from` to `to`, running at the beginning.
 UptimeLog watched(Time from, Time to, std::vector<UptimeEvent> events) {
-  return {std::move(events), {{from, to, true}}};
+  return {std::move(events), {{from, to, UpState::up}}};
 }
 
 TEST(Uptime, AnOutageThatBeganBeforeTheWindowCountsFromItsBeginning) {
@@ -44,7 +44,7 @@ TEST(Uptime, AServiceSeenFirstAnHourAgoIsMeasuredOverThatHour) {
 
 TEST(Uptime, WhatNobodyWatchedIsUnknownAndNotDown) {
   UptimeLog log = watched(noon - 10h, noon - 6h, {});
-  log.watched.push_back({noon - 2h, noon, true});
+  log.watched.push_back({noon - 2h, noon, UpState::up});
   const auto stats = uptime_stats(log, noon - 10h, noon);
   EXPECT_EQ(stats.unknown, 4h);
   EXPECT_EQ(stats.up, 6h);
@@ -92,7 +92,7 @@ TEST(Uptime, AStopIsPlannedAndCountsNeitherUpNorDown) {
 
 TEST(Uptime, AServiceThatNeverRanHasNoAvailability) {
   UptimeLog log;
-  log.watched = {{noon - 1h, noon, false}};
+  log.watched = {{noon - 1h, noon, UpState::stopped}};
   const auto stats = uptime_stats(log, noon - 1h, noon);
   EXPECT_EQ(stats.stopped, 1h);
   EXPECT_FALSE(stats.availability_percent);
@@ -107,7 +107,7 @@ TEST(Uptime, NothingKnownIsAllUnknown) {
 
 TEST(Uptime, WhatHappenedWhileNobodyWatchedStillSaysHowItStandsAfterwards) {
   UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 4h, UptimeChange::failure)});
-  log.watched.push_back({noon - 2h, noon, false});
+  log.watched.push_back({noon - 2h, noon, UpState::unknown});
   const auto stats = uptime_stats(log, noon - 10h, noon);
   EXPECT_EQ(stats.down, 2h);
   EXPECT_EQ(stats.up, 4h);
@@ -118,32 +118,101 @@ TEST(Uptime, WhatHappenedWhileNobodyWatchedStillSaysHowItStandsAfterwards) {
 TEST(Uptime, TheFirstEventSaysHowItStoodBefore) {
   UptimeLog log;
   log.events = {event(noon - 3h, UptimeChange::failure)};
-  log.watched = {{noon - 2h, noon, false}};
+  log.watched = {{noon - 2h, noon, UpState::down}};
   EXPECT_EQ(uptime_stats(log, noon - 4h, noon).down, 2h);
 }
 
 /// Its entry was away from the registry when somebody stopped it, so nobody told.
 TEST(Uptime, AStretchThatBeginsOtherwiseThanKnownIsBelieved) {
   UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 9h, UptimeChange::restart)});
-  log.watched.push_back({noon - 2h, noon, false});
+  log.watched.push_back({noon - 2h, noon, UpState::stopped});
   const auto stats = uptime_stats(log, noon - 10h, noon);
   EXPECT_EQ(stats.up, 4h);
   EXPECT_EQ(stats.stopped, 2h);
   EXPECT_EQ(stats.current, UpState::stopped);
-  log.watched.push_back({noon + 1h, noon + 2h, true});
+  log.watched.push_back({noon + 1h, noon + 2h, UpState::up});
   EXPECT_EQ(uptime_stats(log, noon, noon + 2h).up, 1h);
+}
+
+/// Its host was set up anew meanwhile, so that nobody told that it came back.
+TEST(Uptime, AFailureIsOverOnceItIsFoundRunning) {
+  UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 7h, UptimeChange::failure)});
+  log.watched.push_back({noon - 2h, noon, UpState::up});
+  auto stats = uptime_stats(log, noon - 10h, noon);
+  EXPECT_EQ(stats.down, 1h);
+  EXPECT_EQ(stats.up, 5h);
+  EXPECT_EQ(stats.current, UpState::up);
+  EXPECT_EQ(stats.current_since, noon - 2h);
+  EXPECT_EQ(stats.recoveries, 0) << "nobody saw one";
+  EXPECT_FALSE(stats.mttr_seconds);
+  log.watched.back().found = UpState::stopped;
+  EXPECT_EQ(uptime_stats(log, noon - 10h, noon).current, UpState::stopped);
+}
+
+/// One of its containers may run all the same.
+TEST(Uptime, WhatIsFoundFailedIsDownAndNoPlannedStop) {
+  UptimeLog log;
+  log.watched = {{noon - 2h, noon, UpState::down}};
+  const auto stats = uptime_stats(log, noon - 2h, noon);
+  EXPECT_EQ(stats.down, 2h);
+  EXPECT_EQ(stats.stopped, 0h);
+  EXPECT_THAT(stats.availability_percent, Optional(DoubleEq(0)));
+  EXPECT_EQ(stats.failures, 0) << "nobody saw it";
+}
+
+TEST(Uptime, WhereItIsFoundOtherwiseThanKnownIsToldOnce) {
+  UptimeLog log = watched(noon - 10h, noon - 8h, {event(noon - 9h, UptimeChange::failure)});
+  log.watched.push_back({noon - 6h, noon - 5h, UpState::down});
+  log.watched.push_back({noon - 4h, noon - 3h, UpState::up});
+  log.watched.push_back({noon - 2h, noon, UpState::stopped});
+  const auto found = found_otherwise(log);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].at, noon - 4h);
+  EXPECT_EQ(found[0].state, UpState::up);
+  EXPECT_EQ(found[1].at, noon - 2h);
+  EXPECT_EQ(found[1].state, UpState::stopped);
+  EXPECT_TRUE(found_otherwise(watched(noon - 1h, noon, {})).empty());
+  EXPECT_TRUE(found_otherwise({}).empty());
+}
+
+TEST(Uptime, TimeThatNobodyWatchedIsNoRepairTime) {
+  UptimeLog log = watched(noon - 30h,
+                          noon - 25h,
+                          {event(noon - 25h - 1min, UptimeChange::failure),
+                           event(noon - 1h + 2min, UptimeChange::recovery)});
+  log.watched.push_back({noon - 1h, noon, UpState::down});
+  const auto stats = uptime_stats(log, noon - 30h, noon);
+  EXPECT_EQ(stats.down, 3min);
+  EXPECT_THAT(stats.mttr_seconds, Optional(DoubleEq(180)));
+  const auto lengths = ended_states(log, {log.events[0].id, log.events[1].id});
+  EXPECT_EQ(lengths.at(log.events[0].id), 5h - 1min);
+  EXPECT_EQ(lengths.at(log.events[1].id), 3min);
+}
+
+TEST(Uptime, AnOutageThatNobodyWatchedHasNoLength) {
+  UptimeLog log = watched(noon - 30h,
+                          noon - 25h,
+                          {event(noon - 20h, UptimeChange::failure),
+                           event(noon - 19h, UptimeChange::recovery),
+                           event(noon - 10min, UptimeChange::failure),
+                           event(noon - 6min, UptimeChange::recovery)});
+  log.watched.push_back({noon - 1h, noon, UpState::up});
+  const auto stats = uptime_stats(log, noon - 30h, noon);
+  EXPECT_EQ(stats.recoveries, 2);
+  EXPECT_THAT(stats.mttr_seconds, Optional(DoubleEq(240))) << "of the one that was watched";
+  EXPECT_FALSE(ended_states(log, {log.events[1].id}).contains(log.events[1].id));
 }
 
 TEST(Uptime, ASampleBesideAnEventDoesNotContradictIt) {
   UptimeLog log;
   log.events = {event(noon - 2h, UptimeChange::start)};
-  log.watched = {{noon - 2h + 1s, noon, false}};
+  log.watched = {{noon - 2h + 1s, noon, UpState::stopped}};
   EXPECT_EQ(uptime_stats(log, noon - 1h, noon).up, 1h);
 }
 
 TEST(Uptime, AServiceThatFailedWhenItWasFirstSeenIsDown) {
   UptimeLog log;
-  log.watched = {{noon - 2h, noon, false}};
+  log.watched = {{noon - 2h, noon, UpState::down}};
   log.events = {event(noon - 1h, UptimeChange::recovery)};
   const auto stats = uptime_stats(log, noon - 2h, noon);
   EXPECT_EQ(stats.down, 1h);
@@ -153,10 +222,11 @@ TEST(Uptime, AServiceThatFailedWhenItWasFirstSeenIsDown) {
 
 TEST(Uptime, ItStandsSoSinceItTurnedWasRestartedOrWasFoundAgain) {
   UptimeLog log = watched(noon - 100h, noon, {event(noon - 90h, UptimeChange::recovery)});
+  log.watched[0].found = UpState::down;
   EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 90h);
   log.events.push_back(event(noon - 50h, UptimeChange::restart));
   EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 50h);
-  log.watched = {{noon - 100h, noon - 20h, true}, {noon - 10h, noon, true}};
+  log.watched = {{noon - 100h, noon - 20h, UpState::up}, {noon - 10h, noon, UpState::up}};
   EXPECT_EQ(uptime_stats(log, noon - 1h, noon).current_since, noon - 10h);
 }
 
@@ -186,7 +256,7 @@ TEST(Uptime, SegmentsOfAnyLogCoverTheWindow) {
       at += std::chrono::seconds{1 + number(20'000)};
       const auto from = at;
       at += std::chrono::seconds{number(20'000)};
-      log.watched.push_back({from, at, number(2) == 0});
+      log.watched.push_back({from, at, static_cast<UpState>(number(4))});
     }
     for (int i = number(20); i > 0; --i) {
       const auto when = noon - 24h + std::chrono::seconds{number(24 * 3600 + 1800)};
@@ -212,6 +282,9 @@ TEST(Uptime, SegmentsOfAnyLogCoverTheWindow) {
                                                   0us);
     }
     ASSERT_LE(stats.observed(), seen) << "round " << round;
+    if (stats.mttr_seconds) {
+      ASSERT_LE(*stats.mttr_seconds, std::chrono::duration<double>(stats.down).count());
+    }
     if (stats.availability_percent) {
       ASSERT_GE(*stats.availability_percent, 0);
       ASSERT_LE(*stats.availability_percent, 100);

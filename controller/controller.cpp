@@ -5,6 +5,7 @@
 #include "common/notify.h"
 #include "common/version.h"
 #include "controller/api/collector.h"
+#include "controller/api/dependencies.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -121,6 +122,7 @@ struct Rooms {
         metrics_socket(registry, live, clock),
         devices_socket(registry, live, fleet, clock),
         services(registry, live, jobs, actions, core, clock),
+        dependencies(registry, services.rows()),
         machines(registry, live, fleet, services.rows(), clock),
         join_tokens(database, {join_url(settings), keys.public_key}, clock),
         devices(fleet, registry, live, services.rows(), clock, core),
@@ -164,6 +166,7 @@ struct Rooms {
     jobs.add_listener(job_counters);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
+    dependencies.add_to(web);
     machines.add_to(web);
     devices.add_to(web);
     device_changes.add_to(web);
@@ -205,6 +208,7 @@ struct Rooms {
   api::MetricsSocket metrics_socket;
   api::DevicesSocket devices_socket;
   api::ServicesApi services;
+  api::DependenciesApi dependencies;
   api::MachinesApi machines;
   fleet::JoinTokens join_tokens;
   api::DevicesApi devices;

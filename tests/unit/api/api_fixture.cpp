@@ -17,6 +17,7 @@ ApiTest::ApiTest() {
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
+  dependencies_ = std::make_unique<DependenciesApi>(*registry_, services_->rows());
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   devices_ =
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
@@ -60,6 +61,7 @@ ApiTest::ApiTest() {
   metrics_socket_->add_to(router_);
   devices_socket_->add_to(router_);
   services_->add_to(router_);
+  dependencies_->add_to(router_);
   machines_->add_to(router_);
   devices_->add_to(router_);
   device_changes_->add_to(router_);

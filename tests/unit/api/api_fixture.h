@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/api/collector.h"
+#include "controller/api/dependencies.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -60,6 +61,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<MetricsSocket> metrics_socket_;
   std::unique_ptr<DevicesSocket> devices_socket_;
   std::unique_ptr<ServicesApi> services_;
+  std::unique_ptr<DependenciesApi> dependencies_;
   std::unique_ptr<MachinesApi> machines_;
   std::unique_ptr<DevicesApi> devices_;
   std::unique_ptr<DeviceChangesApi> device_changes_;

@@ -1,0 +1,190 @@
+#include "controller/api/dependencies.h"
+
+#include "controller/http/router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace portoser::api {
+namespace {
+
+constexpr std::string_view required = "required";
+constexpr std::string_view unassigned = "unassigned";
+
+std::string host_of(const registry::Registry& registry, const std::string& name) {
+  const auto* service = registry.find_service(name);
+  return service != nullptr && service->current_host ? *service->current_host
+                                                     : std::string{unassigned};
+}
+
+std::vector<DependencyRow> rows_of(const registry::Registry& registry,
+                                   const std::vector<std::string>& names) {
+  std::vector<DependencyRow> rows;
+  for (const auto& name : names) {
+    rows.push_back({name, host_of(registry, name), std::string{required}});
+  }
+  return rows;
+}
+
+DependencyNode missing_node(const std::string& name) {
+  return {name, name, "missing", std::string{unassigned}, "", "unknown", "unknown"};
+}
+
+DependencyFlow flow_of(const deployment::DependencyGraph& graph,
+                       const std::vector<DependencyEdge>& edges) {
+  constexpr int column_width = 260;
+  constexpr int row_height = 90;
+  DependencyFlow flow;
+  int x = 0;
+  const auto add_column = [&](const std::vector<std::string>& names) {
+    int y = 0;
+    for (const auto& name : names) {
+      flow.nodes.push_back({name, {x, y}, {name}});
+      y += row_height;
+    }
+    if (!names.empty()) x += column_width;
+  };
+  add_column(graph.missing());
+  for (const auto& column : graph.columns()) add_column(column);
+  for (const auto& edge : edges) {
+    flow.edges.push_back({fmt::format("{} -> {}", edge.from, edge.to), edge.from, edge.to});
+  }
+  return flow;
+}
+
+std::string level_of(std::size_t affected) {
+  if (affected >= 5) return "high";
+  return affected >= 2 ? "medium" : "low";
+}
+
+}  // namespace
+
+void DependenciesApi::add_to(http::Router& router) {
+  router.add(
+      {.path = "/api/dependencies/graph", .summary = "All services and which of them need which"},
+      *this,
+      &DependenciesApi::graph);
+  router.add({.path = "/api/dependencies/list", .summary = "What each service needs"},
+             *this,
+             &DependenciesApi::list);
+  router.add({.path = "/api/dependencies/validate",
+              .summary = "Dependencies that are missing, and cycles"},
+             *this,
+             &DependenciesApi::validate);
+  router.add({.path = "/api/dependencies/service/{service}",
+              .summary = "What a service needs, and who needs it",
+              .errors = {Code::not_found}},
+             *this,
+             &DependenciesApi::of_service);
+  router.add({.path = "/api/dependencies/deployment-order/{service}",
+              .summary = "In what order a service and what it needs start",
+              .errors = {Code::not_found, Code::conflict}},
+             *this,
+             &DependenciesApi::order);
+  router.add({.path = "/api/dependencies/impact/{service}",
+              .summary = "Who is concerned when a service stops",
+              .errors = {Code::not_found}},
+             *this,
+             &DependenciesApi::impact);
+}
+
+DependencyGraphView DependenciesApi::graph(http::Call<void>) {
+  const auto registry = registry_.snapshot()->registry;
+  const deployment::DependencyGraph graph{*registry};
+  DependencyGraphView view;
+  view.revision = registry->revision;
+  view.cycles = graph.cycles();
+  for (const auto& service : registry->services()) {
+    const auto row = rows_.row(*registry, service);
+    view.nodes.push_back({service.name,
+                          service.name,
+                          row.deployment_type,
+                          host_of(*registry, service.name),
+                          row.hostname,
+                          row.status,
+                          row.health});
+    for (const auto& needed : graph.needed_by(service.name)) {
+      view.edges.push_back({service.name, needed});
+    }
+  }
+  for (const auto& name : graph.missing()) view.nodes.push_back(missing_node(name));
+  view.react_flow = flow_of(graph, view.edges);
+  return view;
+}
+
+ServiceDependencies DependenciesApi::of_service(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& service = registry->require_service(call.param("service"), "path.service");
+  const deployment::DependencyGraph graph{*registry};
+  return {service.name,
+          rows_of(*registry, graph.needed_by(service.name)),
+          rows_of(*registry, graph.dependents_of(service.name))};
+}
+
+DeploymentOrder DependenciesApi::order(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& service = registry->require_service(call.param("service"), "path.service");
+  const deployment::DependencyGraph graph{*registry};
+  const auto needed = graph.with_needed(service.name);
+  DeploymentOrder order;
+  order.service = service.name;
+  order.waves = graph.waves(needed);
+  for (const auto& wave : order.waves) {
+    order.deployment_order.insert(order.deployment_order.end(), wave.begin(), wave.end());
+  }
+  for (const auto& name : graph.missing()) {
+    for (const auto& one : needed) {
+      const auto& all = graph.needed_by(one);
+      if (std::find(all.begin(), all.end(), name) == all.end()) continue;
+      order.missing.push_back(name);
+      break;
+    }
+  }
+  order.total_services = static_cast<std::int64_t>(order.deployment_order.size());
+  return order;
+}
+
+DependencyImpact DependenciesApi::impact(http::Call<void> call) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto& service = registry->require_service(call.param("service"), "path.service");
+  const deployment::DependencyGraph graph{*registry};
+  DependencyImpact impact;
+  impact.service = service.name;
+  impact.direct_dependents = graph.dependents_of(service.name);
+  impact.all_dependents = graph.all_dependents_of(service.name);
+  impact.impact_level = level_of(impact.all_dependents.size());
+  impact.total_affected = static_cast<std::int64_t>(impact.all_dependents.size());
+  return impact;
+}
+
+DependencyValidation DependenciesApi::validate(http::Call<void>) {
+  const auto registry = registry_.snapshot()->registry;
+  const deployment::DependencyGraph graph{*registry};
+  DependencyValidation validation;
+  for (const auto& name : graph.missing()) {
+    for (const auto& dependent : graph.dependents_of(name)) {
+      validation.errors.push_back(
+          fmt::format("\"{}\" needs \"{}\", and there is no such service", dependent, name));
+    }
+  }
+  for (const auto& cycle : graph.cycles()) {
+    validation.errors.push_back("services need each other: " + deployment::cycle_text(cycle));
+  }
+  validation.valid = validation.errors.empty();
+  validation.total_errors = static_cast<std::int64_t>(validation.errors.size());
+  return validation;
+}
+
+DependencyList DependenciesApi::list(http::Call<void>) {
+  const auto registry = registry_.snapshot()->registry;
+  const deployment::DependencyGraph graph{*registry};
+  DependencyList list;
+  for (const auto& service : registry->services()) {
+    list.dependencies[service.name] = graph.needed_by(service.name);
+  }
+  list.total_services = static_cast<std::int64_t>(registry->services().size());
+  return list;
+}
+
+}  // namespace portoser::api

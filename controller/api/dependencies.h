@@ -1,0 +1,150 @@
+/// /api/dependencies: which services need which, in what order they start, and whom one takes
+/// along.
+#pragma once
+
+#include "common/describe.h"
+#include "controller/api/service_rows.h"
+#include "controller/deployment/dependencies.h"
+#include "controller/http/call.h"
+#include "controller/registry/watch.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace portoser::http {
+class Router;
+}
+
+namespace portoser::api {
+
+struct DependencyNode {
+  std::string id;
+  std::string label;
+  std::string type;      ///< docker, native, local; missing: registry.yml has no such service
+  std::string host;      ///< "unassigned": none
+  std::string hostname;  ///< empty: a missing one
+  std::string status;    ///< running, stopped, unknown
+  std::string health;    ///< healthy, unhealthy, stopped, unknown
+};
+BOOST_DESCRIBE_STRUCT(DependencyNode, (), (id, label, type, host, hostname, status, health))
+
+/// `from` needs `to`.
+struct DependencyEdge {
+  std::string from;
+  std::string to;
+  std::string type = "required";
+  std::string source = "registry";  ///< which file says so
+};
+BOOST_DESCRIBE_STRUCT(DependencyEdge, (), (from, to, type, source))
+
+/// The same for React Flow: what needs nothing is on the left, missing ones are in a column before.
+struct FlowPosition {
+  int x = 0;  ///< pixels
+  int y = 0;
+};
+BOOST_DESCRIBE_STRUCT(FlowPosition, (), (x, y))
+
+struct FlowLabel {
+  std::string label;
+};
+BOOST_DESCRIBE_STRUCT(FlowLabel, (), (label))
+
+struct FlowNode {
+  std::string id;
+  FlowPosition position;
+  FlowLabel data;
+};
+BOOST_DESCRIBE_STRUCT(FlowNode, (), (id, position, data))
+
+struct FlowEdge {
+  std::string id;
+  std::string source;
+  std::string target;
+};
+BOOST_DESCRIBE_STRUCT(FlowEdge, (), (id, source, target))
+
+struct DependencyFlow {
+  std::vector<FlowNode> nodes;
+  std::vector<FlowEdge> edges;
+};
+BOOST_DESCRIBE_STRUCT(DependencyFlow, (), (nodes, edges))
+
+struct DependencyGraphView {
+  std::vector<DependencyNode> nodes;
+  std::vector<DependencyEdge> edges;
+  std::vector<std::vector<std::string>> cycles;  ///< each as "a", "b", "a"
+  DependencyFlow react_flow;
+  std::string revision;  ///< of registry.yml
+};
+BOOST_DESCRIBE_STRUCT(DependencyGraphView, (), (nodes, edges, cycles, react_flow, revision))
+
+struct DependencyRow {
+  std::string name;
+  std::string host;
+  std::string type;
+};
+BOOST_DESCRIBE_STRUCT(DependencyRow, (), (name, host, type))
+
+struct ServiceDependencies {
+  std::string service;
+  std::vector<DependencyRow> dependencies;
+  std::vector<DependencyRow> dependents;
+};
+BOOST_DESCRIBE_STRUCT(ServiceDependencies, (), (service, dependencies, dependents))
+
+struct DeploymentOrder {
+  std::string service;
+  std::vector<std::string> deployment_order;  ///< what it needs first, itself last
+  std::vector<deployment::Wave> waves;        ///< the same, side by side where possible
+  std::vector<std::string> missing;           ///< needed, and not in registry.yml
+  std::int64_t total_services = 0;
+};
+BOOST_DESCRIBE_STRUCT(DeploymentOrder,
+                      (),
+                      (service, deployment_order, waves, missing, total_services))
+
+struct DependencyImpact {
+  std::string service;
+  std::vector<std::string> direct_dependents;
+  std::vector<std::string> all_dependents;
+  std::string impact_level;  ///< high: 5 and more, medium: 2 and more, low
+  std::int64_t total_affected = 0;
+};
+BOOST_DESCRIBE_STRUCT(DependencyImpact,
+                      (),
+                      (service, direct_dependents, all_dependents, impact_level, total_affected))
+
+struct DependencyValidation {
+  bool valid = true;
+  std::vector<std::string> errors;
+  std::int64_t total_errors = 0;
+};
+BOOST_DESCRIBE_STRUCT(DependencyValidation, (), (valid, errors, total_errors))
+
+struct DependencyList {
+  std::map<std::string, std::vector<std::string>> dependencies;
+  std::int64_t total_services = 0;
+};
+BOOST_DESCRIBE_STRUCT(DependencyList, (), (dependencies, total_services))
+
+class DependenciesApi {
+ public:
+  DependenciesApi(const registry::RegistryWatch& registry, const ServiceRows& rows)
+      : registry_(registry), rows_(rows) {}
+
+  void add_to(http::Router& router);
+
+ private:
+  DependencyGraphView graph(http::Call<void> call);
+  ServiceDependencies of_service(http::Call<void> call);
+  DeploymentOrder order(http::Call<void> call);
+  DependencyImpact impact(http::Call<void> call);
+  DependencyValidation validate(http::Call<void> call);
+  DependencyList list(http::Call<void> call);
+
+  const registry::RegistryWatch& registry_;
+  const ServiceRows& rows_;
+};
+
+}  // namespace portoser::api

@@ -1,0 +1,68 @@
+/// Which services need which: what registry.yml says, as a graph. Pure, and immutable once made;
+/// any thread.
+#pragma once
+
+#include "controller/registry/model.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portoser::deployment {
+
+/// Services that do not need each other, directly or not: they may be handled side by side.
+using Wave = std::vector<std::string>;
+
+class DependencyGraph {
+ public:
+  /// A service that names itself, or one twice, needs it not at all, or once.
+  explicit DependencyGraph(const registry::Registry& registry);
+
+  /// In the order of the file; also names of which the registry has no service.
+  [[nodiscard]] const std::vector<std::string>& needed_by(std::string_view service) const;
+  /// Who names it, in the order of the file.
+  [[nodiscard]] const std::vector<std::string>& dependents_of(std::string_view service) const;
+  /// They, and who needs them, and so on: the nearest first, each once, without the service itself.
+  [[nodiscard]] std::vector<std::string> all_dependents_of(std::string_view service) const;
+  /// The service and whatever it needs, directly or not, of which there is a service.
+  [[nodiscard]] std::vector<std::string> with_needed(std::string_view service) const;
+  /// Named as a dependency, and no service of the registry. Sorted.
+  [[nodiscard]] const std::vector<std::string>& missing() const { return missing_; }
+
+  /// Each knot of services that need each other, as one closed way through it: "a", "b", "a". A
+  /// service may be in a knot and not on its way.
+  [[nodiscard]] std::vector<std::vector<std::string>> cycles() const;
+  /// What each needs comes in an earlier wave than it; what lies between two of them, and is not
+  /// among them, counts. A cycle: `Error{conflict}`, DEPENDENCY_CYCLE, which names it.
+  [[nodiscard]] std::vector<Wave> waves(const std::vector<std::string>& services) const;
+  /// The waves of all services, and behind them those that are in a cycle or need one that is: the
+  /// columns of a picture.
+  [[nodiscard]] std::vector<Wave> columns() const;
+
+ private:
+  struct Peeled {
+    std::vector<Wave> waves;
+    std::vector<std::string> knotted;  ///< in a cycle, or in need of one that is
+  };
+  struct Node {
+    std::vector<std::string> needs;      ///< of which there is a service
+    std::vector<std::string> needs_all;  ///< missing ones too
+    std::vector<std::string> dependents;
+  };
+  using Nodes = std::map<std::string, Node, std::less<>>;
+
+  [[nodiscard]] std::vector<std::string> reached_from(std::string_view service,
+                                                      std::vector<std::string> Node::*next) const;
+  [[nodiscard]] Peeled peel(const std::vector<std::string>& services) const;
+  [[nodiscard]] std::vector<std::string> way_round(const std::vector<std::string>& knot) const;
+
+  Nodes nodes_;                     ///< missing ones too: they have dependents
+  std::vector<std::string> order_;  ///< of the file
+  std::vector<std::string> missing_;
+};
+
+/// "a -> b -> a".
+std::string cycle_text(const std::vector<std::string>& cycle);
+
+}  // namespace portoser::deployment

@@ -12,6 +12,7 @@
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/jobs.h"
+#include "controller/api/machine_actions.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
 #include "controller/api/metrics_history.h"
@@ -24,6 +25,7 @@
 #include "controller/api/uptime_socket.h"
 #include "controller/audit_log.h"
 #include "controller/controller_key.h"
+#include "controller/deployment/host_actions.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
@@ -117,11 +119,13 @@ struct Rooms {
             database, fleet, live, series, remote_write, clock, collection_settings(settings)),
         jobs(database, fleet, clock, core),
         actions(registry, fleet, jobs, action_limits(settings)),
+        host_actions(registry, fleet, jobs, actions),
         deployment_socket(clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
         devices_socket(registry, live, fleet, clock),
         services(registry, live, jobs, actions, core, clock),
+        machine_actions(jobs, host_actions, core),
         dependencies(registry, services.rows()),
         machines(registry, live, fleet, services.rows(), clock),
         join_tokens(database, {join_url(settings), keys.public_key}, clock),
@@ -166,6 +170,7 @@ struct Rooms {
     jobs.add_listener(job_counters);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
+    machine_actions.add_to(web);
     dependencies.add_to(web);
     machines.add_to(web);
     devices.add_to(web);
@@ -201,6 +206,7 @@ struct Rooms {
   telemetry::Collection collection;
   jobs::Jobs jobs;
   deployment::ServiceActions actions;
+  deployment::HostActions host_actions;
   api::RequestCounters requests;
   api::JobCounters job_counters;
   api::DeploymentSocket deployment_socket;
@@ -208,6 +214,7 @@ struct Rooms {
   api::MetricsSocket metrics_socket;
   api::DevicesSocket devices_socket;
   api::ServicesApi services;
+  api::MachineActionsApi machine_actions;
   api::DependenciesApi dependencies;
   api::MachinesApi machines;
   fleet::JoinTokens join_tokens;

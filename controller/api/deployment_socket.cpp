@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
+
 namespace portoser::api {
 namespace {
 
@@ -16,6 +18,16 @@ std::string service_frame_type(const std::string& kind) {
   if (kind == "stop") return "service_stopped";
   if (kind == "rebuild") return "service_rebuilt";
   return "service_" + kind + "ed";
+}
+
+/// Its services are told of one by one; it only keeps the end back.
+bool is_about_host(const storage::JobRecord& job) {
+  return job.service.empty();
+}
+
+/// "restart_host" -> "machine_restart", as the old backend called it.
+std::string machine_frame_type(const std::string& kind) {
+  return "machine_" + kind.substr(0, kind.find('_'));
 }
 
 Json result_of(const storage::JobRecord& job) {
@@ -54,6 +66,9 @@ void DeploymentSocket::add_to(http::Router& router) {
                                "service_restarted",
                                "service_rebuilding",
                                "service_rebuilt",
+                               "machine_start",
+                               "machine_stop",
+                               "machine_restart",
                                "uptime_event",
                                "device_status_change",
                                "pong"}},
@@ -114,9 +129,10 @@ void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
 
 void DeploymentSocket::job_started(const storage::JobRecord& job) {
   under_way_[job.id] = job;
+  if (is_about_host(job)) return;
   Json frame{{"type", "deployment_started"},
              {"deployment_id", job.id},
-             {"total_operations", under_way_.size()},
+             {"total_operations", operations_under_way()},
              {"service", job.service},
              {"target", job.host},
              {"action", job.kind},
@@ -132,11 +148,19 @@ void DeploymentSocket::job_started(const storage::JobRecord& job) {
   }
 }
 
+std::size_t DeploymentSocket::operations_under_way() const {
+  return static_cast<std::size_t>(
+      std::count_if(under_way_.begin(), under_way_.end(), [](const auto& entry) {
+        return !is_about_host(entry.second);
+      }));
+}
+
 void DeploymentSocket::job_step(const storage::JobRecord& job) {
+  if (is_about_host(job)) return;
   Json frame{{"type", "deployment_progress"},
              {"deployment_id", job.id},
              {"current_operation", ended_count_ + 1},
-             {"total_operations", ended_count_ + under_way_.size()},
+             {"total_operations", ended_count_ + operations_under_way()},
              {"service", job.service},
              {"target", job.host},
              {"step", job.step},
@@ -146,7 +170,8 @@ void DeploymentSocket::job_step(const storage::JobRecord& job) {
 }
 
 void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::JobLogLine& line) {
-  const auto prefix = under_way_.size() > 1 ? "[" + job.service + "] " : std::string{};
+  const auto& subject = is_about_host(job) ? job.host : job.service;
+  const auto prefix = under_way_.size() > 1 ? "[" + subject + "] " : std::string{};
   Json frame{{"type", "deployment_log"},
              {"deployment_id", job.id},
              {"message", prefix + line.text},
@@ -158,25 +183,31 @@ void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::Job
 
 void DeploymentSocket::job_finished(const storage::JobRecord& job) {
   const bool succeeded = job.state == "succeeded";
-  Json service{{"type", service_frame_type(job.kind)},
-               {"service", job.service},
-               {"success", succeeded},
-               {"job_id", job.id},
-               {"timestamp", to_rfc3339(clock_.now())}};
-  broadcast(FrameKind::other, dump(service));
-
+  Json frame{{"success", succeeded}, {"job_id", job.id}, {"timestamp", to_rfc3339(clock_.now())}};
   under_way_.erase(job.id);
-  // On a busy cluster one job may always overlap the next: the newest results stand for all.
-  constexpr std::size_t most_results = 100;
-  ++ended_count_;
-  if (!succeeded) last_failed_ = job;
-  ended_.push_back(job);
-  if (ended_.size() > most_results) ended_.pop_front();
-  if (!under_way_.empty()) return;
+  if (is_about_host(job)) {
+    frame["type"] = machine_frame_type(job.kind);
+    frame["machine"] = job.host;
+  } else {
+    frame["type"] = service_frame_type(job.kind);
+    frame["service"] = job.service;
+    // On a busy cluster one job may always overlap the next: the newest results stand for all.
+    constexpr std::size_t most_results = 100;
+    ++ended_count_;
+    if (!succeeded) last_failed_ = job;
+    ended_.push_back(job);
+    if (ended_.size() > most_results) ended_.pop_front();
+  }
+  broadcast(FrameKind::other, dump(frame));
+  if (under_way_.empty() && !ended_.empty()) tell_end(job.id);
+}
+
+/// Of all that was under way; `last_id`: the job that was over last.
+void DeploymentSocket::tell_end(const std::string& last_id) {
   Json results = Json::array();
   for (const auto& one : ended_) results.push_back(result_of(one));
   Json frame{{"type", !last_failed_ ? "deployment_completed" : "deployment_failed"},
-             {"deployment_id", job.id},
+             {"deployment_id", last_id},
              {"results", std::move(results)},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};

@@ -47,6 +47,8 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   static asio::awaitable<void> send_paced(std::shared_ptr<Client> client);
   asio::awaitable<void> receive(std::shared_ptr<Client> client);
   void broadcast(FrameKind kind, std::string text);
+  [[nodiscard]] std::size_t operations_under_way() const;
+  void tell_end(const std::string& last_id);
 
   const Clock& clock_;
   std::mutex mutex_;  // guards clients_ alone

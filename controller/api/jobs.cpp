@@ -1,6 +1,7 @@
 #include "controller/api/jobs.h"
 
 #include "controller/api/service_rows.h"
+#include "controller/deployment/host_actions.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -35,7 +36,7 @@ struct JobView {
   std::string job_id;
   std::string kind;
   std::vector<std::string> targets;
-  std::string service;
+  std::string service;  ///< empty: it is about the machine
   std::string machine;
   std::string state;
   std::string step;
@@ -47,6 +48,8 @@ struct JobView {
   std::string log_ref;
   std::optional<JobError> error;
   std::string last_output;
+  std::optional<std::string> parent;            ///< the job that this one is a part of
+  std::vector<deployment::PartResult> results;  ///< of the services of a job about a host
 };
 BOOST_DESCRIBE_STRUCT(JobView,
                       (),
@@ -65,7 +68,9 @@ BOOST_DESCRIBE_STRUCT(JobView,
                        finished_at,
                        log_ref,
                        error,
-                       last_output))
+                       last_output,
+                       parent,
+                       results))
 
 struct JobList {
   std::vector<JobView> jobs;
@@ -91,7 +96,9 @@ JobView view_of(const storage::JobRecord& job) {
   view.id = job.id;
   view.job_id = job.id;
   view.kind = job.kind;
-  view.targets = {job.service + "@" + job.host};
+  view.targets = {job.service.empty() ? job.host : job.service + "@" + job.host};
+  view.parent = unless_empty(job.parent);
+  if (job.service.empty()) view.results = deployment::HostActions::results_of(job);
   view.service = job.service;
   view.machine = job.host;
   view.state = job.state;

@@ -1,5 +1,6 @@
 #include "controller/api/services.h"
 
+#include "controller/api/job_answer.h"
 #include "controller/http/router.h"
 
 #include <algorithm>
@@ -129,13 +130,9 @@ asio::awaitable<http::Response> ServicesApi::act(deployment::Action action,
       co_await on_executor(core_, actions_.begin(action, call.param("service"), call.user().name));
   ActionAnswer answer;
   answer.job_id = submitted.id;
-  const auto prefer = call.request().header("Prefer");
-  if (prefer && prefer->find("respond-async") != std::string_view::npos) {
+  if (prefers_async(call.request())) {
     answer.state = "running";
-    auto accepted = http::json_response(dump(to_json(answer)), 202);
-    accepted.headers.emplace_back("Location", "/api/jobs/" + submitted.id);
-    accepted.headers.emplace_back("Preference-Applied", "respond-async");
-    co_return accepted;
+    co_return accepted(dump(to_json(answer)), submitted.id);
   }
   const auto job = co_await on_executor(core_, jobs_.wait(submitted.id));
   deployment::ServiceActions::require_success(job);

@@ -124,7 +124,8 @@ ServiceActions::ServiceActions(registry::RegistryWatch& registry,
 
 asio::awaitable<jobs::Submitted> ServiceActions::begin(Action action,
                                                        std::string service,
-                                                       std::string user) {
+                                                       std::string user,
+                                                       std::string parent) {
   const auto registry = registry_.snapshot()->registry;
   const auto& entry = usable(*registry, service);
   fleet_.require_online(*entry.current_host);
@@ -133,6 +134,7 @@ asio::awaitable<jobs::Submitted> ServiceActions::begin(Action action,
   request.service = service;
   request.host = *entry.current_host;
   request.created_by = std::move(user);
+  request.parent = std::move(parent);
   co_return co_await jobs_.submit(std::move(request));
 }
 

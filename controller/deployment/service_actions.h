@@ -39,7 +39,11 @@ class ServiceActions {
   /// service (`not_found`); a broken entry, no host, not a compose service (`invalid`:
   /// SERVICE_MISCONFIGURED, SERVICE_UNASSIGNED, KIND_NOT_SUPPORTED); host away (`unavailable`:
   /// AGENT_OFFLINE, AGENT_MISSING); another job for it (`conflict`: BUSY).
-  asio::awaitable<jobs::Submitted> begin(Action action, std::string service, std::string user);
+  /// `parent`: the job that this one is a part of; empty: none.
+  asio::awaitable<jobs::Submitted> begin(Action action,
+                                         std::string service,
+                                         std::string user,
+                                         std::string parent = {});
 
   /// Does nothing for a job that succeeded. For one that ended badly: throws what it ended with,
   /// with the job ("job_id"), the step that failed ("step") and the last lines of the tool

@@ -21,6 +21,15 @@ constexpr std::size_t most_ended = 10;
 /// the database is none of theirs.
 constexpr int quiet_attempts = 3;
 
+/// What one job at a time may have: a service, or a host as a whole. No name has a line break.
+std::string subject_of(const std::string& service, const std::string& host) {
+  return service.empty() ? "\n" + host : service;
+}
+
+const std::string& name_of_subject(const std::string& service, const std::string& host) {
+  return service.empty() ? host : service;
+}
+
 std::string fingerprint_of(const Request& request) {
   return fmt::format(
       "{}\n{}\n{}\n{}", request.kind, request.service, request.host, request.details);
@@ -29,17 +38,18 @@ std::string fingerprint_of(const Request& request) {
 /// What those are told who wait for a job whose end the database does not take.
 Error not_stored(const storage::JobRecord& ended, const Error& reason) {
   const bool never_sent = ended.command_id.empty() && ended.error_reason == "STORAGE_FAILED";
-  auto text =
-      never_sent
-          ? fmt::format(
-                "{}; {} of \"{}\" was not begun", reason.message(), ended.kind, ended.service)
-          : fmt::format("{} of \"{}\" has {}{}{}, and that could not be stored: {}",
-                        ended.kind,
-                        ended.service,
-                        ended.state == "interrupted" ? "been interrupted" : ended.state,
-                        ended.error_message.empty() ? "" : ": ",
-                        ended.error_message,
-                        reason.message());
+  auto text = never_sent
+                  ? fmt::format("{}; {} of \"{}\" was not begun",
+                                reason.message(),
+                                ended.kind,
+                                name_of_subject(ended.service, ended.host))
+                  : fmt::format("{} of \"{}\" has {}{}{}, and that could not be stored: {}",
+                                ended.kind,
+                                name_of_subject(ended.service, ended.host),
+                                ended.state == "interrupted" ? "been interrupted" : ended.state,
+                                ended.error_message.empty() ? "" : ": ",
+                                ended.error_message,
+                                reason.message());
   return Error{Code::unavailable, text, reason.where()}
       .reason(reason.reason())
       .hint(never_sent
@@ -98,14 +108,17 @@ void Jobs::refuse_when_stopping() const {
 asio::awaitable<Submitted> Jobs::submit(Request request) {
   refuse_when_stopping();
   const auto fingerprint = fingerprint_of(request);
-  if (const auto busy = by_service_.find(request.service); busy != by_service_.end()) {
+  const auto subject = subject_of(request.service, request.host);
+  if (const auto busy = by_subject_.find(subject); busy != by_subject_.end()) {
     const auto& other = running_.at(busy->second).run->record();
     if (other.fingerprint == fingerprint) {
       co_return co_await join(other.id);
     }
     throw Error{Code::conflict,
-                fmt::format("\"{}\" is busy: {} is under way", request.service, other.kind),
-                "path.service"}
+                fmt::format("\"{}\" is busy: {} is under way",
+                            name_of_subject(request.service, request.host),
+                            other.kind),
+                request.service.empty() ? "path.machine" : "path.service"}
         .reason("BUSY")
         .hint(fmt::format("wait for job {} or cancel it", other.id))
         .details({{"job_id", other.id}});
@@ -119,10 +132,11 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   record.created_by = request.created_by;
   record.created_at = clock_.now();
   record.request = request.details;
+  record.parent = request.parent;
   record.fingerprint = fingerprint;
   // The place is taken before the first wait, so that two requests cannot both find it free.
   auto run = std::make_shared<Run>(record, store_, fleet_, clock_, listeners_);
-  by_service_[record.service] = record.id;
+  by_subject_[subject] = record.id;
   running_[record.id].run = run;
   std::exception_ptr failure;
   try {
@@ -131,7 +145,7 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
     failure = std::current_exception();
   }
   if (failure || stopping_) {
-    by_service_.erase(record.service);
+    by_subject_.erase(subject);
     wake(record.id);
     running_.erase(record.id);
     if (failure) std::rethrow_exception(failure);
@@ -172,7 +186,7 @@ void Jobs::begin(std::shared_ptr<Run> run) {
   if (!record.started_at) record.started_at = clock_.now();
   running_[record.id].run = run;
   running_[record.id].stored = true;
-  by_service_[record.service] = record.id;
+  by_subject_[subject_of(record.service, record.host)] = record.id;
   run->on_step([this] { publish(); });
   publish();
   for (auto* listener : listeners_) listener->job_started(record);
@@ -214,7 +228,7 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
              {"reason", record.error_reason}});
   wake(record.id);
   running_.erase(record.id);
-  by_service_.erase(record.service);
+  by_subject_.erase(subject_of(record.service, record.host));
   publish();
   for (auto* listener : listeners_) listener->job_finished(record);
 }
@@ -284,7 +298,14 @@ asio::awaitable<storage::JobRecord> Jobs::cancel(std::string id) {
   const auto run = found->second.run;
   run->cancel();
   run->log("cancelling");
-  co_await store_.request_cancel(std::move(id));
+  std::vector<std::string> ids{id};
+  for (const auto& [part, entry] : running_) {
+    if (entry.run->record().parent != id) continue;
+    entry.run->cancel();
+    entry.run->log("cancelling");
+    ids.push_back(part);
+  }
+  for (auto& one : ids) co_await store_.request_cancel(std::move(one));
   co_return run->record();
 }
 
@@ -357,7 +378,7 @@ asio::awaitable<void> Jobs::flush_all() {
 
 void Jobs::publish() {
   auto active = std::make_shared<Active>();
-  for (const auto& [service, id] : by_service_) {
+  for (const auto& [service, id] : by_subject_) {
     (*active)[service] = running_.at(id).run->record();
   }
   active_.store(std::move(active));

@@ -27,10 +27,11 @@ namespace portoser::jobs {
 using Work = std::function<asio::awaitable<void>(std::shared_ptr<Run>)>;
 
 struct Request {
-  std::string kind;  ///< start, stop, restart, rebuild
-  std::string service;
+  std::string kind;     ///< start, stop, restart, rebuild; start_host, stop_host, restart_host
+  std::string service;  ///< empty: a job about the host
   std::string host;
   std::string created_by;
+  std::string parent;          ///< the job that this one is a part of; empty: none
   std::string details = "{}";  ///< JSON text: what else was asked for
 };
 
@@ -39,7 +40,7 @@ struct Submitted {
   bool joined = false;  ///< an identical job was under way already
 };
 
-/// Jobs under way, by service. Immutable.
+/// Jobs under way, by service; those about a host under a key that is no service's. Immutable.
 using Active = std::map<std::string, storage::JobRecord, std::less<>>;
 
 class Jobs {
@@ -61,15 +62,16 @@ class Jobs {
   asio::awaitable<void> stop();
 
   /// Persists and begins the job. An identical one under way is joined; another one for the same
-  /// service is `Error{conflict}`, BUSY, whose details name it.
+  /// service (or, of jobs about a host, the same host) is `Error{conflict}`, BUSY, whose details
+  /// name it.
   asio::awaitable<Submitted> submit(Request request);
   /// Waits for its end. Unknown: `Error{not_found}`; the controller stops: `Error{unavailable}`.
   /// The same, STORAGE_FAILED, when it is over and the database does not take how it ended: the
   /// text says it.
   asio::awaitable<storage::JobRecord> wait(std::string id);
-  /// Asks the host to end it; the job ends when the host says so. Not under way: `Error{conflict}`.
-  /// It is stored, so that a controller that is restarted asks again; where that fails (`Error` as
-  /// of `Database`) the host was asked all the same.
+  /// Asks the host to end it, and its parts; the job ends when the host says so. Not under way:
+  /// `Error{conflict}`. It is stored, so that a controller that is restarted asks again; where that
+  /// fails (`Error` as of `Database`) the host was asked all the same.
   asio::awaitable<storage::JobRecord> cancel(std::string id);
 
   asio::awaitable<storage::JobRecord> find(std::string id);  ///< unknown: `Error{not_found}`
@@ -120,7 +122,7 @@ class Jobs {
   std::vector<Listener*> listeners_;
   std::map<std::string, Work> kinds_;
   std::map<std::string, Running> running_;  // by id
-  std::map<std::string, std::string> by_service_;
+  std::map<std::string, std::string> by_subject_;
   std::deque<std::shared_ptr<Run>> ended_;  // over and stored; lines of their logs are not yet
   bool stopping_ = false;
   std::atomic<std::shared_ptr<const Active>> active_;

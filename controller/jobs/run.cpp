@@ -36,9 +36,14 @@ void Run::log(const std::string& text) {
   append(std::string{own_step}, text);
 }
 
+asio::awaitable<void> Run::keep_results(std::string results) {
+  record_.results = std::move(results);
+  co_await store_.update(record_);
+}
+
 void Run::cancel() {
   cancelled_ = true;
-  fleet_.cancel(record_.command_id);
+  if (!record_.command_id.empty()) fleet_.cancel(record_.command_id);
 }
 
 void Run::append(std::string step, std::string text) {

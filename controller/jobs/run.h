@@ -32,6 +32,8 @@ class Run {
   void plan(const std::vector<std::string>& names);
   /// A step begins; the one before it has succeeded. One that had begun already is no news.
   void step(const std::string& name);
+  /// What becomes of the services of a job about several: a JSON array. Stored at once.
+  asio::awaitable<void> keep_results(std::string results);
   /// A line of our own; those of the tools come by `command`.
   void log(const std::string& text);
 

@@ -101,6 +101,10 @@ void fail_steps(Steps& steps, std::string_view failed, const std::string& messag
   }
   for (; step != steps.end(); ++step) {
     if (step->state == "pending") step->state = "skipped";
+    // A job that goes on behind a failure comes to its end there.
+    if (step->state != "running") continue;
+    step->state = "succeeded";
+    step->finished_at = now;
   }
 }
 

@@ -53,6 +53,8 @@ constexpr std::tuple job_columns{
     Column{"next_line", &JobRecord::next_line, Change::by_update},
     Column{"output_lines", &JobRecord::output_lines, Change::by_update},
     Column{"cancel_requested", &JobRecord::cancel_requested, Change::never},
+    Column{"parent", &JobRecord::parent, Change::never},
+    Column{"results", &JobRecord::results, Change::by_update},
 };
 
 template <class Call>

@@ -26,7 +26,7 @@ struct JobStep {
 struct JobRecord {
   std::string id;  ///< a ULID: jobs sort by the time they were made
   std::string kind;
-  std::string service;
+  std::string service;  ///< empty: it is about a host
   std::string host;
   std::string state;  ///< "queued", "running"; "succeeded", "failed", "cancelled", "interrupted"
   std::string step;
@@ -46,6 +46,8 @@ struct JobRecord {
   std::int64_t output_lines = 0;  ///< lines of the tools that went into the log, dropped ones too
   std::vector<JobStep> steps;     ///< in their order; `list` leaves it empty
   bool cancel_requested = false;  ///< changed by `request_cancel` alone
+  std::string parent;             ///< the job that this one is a part of; empty: none
+  std::string results = "[]";     ///< JSON text: of the services of a job about several
 };
 
 struct JobLogLine {
@@ -74,8 +76,8 @@ class JobStore {
 
   /// An id that is there: `Error{conflict}`.
   asio::awaitable<void> insert(JobRecord record);
-  /// Replaces everything but id, kind, created_by, created_at, request, fingerprint and
-  /// cancel_requested. `Error{not_found}`, JOB_UNKNOWN.
+  /// Replaces everything but id, kind, created_by, created_at, request, fingerprint,
+  /// parent and cancel_requested. `Error{not_found}`, JOB_UNKNOWN.
   asio::awaitable<void> update(JobRecord record);
   /// Somebody wants it to end. `Error{not_found}`, JOB_UNKNOWN.
   asio::awaitable<void> request_cancel(std::string id);

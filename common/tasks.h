@@ -95,6 +95,22 @@ asio::awaitable<std::invoke_result_t<Function>> as_awaitable(Function function) 
 
 }  // namespace detail
 
+/// Both, side by side; the first one's error when it failed, else the second one's.
+template <class First, class Second>
+asio::awaitable<std::pair<First, Second>> both_of(asio::awaitable<First> first,
+                                                  asio::awaitable<Second> second) {
+  using namespace asio::experimental::awaitable_operators;
+  auto one = detail::as_outcome<First>(std::move(first));
+  auto other = detail::as_outcome<Second>(std::move(second));
+  auto ended = co_await (std::move(one) && std::move(other));
+  auto& first_outcome = std::get<0>(ended);
+  auto& second_outcome = std::get<1>(ended);
+  if (first_outcome.failure) std::rethrow_exception(first_outcome.failure);
+  if (second_outcome.failure) std::rethrow_exception(second_outcome.failure);
+  co_return std::pair<First, Second>{std::move(*first_outcome.value),
+                                     std::move(*second_outcome.value)};
+}
+
 /// The result of `work`, or the error with which `guard` ended before it; then the work is
 /// cancelled.
 template <class T>

@@ -302,7 +302,16 @@ std::optional<bool> ServiceBoard::has_failed(const std::string& service) const {
   if (found == services_.end()) return std::nullopt;
   const auto phase = found->second.subject.phase();
   if (phase == Phase::unknown) return std::nullopt;
-  return phase == Phase::failed;
+  if (phase != Phase::failed) return false;
+  bool is_guess = false;
+  for (const auto& [id, watched] : containers_) {
+    if (!is_member(watched, service) || !watched.life.failed) continue;
+    if (!watched.life.unseen) return true;
+    is_guess = true;
+  }
+  // One that failed and is gone failed all the same.
+  if (!is_guess) return true;
+  return std::nullopt;
 }
 
 protocol::State ServiceBoard::state() const {

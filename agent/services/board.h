@@ -108,7 +108,8 @@ class ServiceBoard {
   [[nodiscard]] std::vector<OpenCommand> open_commands() const;
 
   [[nodiscard]] protocol::State state() const;
-  /// A container of the service failed and has not come back; nothing: that is not known.
+  /// A container of the service failed and has not come back; nothing: that is not known, also of
+  /// one that had ended before anybody looked, with a code that a stop gives too.
   [[nodiscard]] std::optional<bool> has_failed(const std::string& service) const;
   /// Names of the services that the container belongs to; usually one, none of a stranger.
   [[nodiscard]] std::vector<std::string> services_of(const std::string& container_id) const;

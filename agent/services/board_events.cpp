@@ -92,6 +92,7 @@ void ServiceBoard::ended(Watched& watched,
   });
   life.up = false;
   life.failed = ending == Ending::failed && !ours;
+  life.unseen = false;
   life.recycled = ending == Ending::recycled && !ours;
   life.changed_us = when_us;
   watched.seen.state = "exited";

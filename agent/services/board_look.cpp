@@ -102,7 +102,9 @@ void ServiceBoard::see_first(engine::Container container) {
   const auto waiting = take_waiting(id);
   if (waiting.empty()) {
     add(std::move(container));
-    settle_life(containers_.at(id).life, containers_.at(id).seen);
+    auto& watched = containers_.at(id);
+    settle_life(watched.life, watched.seen);
+    watched.life.unseen = watched.life.failed && !has_surely_failed(watched.seen);
     return;
   }
   auto listed = container;

@@ -49,6 +49,11 @@ Ending judge_past_ending(const engine::Container& container) {
   return container.state == "restarting" ? Ending::recycled : Ending::finished;
 }
 
+bool has_surely_failed(const engine::Container& container) {
+  if (container.exit_code == 0) return false;
+  return container.oom_killed || container.state == "restarting" || container.state == "dead";
+}
+
 std::string ending_text(std::int64_t exit_code, bool out_of_memory) {
   if (out_of_memory) return fmt::format("out of memory (exit {})", exit_code);
   if (exit_code > 128 && exit_code < 128 + NSIG) {

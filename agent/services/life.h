@@ -14,15 +14,15 @@ namespace portoser::agent::services {
 struct Life {
   bool up = false;
   bool failed = false;          ///< down, and nobody wanted that
+  bool unseen = false;          ///< of a failed one: nobody saw its end, which may have been a stop
   bool recycled = false;        ///< ended with 0; its restart policy starts it again
   bool killed = false;          ///< was sent a signal that ends programs, through the engine
   std::int64_t changed_us = 0;  ///< when it last went up or down
   std::int64_t stop_asked_us = 0;
   std::int64_t out_of_memory_us = 0;
 };
-BOOST_DESCRIBE_STRUCT(Life,
-                      (),
-                      (up, failed, recycled, killed, changed_us, stop_asked_us, out_of_memory_us))
+BOOST_DESCRIBE_STRUCT(
+    Life, (), (up, failed, unseen, recycled, killed, changed_us, stop_asked_us, out_of_memory_us))
 
 enum class Ending {
   stopped,   ///< somebody stopped it through the engine
@@ -41,6 +41,9 @@ Ending judge_ending(const Life& life,
 
 /// Of a container that is down and whose end was not seen.
 Ending judge_past_ending(const engine::Container& container);
+
+/// Whether such a container failed for sure: programs end with any code when they are stopped.
+bool has_surely_failed(const engine::Container& container);
 
 /// "exit 1", "exit 137 (SIGKILL)", "out of memory (exit 137)".
 std::string ending_text(std::int64_t exit_code, bool out_of_memory);

@@ -47,7 +47,7 @@ std::shared_ptr<const std::string> PacedFrames::take(TimePoint now) {
   if (first.frame.kind == FrameKind::completed) {
     not_before_ += silence;
   } else {
-    not_before_ += spacing;
+    not_before_ += waiting_.size() > crowd ? crowded_spacing : spacing;
   }
   return first.frame.text;
 }

@@ -1,8 +1,8 @@
 /// The frames that wait for one `/ws` socket. The existing UI keeps only the last frame of a
-/// render, so frames are spaced; and any frame shortly after `deployment_completed` makes it keep a
-/// finished plan on the screen, so there is silence behind that one. A long log is shortened in its
-/// middle, with a word of it, rather than delayed; nothing else is ever skipped. Pure; owned by the
-/// socket's executor.
+/// render, so frames are spaced, unless very many wait; and any frame shortly after
+/// `deployment_completed` makes it keep a finished plan on the screen, so there is silence behind
+/// that one. A long log is shortened in its middle, with a word of it, rather than delayed; nothing
+/// else is ever skipped. Pure; owned by the socket's executor.
 #pragma once
 
 #include <chrono>
@@ -25,9 +25,12 @@ class PacedFrames {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::milliseconds spacing{50};
+  /// While more than `crowd` wait: whoever reads at once must not be closed for our spacing.
+  static constexpr std::chrono::milliseconds crowded_spacing{2};
+  static constexpr std::size_t crowd = 100;
   static constexpr std::chrono::seconds silence{10};
   static constexpr std::size_t log_lines_waiting = 40;
-  static constexpr std::size_t frames_waiting = 1000;  ///< fifty seconds
+  static constexpr std::size_t frames_waiting = 1000;
 
   /// False: so many wait that this one cannot. The socket has to be closed, so that its client
   /// knows that it missed something.

@@ -196,12 +196,11 @@ asio::awaitable<UptimeApi::Happened> UptimeApi::newest_of(storage::EventFilter f
 /// Side by side: of very many events both take their time.
 asio::awaitable<std::vector<storage::EventRecord>> UptimeApi::counted(storage::EventFilter filter,
                                                                       std::int64_t& total) {
-  using namespace asio::experimental::awaitable_operators;
   auto count = events_.count(filter);
   auto list = events_.list(std::move(filter));
-  auto both = co_await (std::move(count) && std::move(list));
-  total = std::get<0>(both);
-  co_return std::move(std::get<1>(both));
+  auto both = co_await both_of(std::move(count), std::move(list));
+  total = both.first;
+  co_return std::move(both.second);
 }
 
 /// All events of the window, or those that a picture of it needs most.
@@ -275,7 +274,7 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
     const auto& first = longest.watched.front();
     answer.events.insert(answer.events.begin(), found_row(placed, {first.from, first.found}));
   }
-  add_found(answer.events, placed, log, window.from);
+  add_found(answer.events, placed, longest, window.from);
   add_durations(answer.events, log);
   co_return answer;
 }

@@ -45,11 +45,20 @@ bool shorten(std::vector<ShownEvent>& events) {
   return is_shorter;
 }
 
+/// A name under this key; empty: none, or all of them.
+std::string name_in(const Json& message, const char* key) {
+  const auto found = message.find(key);
+  if (found == message.end() || found->is_null()) return {};
+  if (!found->is_string()) throw Error{Code::invalid, std::string{key} + " must be a name"};
+  const auto name = found->get<std::string>();
+  return name == "*" ? std::string{} : name;
+}
+
 /// The services that a message names; none: all of them.
 std::set<std::string> services_of(const Json& message) {
   std::set<std::string> services;
-  const auto service = text_of(message, "service");
-  if (!service.empty() && service != "*") services.insert(service);
+  const auto service = name_in(message, "service");
+  if (!service.empty()) services.insert(service);
   if (const auto list = message.find("services"); list != message.end()) {
     if (!list->is_array()) throw Error{Code::invalid, "services must be a list"};
     for (const auto& one : *list) {
@@ -145,11 +154,14 @@ asio::awaitable<void> UptimeSocket::subscribe(std::shared_ptr<http::WebSocket> s
                                               Json message) {
   Filter filter;
   filter.services = services_of(message);
-  const auto machine = text_of(message, "machine");
-  if (!machine.empty() && machine != "*") filter.machine = machine;
+  const auto machine = name_in(message, "machine");
+  if (!machine.empty()) filter.machine = machine;
   const auto since = message.find("since");
   const bool replaying = since != message.end() && !since->is_null();
-  if (replaying && !since->is_number_integer()) {
+  const bool is_id = replaying && since->is_number_integer() &&
+                     (!since->is_number_unsigned() || since->get<std::uint64_t>() <= INT64_MAX) &&
+                     since->get<std::int64_t>() >= 0;
+  if (replaying && !is_id) {
     throw Error{Code::invalid, "since must be the id of an event"};
   }
   if (replaying) co_await socket->drained();  // a replay needs half of what may wait

@@ -245,9 +245,10 @@ asio::awaitable<std::int64_t> Fleet::add_note(storage::EventRecord note) {
   note.id = recorder_.give_id();
   note.device_id.clear();
   std::vector<storage::EventRecord> notes{note};
-  // Shown before it is stored, as all events: ids are shown in their order.
-  listener_.on_event(note);
   co_await event_store_.append(std::move(notes));
+  // Unlike what hosts tell, nobody tells it again when it could not be stored. So it is shown
+  // afterwards, though events with later ids may have been shown meanwhile.
+  listener_.on_event(note);
   co_return note.id;
 }
 

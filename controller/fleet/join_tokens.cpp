@@ -10,12 +10,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 
 namespace portoser::fleet {
 namespace {
 
 constexpr std::int64_t most_uses = 10'000;
 constexpr std::chrono::hours longest_life{24 * 3650};
+
+/// The name stands in the command that people are told to type. Letters of any script are names in
+/// older registries.
+bool is_safe_to_type(std::string_view name) {
+  constexpr std::string_view also{"_.:%@-"};
+  return !name.starts_with('-') && std::all_of(name.begin(), name.end(), [&](char letter) {
+    const auto byte = static_cast<unsigned char>(letter);
+    return byte >= 0x80 || std::isalnum(byte) != 0 || also.find(letter) != std::string_view::npos;
+  });
+}
 
 void check_wish(const TokenWish& wish) {
   if (wish.uses < 1 || wish.uses > most_uses) {
@@ -29,8 +41,9 @@ void check_wish(const TokenWish& wish) {
         fmt::format("\"expires_in_hours\" must be a number from 1 to {}", longest_life.count()),
         "body.expires_in_hours"};
   }
-  if (wish.host && registry::breaks_paths(*wish.host)) {
-    throw Error{Code::invalid, "\"host\" cannot be the name of a host", "body.host"};
+  if (wish.host && (registry::breaks_paths(*wish.host) || !is_safe_to_type(*wish.host))) {
+    throw Error{Code::invalid, "\"host\" cannot be the name of a host", "body.host"}.hint(
+        "letters, digits, and \"_.:%@-\", not beginning with a dash");
   }
   if (wish.allow_key_change && !wish.host) {
     throw Error{Code::invalid,

@@ -3,7 +3,14 @@
 #include "common/describe_json.h"
 #include "common/log.h"
 
+#include <algorithm>
+
 namespace portoser::fleet {
+namespace {
+
+constexpr std::size_t most_at_once = 500;
+
+}  // namespace
 
 Recorder::Recorder(storage::EventStore& store,
                    asio::any_io_executor executor,
@@ -63,7 +70,9 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
   bool one_by_one = false;
   while (!devices_[device_id].waiting.empty()) {
     const auto& waiting = devices_[device_id].waiting;
-    const auto end = one_by_one ? waiting.begin() + 1 : waiting.end();
+    // Copies for a database that refuses them again and again must not grow with what waits.
+    const auto count = std::min(waiting.size(), one_by_one ? std::size_t{1} : most_at_once);
+    const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(count);
     const std::vector<storage::EventRecord> batch(waiting.begin(), end);
     const auto epoch = batch.back().spool_epoch;
     const auto last = batch.back().sequence;
@@ -74,7 +83,11 @@ asio::awaitable<void> Recorder::drain(std::string device_id) {
       // Not acknowledged, so the agent keeps it; we keep it too. A record that the database will
       // never take is given up, or nothing behind it would ever be stored.
       try_again = error.code() == Code::unavailable || batch.size() > 1;
-      log::error("fleet", "events could not be stored", {{"reason", error.what()}});
+      if (failure_pace_.is_due()) {
+        log::error("fleet",
+                   "events could not be stored",
+                   {{"reason", error.what()}, {"waiting", waiting.size()}});
+      }
       one_by_one = error.code() != Code::unavailable;
     }
     if (try_again) {

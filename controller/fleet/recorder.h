@@ -2,6 +2,7 @@
 /// it after the commit. Each is passed on at once, and once. On the fleet's executor.
 #pragma once
 
+#include "common/pace.h"
 #include "common/tasks.h"
 #include "controller/storage/event_store.h"
 #include "protocol/messages.h"
@@ -67,6 +68,7 @@ class Recorder {
   TaskGroup tasks_;
   std::map<std::string, Device> devices_;
   std::int64_t next_id_ = 1;
+  Pace failure_pace_;
 };
 
 /// Both as rows of the event table; a result has the scope "command".

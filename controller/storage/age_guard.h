@@ -1,13 +1,16 @@
-/// Whether what looks old may be deleted. A wall clock that is ahead by mistake, at the start of a
-/// machine without a battery, say, makes everything look old. So whoever finds it further than the
-/// time that passed waits: for a quarter of the difference, at most a day. Somebody sets the clock
-/// right meanwhile, or it was right and the machine was off. A mark in the database tells it across
-/// restarts. On the executor of whoever asks, one question at a time.
+/// Whether what looks old may be deleted. A wall clock that is ahead by mistake makes everything
+/// look old. So whoever finds it further than the time that passed waits: for a quarter of the
+/// difference, at most a day, of time that controllers run. Somebody sets the clock right
+/// meanwhile, or it was right and the machine was off. A mark in the database tells it across
+/// restarts; a clock that is behind, as that of a machine without a battery before it hears of the
+/// time, deletes nothing that is not old, and moves the mark only when it stays so. On the executor
+/// of whoever asks, one question at a time.
 #pragma once
 
 #include "common/clock.h"
 #include "common/tasks.h"
 
+#include <chrono>
 #include <optional>
 
 namespace portoser::storage {
@@ -22,17 +25,20 @@ class AgeGuard {
   asio::awaitable<bool> is_clock_sure();
 
  private:
-  struct Anchor {
-    Time wall;
-    Uptime uptime{};
+  struct Mark {
+    Time at;                              ///< when the wall clock was last believed
+    std::chrono::microseconds waited{0};  ///< since then, while it was ahead
   };
-  asio::awaitable<std::optional<Time>> mark();
-  asio::awaitable<void> keep_mark(Time now);
+  asio::awaitable<std::optional<Mark>> stored();
+  asio::awaitable<void> keep();
 
   Database& database_;
   const Clock& clock_;
-  std::optional<Anchor> sure_;         ///< both clocks when the wall clock was last believed
-  std::optional<Uptime> ahead_since_;  ///< none: it is not ahead
+  std::optional<Mark> mark_;
+  Uptime at_uptime_{};  ///< when that was, or when this began
+  Uptime asked_{};      ///< the question before
+  bool is_ahead_ = false;
+  std::optional<Uptime> behind_since_;  ///< none: it is not behind
 };
 
 }  // namespace portoser::storage

@@ -38,10 +38,11 @@ struct HostSealed {
 
 /// How a service was found. The numbers are written into the database.
 enum class FoundState : std::uint8_t {
-  not_running = 0,  ///< its agent did not tell why
-  running = 1,
+  not_running = 0,   ///< its agent did not tell why
+  some_running = 1,  ///< its agent did not tell whether a container of it had failed
   failed = 2,
   stopped = 3,
+  running = 4,
 };
 
 /// A stretch in which a host could tell whether a service ran. Unix time in ms.

@@ -71,10 +71,15 @@ void write_resources(Exposition& out, const fleet::Devices& devices) {
     const auto write = [&out, &host = name](std::string_view type, double value) {
       if (value > 0) out.sample({{"hostname", host}, {"resource_type", type}}, value);
     };
+    // What somebody declared goes before what its agent counted, as in the list of devices.
     const auto& facts = device->facts;
-    write("cpu_cores", static_cast<double>(facts.cpu_cores));
-    write("memory_gb", static_cast<double>(facts.memory_bytes) / gibibyte);
-    write("disk_gb", static_cast<double>(facts.disk_bytes) / gibibyte);
+    const auto declared = device->declared.resources.value_or(fleet::ResourcesUpdate{});
+    write("cpu_cores", static_cast<double>(declared.cpu_cores.value_or(facts.cpu_cores)));
+    const auto gibibytes = [](std::optional<std::int64_t> said, std::int64_t counted_bytes) {
+      return said ? static_cast<double>(*said) : static_cast<double>(counted_bytes) / gibibyte;
+    };
+    write("memory_gb", gibibytes(declared.memory_gb, facts.memory_bytes));
+    write("disk_gb", gibibytes(declared.disk_gb, facts.disk_bytes));
   }
 }
 

@@ -344,9 +344,9 @@ storage::OutgoingSample RemoteWrite::row_of(Time when, std::vector<OutgoingValue
   return row;
 }
 
-void RemoteWrite::say_offline(const std::string& host) {
+void RemoteWrite::say_presence(const std::string& host, bool is_up) {
   std::vector<OutgoingValue> values;
-  values.push_back({OutgoingFamily::host_up, {}, 0, false});
+  values.push_back({OutgoingFamily::host_up, {}, is_up ? 1.0 : 0.0, false});
   series_.log_outgoing(host, row_of(clock_.now(), std::move(values)));
 }
 
@@ -354,7 +354,15 @@ void RemoteWrite::liveness_changed(const std::string& host,
                                    fleet::Liveness /*before*/,
                                    fleet::Liveness after,
                                    std::optional<Time> /*last_seen*/) {
-  if (sender_ && after == fleet::Liveness::offline) say_offline(host);
+  if (!sender_) return;
+  if (after == fleet::Liveness::offline) say_presence(host, false);
+  if (after == fleet::Liveness::online && has_no_samples(host)) say_presence(host, true);
+}
+
+/// Heard by its heartbeats: nothing else would say that it is up.
+bool RemoteWrite::has_no_samples(const std::string& host) const {
+  const auto entry = live_.host(host);
+  return !entry || !entry->sample;
 }
 
 /// A host that joins anew under that name is another one: nothing of the old one ends with its
@@ -368,7 +376,8 @@ asio::awaitable<void> RemoteWrite::run_presence() {
   for (;;) {
     co_await pause(settings_.offline_every);
     for (const auto& [host, entry] : live_.hosts()) {
-      if (entry->liveness == fleet::Liveness::offline) say_offline(host);
+      if (entry->liveness == fleet::Liveness::offline) say_presence(host, false);
+      if (entry->liveness == fleet::Liveness::online && !entry->sample) say_presence(host, true);
     }
   }
 }

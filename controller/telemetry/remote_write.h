@@ -133,7 +133,8 @@ class RemoteWrite : public SampleTap, public LiveListener {
   void settle(const std::vector<storage::OutgoingSample>& rows, const Sent& sent);
   void take_off(const storage::OutgoingSize& size);
   storage::OutgoingSample row_of(Time when, std::vector<OutgoingValue> values) const;
-  void say_offline(const std::string& host);
+  void say_presence(const std::string& host, bool is_up);
+  [[nodiscard]] bool has_no_samples(const std::string& host) const;
   void complain(Trouble trouble, std::string text);
   void tell(const Complaints::Complaint& complaint) const;
 

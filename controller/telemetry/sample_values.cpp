@@ -137,8 +137,8 @@ void add_container(Together& sum,
 storage::FoundState found_state(const protocol::ServiceUp& service) {
   using storage::FoundState;
   if (service.failed.value_or(false)) return FoundState::failed;
-  if (service.up) return FoundState::running;
-  return service.failed ? FoundState::stopped : FoundState::not_running;
+  if (!service.failed) return service.up ? FoundState::some_running : FoundState::not_running;
+  return service.up ? FoundState::running : FoundState::stopped;
 }
 
 void add_services(ValueList& out,

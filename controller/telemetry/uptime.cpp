@@ -42,9 +42,8 @@ UpState before(const UptimeEvent& first) {
 }
 
 /// What a stretch that begins shows against what was known.
-UpState as_found(UpState known, UpState found) {
-  if (found != UpState::unknown) return found;
-  return known == UpState::down ? known : UpState::stopped;
+UpState as_found(UpState known, const Watched& watched) {
+  return known == UpState::down && !watched.is_sure ? known : watched.found;
 }
 
 /// By time; the first is older than anything.
@@ -62,7 +61,7 @@ std::vector<Turn> turns_of(const UptimeLog& log) {
   const auto look_until = [&](Time until) {
     for (; watched != log.watched.end() && watched->from < until; ++watched) {
       if (newest != nullptr && watched->from - newest->at <= beside) continue;
-      turn_to(watched->from, as_found(turns.back().state, watched->found), nullptr);
+      turn_to(watched->from, as_found(turns.back().state, *watched), nullptr);
     }
   };
   for (const auto& event : log.events) {

@@ -33,8 +33,8 @@ struct UptimeEvent {
 struct Watched {
   Time from;
   Time to;
-  /// At the beginning. Unknown: it did not run, and its agent did not tell why.
-  UpState found = UpState::unknown;
+  UpState found = UpState::unknown;  ///< at the beginning
+  bool is_sure = true;               ///< false: it may have failed before, and not be mended
 };
 
 /// A stretch of one state. The first begins, and the last ends, with the window.

@@ -21,15 +21,19 @@ std::optional<UptimeChange> change_named(const std::string& name) {
 UpState state_of(storage::FoundState found) {
   switch (found) {
     case storage::FoundState::running:
+    case storage::FoundState::some_running:
       return UpState::up;
     case storage::FoundState::failed:
       return UpState::down;
     case storage::FoundState::stopped:
-      return UpState::stopped;
     case storage::FoundState::not_running:
-      break;
+      return UpState::stopped;
   }
   return UpState::unknown;
+}
+
+bool is_sure(storage::FoundState found) {
+  return found != storage::FoundState::some_running && found != storage::FoundState::not_running;
 }
 
 bool is_earlier(const UptimeEvent& left, const UptimeEvent& right) {
@@ -95,6 +99,7 @@ std::map<Placed, std::vector<Watched>> UptimeHistory::by_place(
     one.from = Time{std::chrono::milliseconds{watch.start_ms}};
     one.to = Time{std::chrono::milliseconds{watch.end_ms}};
     one.found = state_of(watch.found);
+    one.is_sure = is_sure(watch.found);
     // The next sample is on its way.
     if (now - one.to <= grace) one.to = std::max(one.to, now);
   }

@@ -140,7 +140,7 @@ void ApiTest::tell_of_notes(int samples) {
     sample.number = ++sample_number_;
     sample.containers = {telemetry::container("a", 4096)};
     sample.containers[0].services = {"notes"};
-    sample.services = {{"notes", true}};
+    sample.services = {{"notes", true, false}};
     live_.on_sample("brick", clock_.now(), std::move(sample));
   }
 }

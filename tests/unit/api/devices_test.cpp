@@ -212,6 +212,10 @@ TEST_F(DevicesTest, ResourcesChangeOneByOneAndGoBackToTheMeasured) {
   expected["disk_gb"] = 990;
   expected["gpu"] = true;
   EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
+  const auto page = ask("/metrics").text();
+  EXPECT_NE(page.find("device_resources{hostname=\"brick\",resource_type=\"disk_gb\"} 990\n"),
+            std::string::npos)
+      << "alerts look at the same";
   send(Method::patch, "/api/devices/brick", {{"description", "x"}});
   EXPECT_EQ(get("/api/devices/brick")["resources"], expected);
   for (const auto& wrong : {Json(-1), Json(7.7), Json("7.7"), Json("7 "), Json(1e300)}) {
@@ -271,6 +275,12 @@ TEST_F(DevicesTest, ATokensSecretIsInTheAnswerThatMadeItAlone) {
     const auto stored = read_file(folder_ / file, 64U << 20U);
     EXPECT_EQ(stored.find(secret), std::string::npos) << file;
     EXPECT_EQ(stored.find(text), std::string::npos) << file;
+  }
+  for (const auto* name : {"x'; id; '", "a|b", "-n", "$(id)", "../../x", "a b"}) {
+    const Json body{{"host", name}};
+    EXPECT_EQ(refused([&] { send(Method::post, "/api/devices/tokens", body); }).where(),
+              "body.host")
+        << name;
   }
   EXPECT_EQ(get("/api/devices/tokens")["total"], 1) << "the one that brick used up is not shown";
   EXPECT_EQ(get("/api/devices/tokens?include_expired=true")["total"], 2);

@@ -39,6 +39,15 @@ TEST_F(PacedFramesTest, AreSpacedSoThatTheUiSeesEachOne) {
   EXPECT_EQ(elapsed_, 9 * PacedFrames::spacing);
 }
 
+/// A burst must not close who reads at once.
+TEST_F(PacedFramesTest, AreCloserTogetherWhileVeryManyWait) {
+  for (std::size_t i = 0; i < PacedFrames::frames_waiting; ++i) {
+    ASSERT_TRUE(push(FrameKind::other, std::to_string(i)));
+  }
+  EXPECT_EQ(drain().size(), PacedFrames::frames_waiting);
+  EXPECT_EQ(elapsed_, 899 * PacedFrames::crowded_spacing + 100 * PacedFrames::spacing);
+}
+
 TEST_F(PacedFramesTest, FirstFrameWaitsForNothing) {
   EXPECT_TRUE(push(FrameKind::other, "a"));
   EXPECT_EQ(*frames_.take(now_), "a");

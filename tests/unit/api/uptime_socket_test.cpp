@@ -158,6 +158,25 @@ class UptimeSocketTest : public testing::Test {
 
 using Ids = std::vector<std::int64_t>;
 
+/// Else everything would come, and it would be confirmed.
+TEST_F(UptimeSocketTest, AFilterThatCannotBeIsAnError) {
+  const std::vector<Json> wrong{{{"service", Json::array({"notes"})}},
+                                {{"machine", Json::array({"brick"})}},
+                                {{"machine", 7}},
+                                {{"services", "notes"}},
+                                {{"since", "1"}},
+                                {{"since", -1}},
+                                {{"since", 18446744073709551615ULL}}};
+  for (auto message : wrong) {
+    message["action"] = "subscribe";
+    const auto client = subscribed(message);
+    EXPECT_TRUE(client->has("error")) << message;
+    EXPECT_FALSE(client->has("subscribed")) << message;
+  }
+  EXPECT_TRUE(subscribed({{"action", "subscribe"}, {"service", nullptr}, {"machine", "*"}})
+                  ->has("subscribed"));
+}
+
 TEST_F(UptimeSocketTest, WhoComesBetweenAnEventAndItsCommitSeesIt) {
   socket_->event_arrived(event(7));
   EXPECT_EQ(subscribed({{"action", "subscribe"}, {"since", 3}})->events(), Ids{7});

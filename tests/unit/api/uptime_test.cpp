@@ -139,6 +139,20 @@ TEST_F(UptimeTest, AServiceThatIsNotWatchedAnyMoreStillAnswers) {
   EXPECT_EQ(answer["events"][0]["metadata"]["found"], "true");
 }
 
+TEST_F(UptimeTest, WhatWasFoundLastIsPaintedAlsoOfOldTimes) {
+  tell_of_notes(13);
+  clock_.set_by(24h);
+  auto stopped = telemetry::full_sample(3600'000'000'000);
+  stopped.number = 1000;
+  stopped.services = {{"notes", false, false}};
+  live_.on_sample("brick", clock_.now(), std::move(stopped));
+  clock_.set_by(25h);
+  const auto answer = get("/api/uptime/notes/brick?timeRange=24h");
+  EXPECT_EQ(answer["current_status"], "unknown");
+  ASSERT_EQ(answer["events"].size(), 1U);
+  EXPECT_EQ(answer["events"][0]["event_type"], "stop");
+}
+
 /// Its agent was set up anew meanwhile, so that nobody told that it came back.
 TEST_F(UptimeTest, AFailureThatIsOverWithoutAnEventIsNotPaintedForEver) {
   tell_of_notes(13);

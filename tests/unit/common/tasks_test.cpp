@@ -34,6 +34,13 @@ asio::awaitable<int> fail_at_once() {
   throw Error{Code::conflict, "no"};
 }
 
+TEST(BothOf, GivesBothOrTheErrorOfOne) {
+  EXPECT_EQ(run(both_of(answer_after(1ms), answer_after(0ms))), (std::pair{42, 42}));
+  EXPECT_THROW(run(both_of(fail_at_once(), answer_after(0ms))), Error);
+  EXPECT_THROW(run(both_of(answer_after(0ms), fail_at_once())), Error);
+  EXPECT_THROW(run(both_of(fail_at_once(), fail_at_once())), Error);
+}
+
 TEST(WithDeadline, GivesTheResult) {
   EXPECT_EQ(run(with_deadline(answer_after(0ms), 10s, "it")), 42);
 }

@@ -154,6 +154,31 @@ TEST_F(BoardTest, AServiceHasFailedAsLongAsOneOfItsContainersHas) {
   EXPECT_FALSE(board->has_failed("another"));
 }
 
+/// `docker stop` of a program that does not listen to it looks the same afterwards.
+TEST_F(BoardTest, HowOneEndedThatNobodySawIsNotKnown) {
+  begin({ended("a", 137)});
+  EXPECT_EQ(board->has_failed("notes"), std::nullopt);
+  start("a");
+  EXPECT_EQ(board->has_failed("notes"), false);
+  die("a", 137);
+  EXPECT_EQ(board->has_failed("notes"), true) << "this one was seen";
+}
+
+TEST_F(BoardTest, OneThatTheEngineRestartsAgainAndAgainHasFailedForSure) {
+  auto looping = ended("a", 1);
+  looping.state = "restarting";
+  begin({looping, container("b", "db")});
+  EXPECT_EQ(board->has_failed("notes"), true);
+  auto killed = ended("c", 137);
+  killed.oom_killed = true;
+  make_board("boot-2");
+  begin({killed});
+  EXPECT_EQ(board->has_failed("notes"), true);
+  make_board("boot-3");
+  begin({ended("d", 0)});
+  EXPECT_EQ(board->has_failed("notes"), false);
+}
+
 TEST_F(BoardTest, AFailedContainerThatIsRemovedLeavesTheOthersRecovered) {
   begin({container("a"), container("b", "db")});
   die("a", 1);

@@ -236,6 +236,33 @@ TEST_F(RemoteWriteQueue, AHostThatIsOfflineIsSaidToBeAgainAndAgain) {
   for (const auto& [time, value] : store_.values("portoser_host_up", "brick")) EXPECT_EQ(value, 0);
 }
 
+/// It has no agent, and is heard by its heartbeats.
+TEST_F(RemoteWriteQueue, AHostWithoutSamplesIsSaidToBeUpWhileItIsHeard) {
+  begin();
+  live_.add_listener(*remote_write_);
+  begin_sending();
+  tasks_->spawn("presence", remote_write_->run_presence());
+  const auto said_at = [&](std::chrono::seconds second) {
+    clock_.set_wall(noon + second);
+    std::optional<double> value;
+    wait_for("it is said", [&] {
+      run(series_->write_log());
+      const auto values = store_.values("portoser_host_up", "brick");
+      const auto found = values.find(to_unix_us(noon + second) / 1000);
+      if (found != values.end()) value = found->second;
+      return value.has_value();
+    });
+    return value;
+  };
+  live_.on_liveness("brick", fleet::Liveness::unknown, fleet::Liveness::online, noon);
+  EXPECT_EQ(said_at(1s), 1);
+  EXPECT_EQ(said_at(2s), 1);
+  live_.on_liveness("brick", fleet::Liveness::online, fleet::Liveness::offline, noon);
+  EXPECT_EQ(said_at(3s), 0);
+  live_.on_liveness("brick", fleet::Liveness::offline, fleet::Liveness::online, noon);
+  EXPECT_EQ(said_at(4s), 1);
+}
+
 TEST_F(RemoteWriteQueue, WithoutATargetNothingIsKept) {
   begin();
   tell_live(0, 600);

@@ -139,7 +139,7 @@ TEST_F(SeriesTest, AServiceIsFoundAsItsAgentSays) {
       {{"notes", true, true}, storage::FoundState::failed},
       {{"notes", false, true}, storage::FoundState::failed},
       {{"notes", false, false}, storage::FoundState::stopped},
-      {{"notes", true, {}}, storage::FoundState::running},
+      {{"notes", true, {}}, storage::FoundState::some_running},
       {{"notes", false, {}}, storage::FoundState::not_running}};
   int number = 0;
   for (const auto& [service, found] : all) {

@@ -107,7 +107,7 @@ TEST(Uptime, NothingKnownIsAllUnknown) {
 
 TEST(Uptime, WhatHappenedWhileNobodyWatchedStillSaysHowItStandsAfterwards) {
   UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 4h, UptimeChange::failure)});
-  log.watched.push_back({noon - 2h, noon, UpState::unknown});
+  log.watched.push_back({noon - 2h, noon, UpState::stopped, false});
   const auto stats = uptime_stats(log, noon - 10h, noon);
   EXPECT_EQ(stats.down, 2h);
   EXPECT_EQ(stats.up, 4h);
@@ -147,6 +147,17 @@ TEST(Uptime, AFailureIsOverOnceItIsFoundRunning) {
   EXPECT_FALSE(stats.mttr_seconds);
   log.watched.back().found = UpState::stopped;
   EXPECT_EQ(uptime_stats(log, noon - 10h, noon).current, UpState::stopped);
+}
+
+/// An agent of before says "up" as long as one container runs.
+TEST(Uptime, AFailureIsNotOverWhereAnAgentCannotTell) {
+  UptimeLog log = watched(noon - 10h, noon - 6h, {event(noon - 7h, UptimeChange::failure)});
+  log.watched.push_back({noon - 2h, noon, UpState::up, false});
+  EXPECT_EQ(uptime_stats(log, noon - 10h, noon).down, 3h);
+  log.events.push_back(event(noon - 1h, UptimeChange::recovery));
+  const auto stats = uptime_stats(log, noon - 10h, noon);
+  EXPECT_EQ(stats.recoveries, 1);
+  EXPECT_THAT(stats.mttr_seconds, Optional(DoubleEq(7200)));
 }
 
 /// One of its containers may run all the same.
@@ -256,7 +267,7 @@ TEST(Uptime, SegmentsOfAnyLogCoverTheWindow) {
       at += std::chrono::seconds{1 + number(20'000)};
       const auto from = at;
       at += std::chrono::seconds{number(20'000)};
-      log.watched.push_back({from, at, static_cast<UpState>(number(4))});
+      log.watched.push_back({from, at, static_cast<UpState>(number(4)), number(2) == 0});
     }
     for (int i = number(20); i > 0; --i) {
       const auto when = noon - 24h + std::chrono::seconds{number(24 * 3600 + 1800)};

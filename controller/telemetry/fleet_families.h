@@ -19,9 +19,6 @@ struct FleetReading {
   Time now;
 };
 
-/// A host whose newest sample still says something.
-bool is_fresh(const HostLive& host);
-
 void write_host_families(Exposition& out,
                          const FleetReading& fleet,
                          const fleet::RoundTrips::Reading& round_trips);

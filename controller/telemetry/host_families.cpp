@@ -54,7 +54,7 @@ std::optional<double> seconds_of(std::int64_t us) {
   return us == 0 ? std::nullopt : std::optional{static_cast<double>(us) / microseconds};
 }
 
-/// Of fresh hosts: what their newest sample says.
+/// What the newest sample says, of hosts where it is of now.
 const std::vector<HostFamily>& host_families() {
   static const std::vector<HostFamily> families{
       {"portoser_host_cpu_percent",
@@ -219,21 +219,16 @@ void write_temperatures(Exposition& out, const HostLines& hosts) {
 
 }  // namespace
 
-bool is_fresh(const HostLive& host) {
-  return host.sample && host.liveness != fleet::Liveness::offline &&
-         host.liveness != fleet::Liveness::unknown;
-}
-
 void write_host_families(Exposition& out,
                          const FleetReading& fleet,
                          const fleet::RoundTrips::Reading& round_trips) {
   HostLines known;  // that were ever heard
-  HostLines fresh;
+  HostLines current;
   for (const auto& host : fleet.registry.hosts()) {
     const auto found = fleet.hosts.find(host.name);
     if (found == fleet.hosts.end()) continue;
     known.push_back({found->second.get(), host.name, label_text({{"machine", host.name}})});
-    if (is_fresh(*found->second)) fresh.push_back(known.back());
+    if (is_current(*found->second, fleet.now)) current.push_back(known.back());
   }
   out.family("portoser_host_up", "gauge", "1: the host's agent is heard, 0: it is not");
   for (const auto& host : known) {
@@ -243,13 +238,13 @@ void write_host_families(Exposition& out,
   }
   for (const auto& family : host_families()) {
     out.family(family.name, family.type, family.help);
-    for (const auto& host : fresh) {
+    for (const auto& host : current) {
       if (const auto value = family.value(*host.live)) out.sample_at(host.labels, *value);
     }
   }
-  write_temperatures(out, fresh);
-  write_disks(out, fresh);
-  write_networks(out, fresh);
+  write_temperatures(out, current);
+  write_disks(out, current);
+  write_networks(out, current);
   out.family("portoser_agent_last_sample_age_seconds", "gauge", "Age of the newest sample");
   for (const auto& host : known) {
     if (!host.live->sample) continue;
@@ -259,7 +254,7 @@ void write_host_families(Exposition& out,
   out.family("portoser_agent_rtt_seconds",
              "gauge",
              "Round trip of TCP to the host's agent, as the kernel has smoothed it");
-  for (const auto& host : fresh) {
+  for (const auto& host : current) {
     const auto found = round_trips.find(host.name);
     if (found == round_trips.end()) continue;
     out.sample_at(host.labels, std::chrono::duration<double>(found->second).count());

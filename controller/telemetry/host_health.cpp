@@ -16,9 +16,7 @@ void add_silence(HostHealth& health,
                  const HostLive& live,
                  std::chrono::milliseconds interval,
                  Time now) {
-  const bool is_in_time =
-      live.liveness == fleet::Liveness::online && now - live.sample_at <= live.fresh_for;
-  if (is_in_time || live.liveness == fleet::Liveness::unknown) return;
+  if (is_current(live, now) || live.liveness == fleet::Liveness::unknown) return;
   const auto silence = std::max<std::chrono::microseconds>(now - live.sample_at, {});
   const auto missed = interval.count() > 0 ? silence / interval : 0;
   health.consecutive_failures += std::max<std::int64_t>(missed, 1);

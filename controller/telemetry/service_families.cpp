@@ -13,14 +13,16 @@ struct ServiceLine {
   const registry::Service* service;
   const HostLive* live;  ///< null: nothing was heard of its host
   ServiceStatus status;
-  const MeasuredUsage* measured;  ///< null: the newest sample does not know any
+  const MeasuredUsage* measured;  ///< null: it is not known now
   std::string labels;
 };
 using ServiceLines = std::vector<ServiceLine>;
 
 /// `host.usages` keeps what was measured before, too.
-const MeasuredUsage* newest_usage(const registry::Service& service, const HostLive& host) {
-  if (!is_fresh(host) || !host.usages) return nullptr;
+const MeasuredUsage* newest_usage(const registry::Service& service,
+                                  const HostLive& host,
+                                  Time now) {
+  if (!is_current(host, now) || !host.usages) return nullptr;
   const auto found = host.usages->find(service.name);
   const bool is_newest = found != host.usages->end() && found->second.is_newest;
   return is_newest ? &found->second : nullptr;
@@ -35,7 +37,7 @@ ServiceLines lines_of_services(const FleetReading& fleet) {
     lines.push_back({&service,
                      live,
                      status_of(service, live),
-                     live == nullptr ? nullptr : newest_usage(service, *live),
+                     live == nullptr ? nullptr : newest_usage(service, *live, fleet.now),
                      label_text({{"service", service.name}, {"machine", *service.current_host}})});
   }
   return lines;

@@ -106,6 +106,11 @@ HostStanding standing_of(fleet::Liveness liveness) {
   return HostStanding::unknown;
 }
 
+bool is_current(const HostLive& host, Time now) {
+  return host.sample && host.liveness == fleet::Liveness::online &&
+         now - host.sample_at <= host.fresh_for;
+}
+
 HostStanding standing_of(const HostLive* host, Time now) {
   if (host == nullptr) return HostStanding::unknown;
   const auto standing = standing_of(host->liveness);
@@ -113,7 +118,7 @@ HostStanding standing_of(const HostLive* host, Time now) {
     return standing;
   }
   if (!is_whole(*host->sample)) return HostStanding::failing;
-  return now - host->sample_at > host->fresh_for ? HostStanding::stale : standing;
+  return is_current(*host, now) ? standing : HostStanding::stale;
 }
 
 HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
@@ -122,8 +127,7 @@ HostMetricsStatus metrics_status_of(const HostLive* host, Time now) {
   if (host != nullptr && host->sample) {
     status.age_seconds =
         std::max(std::chrono::duration<double>(now - host->sample_at).count(), 0.0);
-    status.stale = standing == HostStanding::offline || standing == HostStanding::stale ||
-                   now - host->sample_at > host->fresh_for;
+    status.stale = !is_current(*host, now);
   }
   if (standing == HostStanding::offline) {
     constexpr double just_gone_seconds = 300;

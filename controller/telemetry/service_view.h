@@ -64,6 +64,10 @@ HostStanding standing_of(const HostLive* host, Time now);
 /// By liveness alone, where no sample is at hand.
 HostStanding standing_of(fleet::Liveness liveness);
 
+/// The newest sample says how the host is now: it is heard, and no sample since is missing. The API
+/// marks every other one as `stale`, and the Prometheus page shows none of it.
+bool is_current(const HostLive& host, Time now);
+
 /// How a host's metrics stand, in the words of /api/metrics: ok, error, unavailable, offline.
 struct HostMetricsStatus {
   std::string status;

@@ -1,11 +1,14 @@
 #include "controller/telemetry/fleet_families.h"
 
+#include "controller/telemetry/service_view.h"
 #include "tests/support/exposition_parser.h"
 #include "tests/unit/telemetry/played_host.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <array>
 
 namespace portoser::telemetry {
 namespace {
@@ -91,6 +94,30 @@ TEST_F(FleetFamilies, SayNothingOfWhatIsUnknown) {
                            "portoser_network_receive_bytes_total{"}) {
     EXPECT_THAT(text(), Not(HasSubstr(name)));
   }
+}
+
+/// The API calls what it has of it `stale`; a page has no such word.
+TEST_F(FleetFamilies, SayNothingOfTheUseOfAHostThatIsHeardAndSendsNoSamples) {
+  live_.on_state("brick", noon, state_of_notes("running", {"a"}));
+  auto sample = full_sample(1);
+  sample.temperatures = {{"nvme Composite", 38.5}};
+  sample.containers = {container("a", 7000)};
+  round_trips_ = {{"brick", std::chrono::microseconds{1500}}};
+  const std::array old_names{"portoser_host_cpu_percent{",
+                             "portoser_host_memory_used_bytes{",
+                             "portoser_host_temperature_celsius{",
+                             "portoser_filesystem_size_bytes{",
+                             "portoser_network_receive_bytes_total{",
+                             "portoser_agent_rtt_seconds{",
+                             "portoser_service_cpu_percent{",
+                             "portoser_service_block_read_bytes_total{"};
+  live_.on_sample("brick", noon - std::chrono::seconds{15}, sample);
+  for (const auto* name : old_names) EXPECT_THAT(text(), HasSubstr(name));
+  live_.on_sample("brick", noon - std::chrono::seconds{16}, std::move(sample));
+  EXPECT_TRUE(metrics_status_of(live_.host("brick").get(), noon).stale);
+  for (const auto* name : old_names) EXPECT_THAT(text(), Not(HasSubstr(name)));
+  EXPECT_THAT(text(), HasSubstr("portoser_host_up{machine=\"brick\"} 1\n"));
+  EXPECT_THAT(text(), HasSubstr("portoser_agent_last_sample_age_seconds{machine=\"brick\"} 16\n"));
 }
 
 TEST_F(FleetFamilies, HaveTheTrafficOfAServiceOnlyWhileItRuns) {

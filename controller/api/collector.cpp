@@ -25,12 +25,12 @@ void CollectorApi::add_to(http::Router& router) {
 
 CollectorView CollectorApi::status(http::Call<void>) {
   CollectorView view;
-  view.interval = std::chrono::duration<double>(collection_.interval()).count();
-  view.task_timeout = 3 * view.interval;
+  view.interval = collection_.whole_seconds();
+  view.task_timeout = collection_.whole_seconds(3);
   view.registry_path = registry_path_;
   std::optional<Time> newest;
   const auto hosts = live_.hosts();
-  view.running = collector_worker(hosts, clock_.now()).status != "failing";
+  view.running = is_collecting(hosts, clock_.now());
   for (const auto& [host, entry] : hosts) {
     if (entry->liveness == fleet::Liveness::online) ++view.max_concurrent;
     if (entry->sample) newest = newest ? std::max(*newest, entry->sample_at) : entry->sample_at;

@@ -34,10 +34,10 @@ BOOST_DESCRIBE_STRUCT(CollectionStatistics,
 
 struct CollectorView {
   bool available = true;
-  bool running = true;              ///< false: hosts were heard, and none of them is measured
-  double interval = 0;              ///< seconds between two samples of a host
+  bool running = false;             ///< a host at least is measured now
+  std::int64_t interval = 0;        ///< seconds between two samples of a host, rounded up
   std::int64_t max_concurrent = 0;  ///< hosts that are online: each measures itself
-  double task_timeout = 0;          ///< seconds after which a host counts as silent
+  std::int64_t task_timeout = 0;    ///< seconds after which a host counts as silent, rounded up
   bool metrics_service_available = true;
   bool websocket_manager_available = true;
   std::string registry_path;

@@ -188,6 +188,7 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   health.timestamp = now;
   bool degraded = false;
   bool unhealthy = false;
+  std::size_t unknown = 0;
   const auto registry = registry_.snapshot()->registry;
   const auto heartbeats = live_.heartbeats();
   const auto round_trips = fleet_.round_trips();
@@ -200,6 +201,7 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
             live.get(), counted, value_at(round_trips, host.name), collection_.interval(), now));
     degraded = degraded || row.status == "degraded";
     unhealthy = unhealthy || row.status == "unhealthy";
+    if (row.status == "unknown") ++unknown;
     health.machines[host.name] = row.status;
     health.machine_details.push_back(std::move(row));
   }
@@ -212,9 +214,9 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
     health.cache.hit_rate = static_cast<double>(health.cache.total_hits) /
                             static_cast<double>(health.cache.total_requests);
   }
-  health.cache.ttl_seconds = seconds(MetricsApi::kept_for);
+  health.cache.ttl_seconds = MetricsApi::kept_for.count();
   health.cache.oldest_entry_age_seconds = kept.age_seconds;
-  health.collector_running = collector_worker(live_.hosts(), now).status != "failing";
+  health.collector_running = is_collecting(live_.hosts(), now);
   health.drops = drops_of(fleet_.gateway_stats(), series_.stats());
   const auto database = database_.stats();
   health.queue.depth = static_cast<std::int64_t>(database.queue_depth);
@@ -228,8 +230,13 @@ MetricsHealth MetricsStateApi::health(http::Call<void>) {
   unhealthy = unhealthy || database.problem != nullptr;
   degraded =
       degraded || health.queue.utilization > crowded || store_is_away(remote_write_.stats(), now);
-  health.status = unhealthy ? "unhealthy" : degraded ? "degraded" : "healthy";
-  health.collection_interval_seconds = seconds(collection_.interval());
+  // Without any host there is nothing that could be ill, so that is healthy.
+  const bool knows_none = unknown > 0 && unknown == health.machine_details.size();
+  health.status = unhealthy    ? "unhealthy"
+                  : degraded   ? "degraded"
+                  : knows_none ? "unknown"
+                               : "healthy";
+  health.collection_interval_seconds = collection_.whole_seconds();
   constexpr double milliseconds = 1000;
   health.response_time_ms = milliseconds * seconds(clock_.uptime() - began);
   return health;

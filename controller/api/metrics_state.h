@@ -81,7 +81,7 @@ struct CacheHealth {
   std::int64_t total_hits = 0;
   std::int64_t total_misses = 0;
   std::int64_t total_requests = 0;
-  double ttl_seconds = 0;
+  std::int64_t ttl_seconds = 0;
   std::optional<double> oldest_entry_age_seconds;
 };
 BOOST_DESCRIBE_STRUCT(CacheHealth,
@@ -123,7 +123,8 @@ BOOST_DESCRIBE_STRUCT(MachineHealth,
                        error_message))
 
 struct MetricsHealth {
-  std::string status;  ///< healthy, degraded, unhealthy
+  /// healthy, degraded, unhealthy. unknown: there are hosts, and nothing is known of any of them.
+  std::string status;
   Time timestamp;
   CacheHealth cache;
   QueueHealth queue;
@@ -131,8 +132,8 @@ struct MetricsHealth {
   std::vector<Json> circuit_breakers;  ///< none: no request goes to a host
   std::map<std::string, std::string> machines;
   std::vector<MachineHealth> machine_details;
-  bool collector_running = true;
-  double collection_interval_seconds = 0;
+  bool collector_running = false;                ///< a host at least is measured now
+  std::int64_t collection_interval_seconds = 0;  ///< rounded up
   double response_time_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(MetricsHealth,

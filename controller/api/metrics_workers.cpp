@@ -26,6 +26,10 @@ WorkerView presence_worker(std::size_t devices, std::chrono::nanoseconds age) {
   return running(fmt::format("follows the connections of {} devices", devices));
 }
 
+bool is_collecting(const telemetry::HostLives& hosts, Time now) {
+  return collector_worker(hosts, now).status == "running";
+}
+
 WorkerView collector_worker(const telemetry::HostLives& hosts, Time now) {
   std::size_t known = 0;
   std::size_t measured = 0;

@@ -30,6 +30,8 @@ BOOST_DESCRIBE_STRUCT(WorkersView, (), (enabled, workers))
 
 /// Who follows the connections of agents. `age`: of its last look.
 WorkerView presence_worker(std::size_t devices, std::chrono::nanoseconds age);
+/// A host at least is measured now. False too while nothing was heard of any.
+bool is_collecting(const telemetry::HostLives& hosts, Time now);
 /// Samples of agents.
 WorkerView collector_worker(const telemetry::HostLives& hosts, Time now);
 /// Writes into the database.

@@ -87,6 +87,11 @@ asio::awaitable<void> Collection::set_interval(std::chrono::seconds interval) {
   apply(chosen);
 }
 
+std::int64_t Collection::whole_seconds(int intervals) const {
+  return std::max<std::int64_t>(
+      std::chrono::ceil<std::chrono::seconds>(intervals * interval()).count(), 1);
+}
+
 void Collection::apply(const std::vector<Chosen>& chosen) {
   chosen_ = chosen;
   const std::chrono::milliseconds interval = chosen.back().interval;

@@ -55,6 +55,9 @@ class Collection {
   [[nodiscard]] std::chrono::milliseconds interval() const {
     return interval_.load();
   }  ///< any thread
+  /// So many of them, as answers tell it that have whole seconds: rounded up, so that nobody takes
+  /// hosts to be measured more often than they are. At least 1. Any thread.
+  [[nodiscard]] std::int64_t whole_seconds(int intervals = 1) const;
 
  private:
   /// One that was chosen, from then on.

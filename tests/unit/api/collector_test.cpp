@@ -33,6 +33,26 @@ TEST_F(CollectorTest, AChosenIntervalIsToldToAgentsAndOutlivesARestart) {
   EXPECT_EQ(restarted.interval(), 60s);
 }
 
+/// The contract has whole seconds, and the setting has milliseconds.
+TEST_F(CollectorTest, AnIntervalIsToldInWholeSecondsAndNeverTooShort) {
+  const auto told = [this](std::chrono::milliseconds interval) {
+    telemetry::CollectionSettings settings;
+    settings.interval = interval;
+    const telemetry::Collection collection{
+        *database_, *fleet_, live_, series_, remote_write_, clock_, settings};
+    return std::pair{collection.whole_seconds(), collection.whole_seconds(3)};
+  };
+  EXPECT_EQ(told(5s), (std::pair<std::int64_t, std::int64_t>{5, 15}));
+  EXPECT_EQ(told(1500ms), (std::pair<std::int64_t, std::int64_t>{2, 5}));
+  EXPECT_EQ(told(200ms), (std::pair<std::int64_t, std::int64_t>{1, 1}));
+  for (const auto* field : {"interval", "task_timeout", "max_concurrent"}) {
+    EXPECT_TRUE(status()[field].is_number_integer()) << field;
+  }
+  const auto health = get("/api/metrics/health");
+  EXPECT_TRUE(health["collection_interval_seconds"].is_number_integer());
+  EXPECT_TRUE(health["cache"]["ttl_seconds"].is_number_integer());
+}
+
 /// The alert on hosts that send nothing new waits for as long as the interval says.
 TEST_F(CollectorTest, TheIntervalIsOnThePrometheusPage) {
   const auto on_page = [this] {

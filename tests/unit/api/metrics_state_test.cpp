@@ -97,6 +97,41 @@ TEST_F(MetricsStateTest, HealthSaysHowEachHostStands) {
   EXPECT_EQ(later["status"], "unhealthy");
 }
 
+/// They are in registry.yml, and no agent ever spoke of them.
+TEST_F(MetricsStateTest, HealthOfHostsOfWhichNothingIsKnownIsUnknown) {
+  live_.on_device({"device_deregistered", "brick", "", "", false, {}});
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  chalk: {ip: 127.0.0.2}\n  slate: {ip: 127.0.0.3}\n");
+  run(registry_->reload());
+  const auto health = get("/api/metrics/health");
+  EXPECT_EQ(health["machines"], (Json{{"chalk", "unknown"}, {"slate", "unknown"}}));
+  EXPECT_EQ(health["status"], "unknown");
+  EXPECT_EQ(health["collector_running"], false);
+  EXPECT_EQ(get("/api/metrics/collector/status")["running"], false);
+  EXPECT_EQ(get("/api/metrics/workers/status")["workers"]["metrics_collector"]["status"], "idle");
+}
+
+/// The contract counts what is ill, and there is nothing.
+TEST_F(MetricsStateTest, HealthOfAnEmptyRegistryIsHealthyAndNothingIsCollected) {
+  live_.on_device({"device_deregistered", "brick", "", "", false, {}});
+  write_file_atomic(folder_ / "registry.yml", "hosts: {}\nservices: {}\n");
+  run(registry_->reload());
+  const auto health = get("/api/metrics/health");
+  EXPECT_EQ(health["status"], "healthy");
+  EXPECT_EQ(health["machines"], Json::object());
+  EXPECT_EQ(health["collector_running"], false);
+}
+
+TEST_F(MetricsStateTest, OneHostThatIsKnownDecidesBesideOthersThatAreNot) {
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  brick: {ip: 127.0.0.1}\n  chalk: {ip: 127.0.0.2}\n");
+  run(registry_->reload());
+  const auto health = get("/api/metrics/health");
+  EXPECT_EQ(health["machines"]["chalk"], "unknown");
+  EXPECT_EQ(health["status"], "healthy");
+  EXPECT_EQ(health["collector_running"], true);
+}
+
 TEST_F(MetricsStateTest, ASnapshotSaysWhetherItIsOfNow) {
   EXPECT_EQ(post("/api/metrics/snapshot", {{"machine", "brick"}})["status"], "completed");
   EXPECT_EQ(post("/api/metrics/snapshot", {{"all", true}})["status"], "completed");

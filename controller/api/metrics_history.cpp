@@ -109,7 +109,13 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   ServiceMetricsWithHistory metrics;
   metrics.service = entry.name;
   metrics.machine = machine;
-  metrics.history = usage_rows(past.usage, entry.name, machine);
+  auto rows = usage_rows(past.usage, entry.name, machine);
+  metrics.historical = chart_points(rows);
+  // A chart may go further back than was asked, see `telemetry::chart_of`; the history does not.
+  std::erase_if(rows, [&](const UsageRow& row) {
+    return row.timestamp + past.usage.step <= now - range.length;
+  });
+  metrics.history = std::move(rows);
   metrics.avg_cpu = summary.avg_cpu ? summary.avg_cpu : now_known.avg_cpu;
   metrics.avg_memory = summary.avg_memory ? summary.avg_memory : now_known.avg_memory;
   metrics.peak_cpu = summary.peak_cpu ? summary.peak_cpu : now_known.peak_cpu;
@@ -117,7 +123,6 @@ asio::awaitable<http::Response> MetricsHistoryApi::service(http::Call<void> call
   metrics.time_range = std::move(name);
   metrics.status = now_known.status;
   metrics.error = now_known.error;
-  metrics.historical = chart_points(metrics.history);
   metrics.history_error = past.error;
   if (now_known.current) {
     auto& current = metrics.current.emplace();

@@ -135,6 +135,7 @@ struct MachineMetricsRow {
   std::optional<Time> boot_time;
   std::vector<ServiceMetricsRow> services;
   std::int64_t service_count = 0;
+  /// Null: it was never measured. Left out it would be no row of the contract, which names it.
   std::optional<Time> timestamp;
   std::string status;  ///< ok, error, unavailable, offline
   std::string error;

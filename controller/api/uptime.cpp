@@ -17,7 +17,6 @@ namespace {
 constexpr std::int64_t most_days = 365;
 constexpr std::int64_t most_events = 1000;
 constexpr std::chrono::hours day{24};
-constexpr std::chrono::hours longest_history{24 * 400};
 /// Of the details of a note, and of its metadata as JSON: many notes come in one replay.
 constexpr std::size_t most_note_bytes = 4096;
 
@@ -66,6 +65,14 @@ void add_found(std::vector<UptimeEventRow>& rows,
   if (inside - rows.begin() > 1) rows.erase(rows.begin(), inside - 1);
 }
 
+/// Nobody watched it in the window, and nothing happened to it there.
+bool is_unwatched(const UptimeStatsRow& row, const telemetry::UptimeLog& log, Time from) {
+  return !row.availability_percent && row.observed_seconds == 0 &&
+         std::none_of(log.events.begin(),
+                      log.events.end(),
+                      [from](const telemetry::UptimeEvent& event) { return event.at >= from; });
+}
+
 void require_short(const std::string& text, const std::string& name) {
   if (text.size() <= most_note_bytes) return;
   throw Error{Code::invalid,
@@ -89,7 +96,7 @@ void UptimeApi::add_to(http::Router& router) {
              &UptimeApi::summary);
   router.add({.path = "/api/uptime/timeline",
               .summary = "When services were up, down and unknown",
-              .errors = {Code::invalid, Code::too_large, Code::unavailable},
+              .errors = {Code::not_found, Code::invalid, Code::too_large, Code::unavailable},
               .query = {{"days", "1 to 90; 7 unless given", "integer"},
                         {"services", "names with commas; all unless given"},
                         {"machines", "names with commas; all unless given"}}},
@@ -98,7 +105,7 @@ void UptimeApi::add_to(http::Router& router) {
   router.add({.method = http::Method::post,
               .path = "/api/uptime/timeline",
               .summary = "When services were up, down and unknown",
-              .errors = {Code::invalid, Code::unavailable}},
+              .errors = {Code::not_found, Code::invalid, Code::too_large, Code::unavailable}},
              *this,
              &UptimeApi::posted_timeline);
   router.add(
@@ -241,10 +248,9 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   const auto log = co_await history_.log(placed, window.from);
   UptimeOfService answer;
   static_cast<UptimeStatsRow&>(answer) = stats_of(placed, log, window);
-  std::optional<telemetry::UptimeLog> longer;
-  if (is_unknown(answer)) longer = co_await history_.log(placed, window.now - longest_history);
-  const auto& longest = longer ? *longer : log;
-  if (longest.watched.empty() && is_unknown(answer)) {
+  // An availability of null is painted "Poor" by the UI, in red. No data is a 404, as the contract
+  // says (15.28), also where more is known of a time before.
+  if (is_unwatched(answer, log, window.from)) {
     throw Error{Code::not_found,
                 fmt::format("nothing is known of \"{}\" on \"{}\" in the last {}",
                             placed.service,
@@ -270,11 +276,11 @@ asio::awaitable<UptimeOfService> UptimeApi::service(http::Call<void> call) {
   filter.limit = 1;
   const auto before = co_await events_.list(std::move(filter));
   for (const auto& record : before) answer.events.insert(answer.events.begin(), event_row(record));
-  if (was_found(longest)) {
-    const auto& first = longest.watched.front();
+  if (was_found(log)) {
+    const auto& first = log.watched.front();
     answer.events.insert(answer.events.begin(), found_row(placed, {first.from, first.found}));
   }
-  add_found(answer.events, placed, longest, window.from);
+  add_found(answer.events, placed, log, window.from);
   add_durations(answer.events, log);
   co_return answer;
 }

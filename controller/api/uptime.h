@@ -85,7 +85,10 @@ class UptimeApi {
                                                           Time from,
                                                           Time now);
   asio::awaitable<UptimeSummaryView> summary_since(Time from, Time now);
-  asio::awaitable<TimelineView> timeline_since(std::int64_t days, telemetry::PlaceFilter filter);
+  /// `part` of the request that asks: "query" or "body".
+  asio::awaitable<TimelineView> timeline_since(std::int64_t days,
+                                               telemetry::PlaceFilter filter,
+                                               std::string part);
   struct Happened {
     std::vector<UptimeEventRow> rows;  ///< by time
     std::int64_t total = 0;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 namespace portoser::api {
 namespace {
@@ -15,21 +16,38 @@ constexpr std::chrono::hours one_day{24};
 /// More are no picture, and a service that crashes every minute has them in weeks.
 constexpr std::size_t most_entries = 20'000;
 
-std::vector<std::string> words_of(const std::string& list) {
-  std::vector<std::string> words;
+/// The names in a list; none: it is not given, or empty.
+std::vector<std::string> names_in(const http::CallContext& call, const std::string& parameter) {
+  const auto list = call.query(parameter).value_or("");
+  std::vector<std::string> names;
   std::istringstream in{list};
-  for (std::string word; std::getline(in, word, ',');) {
-    const auto first = word.find_first_not_of(' ');
+  for (std::string name; std::getline(in, name, ',');) {
+    const auto first = name.find_first_not_of(' ');
     if (first == std::string::npos) continue;
-    words.push_back(word.substr(first, word.find_last_not_of(' ') - first + 1));
+    names.push_back(name.substr(first, name.find_last_not_of(' ') - first + 1));
   }
-  return words;
+  if (names.empty() && !list.empty()) {
+    throw Error{Code::invalid,
+                fmt::format("{} is \"{}\": it must be names with commas", parameter, list),
+                "query." + parameter};
+  }
+  return names;
 }
 
 void require_days(std::int64_t days, std::int64_t most) {
   if (days >= 1 && days <= most) return;
   throw Error{
       Code::invalid, fmt::format("days is {}: it must be 1 to {}", days, most), "body.days"};
+}
+
+/// A host that has left registry.yml may be one on which a service was.
+void require_machines(const registry::Registry& registry,
+                      const std::vector<std::string>& wanted,
+                      const std::set<std::string>& found,
+                      const std::string& where) {
+  for (const auto& name : wanted) {
+    if (!found.contains(name)) std::ignore = registry.require_host(name, where);
+  }
 }
 
 }  // namespace
@@ -72,9 +90,9 @@ asio::awaitable<UptimeSummaryView> UptimeApi::summary(http::Call<void>) {
 
 asio::awaitable<TimelineView> UptimeApi::timeline(http::Call<void> call) {
   telemetry::PlaceFilter filter;
-  filter.services = words_of(call.query("services").value_or(""));
-  filter.machines = words_of(call.query("machines").value_or(""));
-  co_return co_await timeline_since(call.query_int("days", 7, 1, 90), std::move(filter));
+  filter.services = names_in(call, "services");
+  filter.machines = names_in(call, "machines");
+  co_return co_await timeline_since(call.query_int("days", 7, 1, 90), std::move(filter), "query");
 }
 
 asio::awaitable<TimelineView> UptimeApi::posted_timeline(http::Call<TimelineRequest> call) {
@@ -82,11 +100,17 @@ asio::awaitable<TimelineView> UptimeApi::posted_timeline(http::Call<TimelineRequ
   telemetry::PlaceFilter filter;
   filter.services = call.body.services.value_or(std::vector<std::string>{});
   filter.machines = call.body.machines.value_or(std::vector<std::string>{});
-  co_return co_await timeline_since(call.body.days, std::move(filter));
+  co_return co_await timeline_since(call.body.days, std::move(filter), "body");
 }
 
 asio::awaitable<TimelineView> UptimeApi::timeline_since(std::int64_t days,
-                                                        telemetry::PlaceFilter filter) {
+                                                        telemetry::PlaceFilter filter,
+                                                        std::string part) {
+  const auto registry = registry_.snapshot()->registry;
+  for (const auto& name : filter.services) {
+    std::ignore = registry->require_service(name, part + ".services");
+  }
+  const auto wanted_machines = filter.machines;
   TimelineView view;
   view.end_time = clock_.now();
   view.start_time = view.end_time - days * one_day;
@@ -103,13 +127,14 @@ asio::awaitable<TimelineView> UptimeApi::timeline_since(std::int64_t days,
     if (view.entries.size() > most_entries) {
       throw Error{Code::too_large,
                   fmt::format("the timeline has more than {} entries", most_entries),
-                  "query.days"}
+                  part + ".days"}
           .hint("ask for fewer days, or name services");
     }
     services.insert(place.placed.service);
     hosts.insert(place.placed.machine);
     rows.push_back(std::move(stats));
   }
+  require_machines(*registry, wanted_machines, hosts, part + ".machines");
   view.services.assign(services.begin(), services.end());
   view.machines.assign(hosts.begin(), hosts.end());
   view.summary = summary_of(std::move(rows), view.end_time);

@@ -135,8 +135,10 @@ asio::awaitable<UsageHistory> chart_of(
   auto history =
       co_await usage_history(series, host, service, none, now - range.length, now, range.step);
   if (history.points.size() >= enough) co_return history;
-  // A service that has just started, in finer steps; one whose host is away, further back: the UI
-  // offers no other range without a chart.
+  // A service that has just started, in finer steps. One whose host is away, further back than was
+  // asked, though the points tell their own times: the contract wants two points whenever there is
+  // any history (15.14), since the UI offers no other range without a chart. As far as its longest
+  // range; of what is older it could choose none.
   std::vector<TimeRange> others{{{}, 1h, 1min}, {{}, 1h, 5s}};
   for (const auto& wider : time_ranges) {
     if (wider.length > range.length) others.push_back(wider);

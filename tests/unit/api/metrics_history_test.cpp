@@ -76,6 +76,8 @@ TEST_F(MetricsHistoryTest, AServiceWhoseHostIsAwayHasAChartOfALongerRange) {
   const auto answer = get("/api/metrics/notes/brick?timeRange=1h");
   EXPECT_GE(answer["historical"]["dataPoints"].size(), 2U);
   EXPECT_EQ(answer["time_range"], "1h");
+  EXPECT_EQ(answer["history"], Json::array()) << "in that hour nothing was measured";
+  EXPECT_GE(get("/api/metrics/notes/brick?timeRange=6h")["history"].size(), 2U);
 }
 
 TEST_F(MetricsHistoryTest, AGapIsNullAndNotZero) {

@@ -96,12 +96,50 @@ TEST_F(UptimePlaces, TheTimelineOfAHostHasWhatWasThere) {
            {"machines=brick", {"notes@brick"}},
            {"machines=chalk", {"notes@chalk"}},
            {"services=notes", {"notes@chalk", "notes@brick"}},
-           {"services=other", {}}}) {
+           {"services=,notes ,", {"notes@chalk", "notes@brick"}},
+           {"services=&machines=", {"notes@chalk", "notes@brick"}}}) {
     const auto timeline = get("/api/uptime/timeline?days=1&" + query);
     EXPECT_EQ(places_in(timeline["entries"]), places) << query;
   }
   EXPECT_EQ(post("/api/uptime/timeline", {{"days", 1}, {"machines", {"brick"}}})["machines"],
             Json::array({"brick"}));
+}
+
+TEST_F(UptimePlaces, ATimelineOfWhatNobodyKnowsIsRefused) {
+  const auto refused = [this](const auto& ask_for) {
+    try {
+      ask_for();
+    } catch (const Error& error) {
+      return error.reason() + " " + error.where();
+    }
+    return std::string{"answered"};
+  };
+  for (const auto& [query, refusal] : std::map<std::string, std::string>{
+           {"services=other", "SERVICE_UNKNOWN query.services"},
+           {"services=notes,other", "SERVICE_UNKNOWN query.services"},
+           {"machines=elsewhere", "MACHINE_UNKNOWN query.machines"},
+           {"services=x'%3B%20id%3B%20'", "SERVICE_UNKNOWN query.services"},
+           {"services=,", "INVALID query.services"},
+           {"machines=%20", "INVALID query.machines"}}) {
+    EXPECT_EQ(refused([&] { ask("/api/uptime/timeline?" + query); }), refusal) << query;
+  }
+  for (const auto& [body, refusal] : std::map<std::string, std::string>{
+           {R"({"services":["other"]})", "SERVICE_UNKNOWN body.services"},
+           {R"({"services":[""]})", "SERVICE_UNKNOWN body.services"},
+           {R"({"machines":["elsewhere"]})", "MACHINE_UNKNOWN body.machines"},
+           {R"({"days":91})", "INVALID body.days"}}) {
+    EXPECT_EQ(refused([&] { post("/api/uptime/timeline", Json::parse(body)); }), refusal) << body;
+  }
+}
+
+/// It is known of it what was there.
+TEST_F(UptimePlaces, ATimelineMayNameAHostThatHasLeftTheRegistry) {
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts:\n  chalk: {ip: 127.0.0.2}\nservices:\n"
+                    "  notes: {current_host: chalk, docker_compose: /srv/notes/compose.yml}\n");
+  run(registry_->reload());
+  EXPECT_THAT(places_in(get("/api/uptime/timeline?days=1&machines=brick")["entries"]),
+              ElementsAre("notes@brick"));
 }
 
 TEST_F(UptimePlaces, WhereItWasBeforeTheWindowIsNoRow) {

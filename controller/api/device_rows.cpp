@@ -1,9 +1,11 @@
 #include "controller/api/device_rows.h"
 
+#include "controller/api/host_reason.h"
 #include "controller/fleet/device_address.h"
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace portoser::api {
 namespace {
@@ -13,12 +15,7 @@ std::optional<double> percent(std::int64_t part, std::int64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// What it used last says nothing of now.
-bool is_gone(const telemetry::HostLive& live) {
-  return live.liveness == fleet::Liveness::offline;
-}
-
-DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
+DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live, Time now) {
   DeviceUse use;
   if (!device.has_agent) {
     const bool is_heard =
@@ -27,7 +24,8 @@ DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
     const auto& reported = device.reported;
     return {reported.cpu_percent, reported.memory_percent, reported.disk_percent};
   }
-  if (live == nullptr || !live->sample || is_gone(*live)) return use;
+  // What it used last says nothing of now.
+  if (live == nullptr || !telemetry::is_current(*live, now)) return use;
   const auto& sample = *live->sample;
   use.cpu_percent = sample.cpu.percent;
   if (sample.memory) {
@@ -44,6 +42,18 @@ DeviceUse use_of(const fleet::Device& device, const telemetry::HostLive* live) {
 std::int64_t in_gibibytes(std::int64_t bytes) {
   constexpr std::int64_t gibibyte = 1 << 30;
   return bytes / gibibyte + (bytes % gibibyte >= gibibyte / 2 ? 1 : 0);
+}
+
+/// Of a host that is not asked: what registry.yml says. It is for display only there.
+fleet::DeviceResources resources_of(const registry::Resources& said) {
+  fleet::DeviceResources resources;
+  resources.cpu_cores = said.cpu_cores.value_or(0);
+  resources.cpu_threads = said.cpu_threads.value_or(0);
+  resources.memory_gb = std::llround(said.memory_gb.value_or(0));
+  resources.disk_gb = std::llround(said.disk_gb.value_or(0));
+  resources.mlx_capable = said.mlx_capable.value_or(false);
+  resources.gpu = said.gpu && *said.gpu != "false" && *said.gpu != "none";
+  return resources;
 }
 
 DeviceRow told_by(const fleet::Device& device) {
@@ -83,7 +93,7 @@ DeviceRow told_by(const fleet::Device& device) {
   const bool says_docker = std::find(row.capabilities.begin(), row.capabilities.end(), "docker") !=
                            row.capabilities.end();
   if (!device.facts.engine_version.empty() && !says_docker) row.capabilities.emplace_back("docker");
-  row.registered_at = device.registered_at;
+  row.registered_at = to_rfc3339(device.registered_at);
   row.last_seen_at = device.last_seen;
   row.last_seen = device.last_seen.value_or(device.registered_at);
   row.agent_version = device.agent_version;
@@ -104,17 +114,54 @@ DeviceRow device_row(const fleet::Device& device,
                      Time now) {
   auto row = told_by(device);
   row.status = device_status(device, live, now);
-  row.metrics = use_of(device, live);
+  row.reason = reason_not_online(&device, live == nullptr ? device.liveness : live->liveness);
+  if (row.reason.empty() && row.status == "warning") {
+    const auto metrics = telemetry::metrics_status_of(live, now);
+    row.reason = metrics.error.empty() ? "the agent is heard and sends no samples" : metrics.error;
+  }
+  row.metrics = use_of(device, live, now);
   static_cast<DeviceUse&>(row) = row.metrics;
   if (const auto* host = registry.find_host(device.name)) row.assigned_roles = host->roles;
   row.ip = fleet::address_of(device, registry);
   row.ip_address = row.ip;
-  const bool is_measured = live != nullptr && !is_gone(*live);
+  const bool is_measured = live != nullptr && telemetry::is_current(*live, now);
   for (const auto* service : registry.services_on(device.name)) {
     const auto usage = is_measured ? telemetry::usage_of(service->name, *live) : std::nullopt;
     row.services.push_back({service->name,
                             usage ? usage->cpu_percent : std::nullopt,
                             services.row(registry, *service).status});
+  }
+  row.service_count = static_cast<std::int64_t>(row.services.size());
+  return row;
+}
+
+DeviceRow row_of_never_joined(const registry::Host& host,
+                              const registry::Registry& registry,
+                              const ServiceRows& services) {
+  DeviceRow row;
+  row.id = host.name;
+  row.name = host.name;
+  row.hostname = host.name;
+  row.ip = host.ip;
+  row.ip_address = host.ip;
+  // "darwin/arm64"
+  const auto slash = host.arch.find('/');
+  row.os = slash == std::string::npos ? "unknown" : host.arch.substr(0, slash);
+  row.arch = slash == std::string::npos ? host.arch : host.arch.substr(slash + 1);
+  if (row.arch.empty()) row.arch = "unknown";
+  row.os_version = "unknown";
+  row.status = telemetry::device_status(telemetry::HostStanding::unknown);
+  row.reason = reason_not_online(nullptr, fleet::Liveness::unknown);
+  row.liveness = enum_name(fleet::Liveness::unknown);
+  row.mode = enum_name(fleet::DeviceMode::normal);
+  // As the contract has it of a host that nobody was asked about: registry.yml names it.
+  row.approval_status = enum_name(fleet::Approval::approved);
+  row.description = host.description;
+  row.ssh_user = host.ssh_user;
+  row.assigned_roles = host.roles;
+  if (host.resources) row.resources = resources_of(*host.resources);
+  for (const auto* service : registry.services_on(host.name)) {
+    row.services.push_back({service->name, std::nullopt, services.row(registry, *service).status});
   }
   row.service_count = static_cast<std::int64_t>(row.services.size());
   return row;

@@ -29,8 +29,8 @@ struct DeviceUse {
 BOOST_DESCRIBE_STRUCT(DeviceUse, (), (cpu_percent, memory_percent, disk_percent))
 
 struct DeviceRow : DeviceUse {
-  std::string id;  ///< stable: the host's name
-  std::string device_id;
+  std::string id;                        ///< stable: the host's name
+  std::optional<std::string> device_id;  ///< null: it never joined, and registry.yml has it
   std::string name;
   std::string hostname;
   std::string ip;
@@ -40,22 +40,25 @@ struct DeviceRow : DeviceUse {
   std::string os_version;
   std::string device_type = "host";
   std::string status;
+  std::string reason;    ///< why it is not online; empty: it is
   std::string liveness;  ///< online, stale, offline or unknown, whatever `status` says
   std::string mode;      ///< normal, maintenance or disabled
   std::string approval_status;
   std::optional<Time> approved_at;
   std::optional<std::string> owner_user_id;
   std::string description;
-  bool has_agent = true;
+  bool has_agent = false;
   fleet::DeviceResources resources;
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> labels;
   std::string ssh_user;
   std::string ssh_key_fingerprint;
   std::vector<std::string> assigned_roles;
-  Time registered_at;
+  std::string registered_at;  ///< a time; empty: it never joined
   std::optional<Time> last_seen_at;
-  Time last_seen;  ///< never null: the old UI would show 1970
+  /// That, or when it joined. The key is left out where there is neither: the UI shows a null as
+  /// 1970.
+  std::optional<Time> last_seen;
   std::string agent_version;
   DeviceUse metrics;
   std::int64_t service_count = 0;
@@ -74,6 +77,7 @@ BOOST_DESCRIBE_STRUCT(DeviceRow,
                        os_version,
                        device_type,
                        status,
+                       reason,
                        liveness,
                        mode,
                        approval_status,
@@ -104,5 +108,10 @@ DeviceRow device_row(const fleet::Device& device,
                      const telemetry::HostLive* live,
                      const ServiceRows& services,
                      Time now);
+
+/// Of a host of the registry that never joined: unknown, with the reason.
+DeviceRow row_of_never_joined(const registry::Host& host,
+                              const registry::Registry& registry,
+                              const ServiceRows& services);
 
 }  // namespace portoser::api

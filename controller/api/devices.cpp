@@ -3,7 +3,7 @@
 #include "controller/http/router.h"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace portoser::api {
 
@@ -30,33 +30,46 @@ struct HeartbeatAnswer {
 };
 BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (), (success, hostname, last_seen_at, status))
 
+namespace {
+
+/// Without what the UI must not get as null.
+Json shown(const DeviceRow& row) {
+  auto json = to_json(row);
+  if (!row.last_seen) json.erase("last_seen");
+  return json;
+}
+
+}  // namespace
+
 void DevicesApi::add_to(http::Router& router) {
-  router.add({.path = "/api/devices",
-              .summary = "Hosts that have joined, or wait to be let in",
-              .query = {{"page", "from 1", "integer"},
-                        {"page_size", "1 to 100", "integer"},
-                        {.name = "status",
-                         .description = "only devices with this status",
-                         .allowed = {"online",
-                                     "warning",
-                                     "offline",
-                                     "unknown",
-                                     "pending",
-                                     "rejected",
-                                     "maintenance",
-                                     "disabled"}},
-                        {"role", "only devices with this role in registry.yml"}}},
-             *this,
-             &DevicesApi::list);
+  router.add<DeviceList>(
+      {.path = "/api/devices",
+       .summary =
+           "Hosts that have joined, wait to be let in, or never joined and are in registry.yml",
+       .query = {{"page", "from 1", "integer"},
+                 {"page_size", "1 to 100", "integer"},
+                 {.name = "status",
+                  .description = "only devices with this status",
+                  .allowed = {"online",
+                              "warning",
+                              "offline",
+                              "unknown",
+                              "pending",
+                              "rejected",
+                              "maintenance",
+                              "disabled"}},
+                 {"role", "only devices with this role in registry.yml"}}},
+      *this,
+      &DevicesApi::list);
   router.add(
       {.path = "/api/devices/discover", .summary = "What a host has to know before it joins"},
       *this,
       &DevicesApi::discover);
-  router.add({.path = "/api/devices/{hostname}",
-              .summary = "One host that has joined, or waits to be let in",
-              .errors = {Code::not_found}},
-             *this,
-             &DevicesApi::detail);
+  router.add<DeviceRow>({.path = "/api/devices/{hostname}",
+                         .summary = "One of these hosts",
+                         .errors = {Code::not_found}},
+                        *this,
+                        &DevicesApi::detail);
   add_registration_to(router);
   add_heartbeat_to(router);
 }
@@ -122,38 +135,50 @@ fleet::Discovery DevicesApi::discover(http::Call<void>) {
   return fleet_.discovery();
 }
 
-DeviceRow DevicesApi::row_of(const fleet::Device& device) const {
-  const auto registry = registry_.snapshot()->registry;
-  const auto live = live_.host(device.name);
-  return device_row(device, *registry, live.get(), services_, clock_.now());
-}
-
-DeviceRow DevicesApi::detail(http::Call<void> call) {
-  const auto devices = fleet_.devices();
+http::Response DevicesApi::detail(http::Call<void> call) {
   const auto& name = call.param("hostname");
-  const auto found = devices->find(name);
-  if (found == devices->end()) {
-    throw Error{Code::not_found, "there is no device \"" + name + "\"", "path.hostname"}.reason(
-        "DEVICE_UNKNOWN");
+  const auto registry = registry_.snapshot()->registry;
+  const auto devices = fleet_.devices();
+  if (const auto found = devices->find(name); found != devices->end()) {
+    const auto live = live_.host(name);
+    return http::json_response(
+        dump(shown(device_row(*found->second, *registry, live.get(), services_, clock_.now()))));
   }
-  return row_of(*found->second);
+  if (const auto* host = registry->find_host(name)) {
+    return http::json_response(dump(shown(row_of_never_joined(*host, *registry, services_))));
+  }
+  throw Error{Code::not_found, "there is no device \"" + name + "\"", "path.hostname"}.reason(
+      "DEVICE_UNKNOWN");
 }
 
-DeviceList DevicesApi::list(http::Call<void> call) {
+std::vector<DeviceRow> DevicesApi::all_rows() const {
+  const auto registry = registry_.snapshot()->registry;
   const auto devices = fleet_.devices();
-  const auto wanted_status = call.query("status");
-  const auto wanted_role = call.query("role");
+  const auto now = clock_.now();
   std::vector<DeviceRow> rows;
   for (const auto& [name, device] : *devices) {
-    auto row = row_of(*device);
-    const auto& roles = row.assigned_roles;
-    if (wanted_status && row.status != *wanted_status) continue;
-    if (wanted_role && std::find(roles.begin(), roles.end(), *wanted_role) == roles.end()) continue;
-    rows.push_back(std::move(row));
+    const auto live = live_.host(name);
+    rows.push_back(device_row(*device, *registry, live.get(), services_, now));
   }
-  // Anybody may ask to be let in; that hides nobody who is in.
+  for (const auto& host : registry->hosts()) {
+    if (!devices->contains(host.name)) {
+      rows.push_back(row_of_never_joined(host, *registry, services_));
+    }
+  }
   std::stable_partition(rows.begin(), rows.end(), [](const DeviceRow& row) {
     return row.approval_status == enum_name(fleet::Approval::approved);
+  });
+  return rows;
+}
+
+http::Response DevicesApi::list(http::Call<void> call) {
+  const auto wanted_status = call.query("status");
+  const auto wanted_role = call.query("role");
+  auto rows = all_rows();
+  std::erase_if(rows, [&](const DeviceRow& row) {
+    const auto& roles = row.assigned_roles;
+    return (wanted_status && row.status != *wanted_status) ||
+           (wanted_role && std::find(roles.begin(), roles.end(), *wanted_role) == roles.end());
   });
   DeviceList list;
   list.page_size = call.query_int("page_size", 100, 1, 100);
@@ -162,9 +187,11 @@ DeviceList DevicesApi::list(http::Call<void> call) {
   list.total_pages = (list.total + list.page_size - 1) / list.page_size;
   const auto first = std::min((list.page - 1) * list.page_size, list.total);
   const auto end = std::min(first + list.page_size, list.total);
-  list.devices.assign(std::make_move_iterator(rows.begin() + first),
-                      std::make_move_iterator(rows.begin() + end));
-  return list;
+  auto body = to_json(list);
+  for (auto i = first; i < end; ++i) {
+    body["devices"].push_back(shown(rows[static_cast<std::size_t>(i)]));
+  }
+  return http::json_response(dump(body));
 }
 
 }  // namespace portoser::api

@@ -14,7 +14,6 @@ class Router;
 
 namespace portoser::api {
 
-struct DeviceList;
 struct HeartbeatRequest;
 struct HeartbeatAnswer;
 
@@ -41,11 +40,13 @@ class DevicesApi {
   void add_heartbeat_to(http::Router& router);
 
  private:
-  DeviceList list(http::Call<void> call);
-  DeviceRow detail(http::Call<void> call);
+  http::Response list(http::Call<void> call);
+  http::Response detail(http::Call<void> call);
   fleet::Discovery discover(http::Call<void> call);
   asio::awaitable<HeartbeatAnswer> heartbeat(http::Call<HeartbeatRequest> call);
-  [[nodiscard]] DeviceRow row_of(const fleet::Device& device) const;
+  /// Every device, and behind them the hosts of the registry that never joined; last those that
+  /// wait to be let in: anybody may ask for that, and hides nobody.
+  [[nodiscard]] std::vector<DeviceRow> all_rows() const;
   asio::awaitable<http::Answer<fleet::RegistrationAnswer>> register_device(
       http::Call<fleet::RegistrationRequest> call);
 

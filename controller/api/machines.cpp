@@ -1,5 +1,6 @@
 #include "controller/api/machines.h"
 
+#include "controller/api/host_reason.h"
 #include "controller/http/router.h"
 #include "controller/telemetry/service_view.h"
 
@@ -84,30 +85,6 @@ BOOST_DESCRIBE_STRUCT(MachineDetail, (MachineRow), (services))
 
 namespace {
 
-std::string reason_of(const fleet::Device* device, fleet::Liveness liveness) {
-  if (device == nullptr) return "no agent has joined from this host";
-  if (device->approval == fleet::Approval::pending) return "the host waits for approval";
-  if (device->approval == fleet::Approval::rejected) return "an admin has rejected the host";
-  if (device->mode == fleet::DeviceMode::disabled) return "an admin has disabled the host";
-  if (!device->has_agent) {
-    return liveness == fleet::Liveness::online
-               ? ""
-               : "the host has no agent, and its heartbeats do not come";
-  }
-  if (device->cloned) return "a second machine uses this agent's key and is kept out";
-  switch (liveness) {
-    case fleet::Liveness::online:
-      return "";
-    case fleet::Liveness::stale:
-      return "the agent has missed its last samples";
-    case fleet::Liveness::offline:
-      return "the agent is not connected";
-    case fleet::Liveness::unknown:
-      return "the controller has just started and waits for the agent";
-  }
-  return "";
-}
-
 MachineRow row_of(const registry::Registry& registry,
                   const registry::Host& host,
                   const fleet::Devices& devices,
@@ -131,7 +108,7 @@ MachineRow row_of(const registry::Registry& registry,
   const auto* device = found == devices.end() ? nullptr : found->second.get();
   const auto liveness = device == nullptr ? fleet::Liveness::unknown : device->liveness;
   row.status = enum_name(liveness);
-  row.reason = reason_of(device, liveness);
+  row.reason = reason_not_online(device, liveness);
   if (device != nullptr) {
     row.last_seen = device->last_seen;
     row.agent_version = unless_empty(device->agent_version);

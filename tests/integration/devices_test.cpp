@@ -72,9 +72,11 @@ class DevicesOfAController : public testing::Test {
             {"ssh_key_fingerprint", "SHA256:abc"},
             {"registration_token", token}};
   }
+  /// "none": it has not joined, though registry.yml may have it.
   static std::string status_of(const std::string& name) {
     const auto answer = controller_->get("/api/devices/" + name);
-    return answer.status == 200 ? answer.body["status"].get<std::string>() : "none";
+    const bool has_joined = answer.status == 200 && answer.body["device_id"].is_string();
+    return has_joined ? answer.body["status"].get<std::string>() : "none";
   }
 
   static std::unique_ptr<TempFolder> folder_;

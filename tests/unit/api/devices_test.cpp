@@ -95,7 +95,7 @@ TEST_F(DevicesTest, WhatAHostThatIsGoneUsedLastIsNotItsUseNow) {
 
 TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
   const auto credential = join_shelf();
-  EXPECT_EQ(get("/api/devices")["total"], 2);
+  EXPECT_EQ(get("/api/devices")["total"], 2) << "no host is there twice";
   const auto second = get("/api/devices?page=2&page_size=1");
   EXPECT_EQ(second["total_pages"], 2);
   ASSERT_EQ(second["devices"].size(), 1U);
@@ -108,6 +108,63 @@ TEST_F(DevicesTest, TheListIsFilteredAndTurnedPageByPage) {
   EXPECT_EQ(get("/api/devices?status=maintenance")["devices"][0]["id"], "shelf");
   EXPECT_EQ(refused([&] { get("/api/devices?page_size=101"); }).where(), "query.page_size");
   EXPECT_EQ(refused([&] { get("/api/devices?page=0"); }).where(), "query.page");
+}
+
+/// Many registries have hosts that never get an agent.
+TEST_F(DevicesTest, HostsOfTheRegistryThatNeverJoinedAreListedAsUnknownWithTheReason) {
+  write_file_atomic(
+      folder_ / "registry.yml",
+      "hosts:\n  air: {ip: 192.0.2.7, arch: darwin/arm64, ssh_user: ada, roles: [web],"
+      " resources: {cpu_cores: 8, memory_gb: 15.6}}\n  brick: {ip: 127.0.0.1}\n"
+      "services:\n"
+      "  notes: {current_host: air, docker_compose: /srv/notes/compose.yml}\n");
+  run(registry_->reload());
+  ask_to_be_let_in();
+  const auto list = get("/api/devices");
+  EXPECT_EQ(list["total"], 3);
+  ASSERT_EQ(list["devices"].size(), 3U);
+  EXPECT_EQ(list["devices"][0]["name"], "brick");
+  EXPECT_EQ(list["devices"][0]["reason"], "");
+  const auto& row = list["devices"][1];
+  EXPECT_EQ(row["id"], "air");
+  EXPECT_EQ(row["name"], "air");
+  EXPECT_TRUE(row["device_id"].is_null());
+  EXPECT_EQ(row["status"], "unknown");
+  EXPECT_EQ(row["liveness"], "unknown");
+  EXPECT_EQ(row["reason"], "no agent has joined from this host");
+  EXPECT_EQ(row["has_agent"], false);
+  EXPECT_EQ(row["ip_address"], "192.0.2.7");
+  EXPECT_EQ(row["os"], "darwin");
+  EXPECT_EQ(row["arch"], "arm64");
+  EXPECT_EQ(row["resources"]["cpu_cores"], 8);
+  EXPECT_EQ(row["resources"]["memory_gb"], 16);
+  EXPECT_EQ(row["registered_at"], "");
+  EXPECT_FALSE(row.contains("last_seen")) << "the UI would show null as 1970";
+  EXPECT_TRUE(row["cpu_percent"].is_null());
+  EXPECT_EQ(row["service_count"], 1);
+  EXPECT_EQ(row["services"][0]["name"], "notes");
+  EXPECT_EQ(row["services"][0]["status"], "unknown");
+  EXPECT_EQ(list["devices"][2]["name"], "aaa") << "who waits to be let in comes last";
+  EXPECT_EQ(get("/api/devices/air"), row);
+  // Filters and pages know it.
+  EXPECT_EQ(get("/api/devices?status=unknown")["total"], 1);
+  EXPECT_EQ(get("/api/devices?status=online")["total"], 1);
+  EXPECT_EQ(get("/api/devices?role=web")["devices"][0]["id"], "air");
+  const auto second = get("/api/devices?page=2&page_size=1");
+  EXPECT_EQ(second["total_pages"], 3);
+  EXPECT_EQ(second["devices"][0]["id"], "air");
+  // It is no device that somebody could change.
+  EXPECT_EQ(refused([&] { send(Method::patch, "/api/devices/air"); }).reason(), "DEVICE_UNKNOWN");
+  EXPECT_EQ(get("/api/machines/air")["reason"], row["reason"]);
+}
+
+TEST_F(DevicesTest, AHostThatIsHeardAndSendsNoSamplesHasAReasonAndNoUse) {
+  clock_.set_by(std::chrono::seconds{20});
+  const auto row = get("/api/devices/brick");
+  EXPECT_EQ(row["status"], "warning");
+  EXPECT_EQ(row["reason"], "the agent is heard and sends no samples");
+  EXPECT_TRUE(row["cpu_percent"].is_null());
+  EXPECT_TRUE(row["services"][0]["cpu_percent"].is_null());
 }
 
 TEST_F(DevicesTest, WhoAsksToBeLetInHidesNobodyWhoIsIn) {
@@ -250,7 +307,9 @@ TEST_F(DevicesTest, ARemovalSaysWhatBecomesOfItsServices) {
   EXPECT_EQ(answer["status"], "deregistered");
   EXPECT_EQ(answer["services_migrated"], Json::array());
   EXPECT_EQ(answer["services_left"], Json::array({"notes"}));
-  EXPECT_EQ(get("/api/devices")["total"], 0);
+  const auto left = get("/api/devices");
+  ASSERT_EQ(left["total"], 1);
+  EXPECT_TRUE(left["devices"][0]["device_id"].is_null()) << "registry.yml has it still";
   live_.on_device({"device_deregistered", "brick", "", "", false, {}});
   EXPECT_EQ(get("/api/machines/brick")["status"], "unknown") << "it has no agent";
 }

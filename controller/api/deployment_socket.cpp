@@ -2,6 +2,7 @@
 
 #include "controller/api/client_message.h"
 #include "controller/api/device_frames.h"
+#include "controller/api/socket_leave.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
 
@@ -77,17 +78,27 @@ void DeploymentSocket::add_to(http::Router& router) {
 }
 
 asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> socket) {
-  using namespace asio::experimental::awaitable_operators;
   auto client = std::make_shared<Client>(co_await asio::this_coro::executor, std::move(socket));
   {
     const std::lock_guard lock{mutex_};
     clients_.insert(client);
   }
-  auto sending = send_paced(client);
-  auto receiving = receive(client);
-  co_await (std::move(sending) || std::move(receiving));
-  const std::lock_guard lock{mutex_};
-  clients_.erase(client);
+  auto talking = talk(client);
+  auto leave = [this, client] {
+    const std::lock_guard lock{mutex_};
+    clients_.erase(client);
+  };
+  co_await leaving_after(std::move(talking), std::move(leave));
+}
+
+asio::awaitable<void> DeploymentSocket::talk(std::shared_ptr<Client> client) {
+  using namespace asio::experimental::awaitable_operators;
+  // `||` waits for one that succeeds: a failure would leave the other one alone with the client.
+  auto sending = failure_of(send_paced(client));
+  auto receiving = failure_of(receive(client));
+  const auto first = co_await (std::move(sending) || std::move(receiving));
+  const auto failure = first.index() == 0 ? std::get<0>(first) : std::get<1>(first);
+  if (failure) std::rethrow_exception(failure);
 }
 
 asio::awaitable<void> DeploymentSocket::send_paced(std::shared_ptr<Client> client) {

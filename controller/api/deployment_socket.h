@@ -44,6 +44,7 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   struct Client;
 
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
+  asio::awaitable<void> talk(std::shared_ptr<Client> client);
   static asio::awaitable<void> send_paced(std::shared_ptr<Client> client);
   asio::awaitable<void> receive(std::shared_ptr<Client> client);
   void broadcast(FrameKind kind, std::string text);

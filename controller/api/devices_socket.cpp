@@ -3,6 +3,7 @@
 #include "controller/api/client_message.h"
 #include "controller/api/device_frames.h"
 #include "controller/api/device_rows.h"
+#include "controller/api/socket_leave.h"
 #include "controller/http/router.h"
 
 #include <algorithm>
@@ -50,9 +51,16 @@ asio::awaitable<void> DevicesSocket::run(SocketPtr socket) {
     const std::lock_guard lock{mutex_};
     clients_[socket];
   }
+  auto talk = listen(socket);
+  auto leave = [this, socket] {
+    const std::lock_guard lock{mutex_};
+    clients_.erase(socket);
+  };
+  co_await leaving_after(std::move(talk), std::move(leave));
+}
+
+asio::awaitable<void> DevicesSocket::listen(SocketPtr socket) {
   while (const auto text = co_await socket->receive()) answer(socket, *text);
-  const std::lock_guard lock{mutex_};
-  clients_.erase(socket);
 }
 
 void DevicesSocket::answer(const SocketPtr& socket, const std::string& text) {

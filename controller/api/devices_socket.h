@@ -43,6 +43,7 @@ class DevicesSocket : public telemetry::LiveListener {
   using Hosts = std::set<std::string, std::less<>>;  ///< "*": all
 
   asio::awaitable<void> run(SocketPtr socket);
+  asio::awaitable<void> listen(SocketPtr socket);
   void answer(const SocketPtr& socket, const std::string& text);
   void subscribe(const SocketPtr& socket, const std::string& host);
   void unsubscribe(const SocketPtr& socket, const std::string& host);

@@ -2,6 +2,7 @@
 
 #include "controller/api/client_message.h"
 #include "controller/api/metrics_rows.h"
+#include "controller/api/socket_leave.h"
 #include "controller/http/router.h"
 
 #include <vector>
@@ -89,8 +90,13 @@ asio::awaitable<void> MetricsSocket::run(SocketPtr socket) {
     const std::lock_guard lock{mutex_};
     clients_[socket];
   }
+  auto talk = listen(socket);
+  auto leave = [this, socket] { forget(socket); };
+  co_await leaving_after(std::move(talk), std::move(leave));
+}
+
+asio::awaitable<void> MetricsSocket::listen(SocketPtr socket) {
   while (const auto text = co_await socket->receive()) co_await answer(socket, *text);
-  forget(socket);
 }
 
 void MetricsSocket::forget(const SocketPtr& socket) {

@@ -43,6 +43,7 @@ class MetricsSocket : public telemetry::LiveListener {
   };
 
   asio::awaitable<void> run(SocketPtr socket);
+  asio::awaitable<void> listen(SocketPtr socket);
   asio::awaitable<void> answer(SocketPtr socket, std::string text);
   asio::awaitable<void> subscribe(SocketPtr socket, Json message);
   void unsubscribe(const SocketPtr& socket, const Json& message);

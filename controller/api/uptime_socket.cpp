@@ -1,6 +1,7 @@
 #include "controller/api/uptime_socket.h"
 
 #include "controller/api/client_message.h"
+#include "controller/api/socket_leave.h"
 #include "controller/api/uptime_rows.h"
 #include "controller/http/outbox.h"
 #include "controller/http/router.h"
@@ -122,6 +123,15 @@ asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket)
     const std::lock_guard lock{mutex_};
     clients_[socket];
   }
+  auto talk = listen(socket);
+  auto leave = [this, socket] {
+    const std::lock_guard lock{mutex_};
+    clients_.erase(socket);
+  };
+  co_await leaving_after(std::move(talk), std::move(leave));
+}
+
+asio::awaitable<void> UptimeSocket::listen(std::shared_ptr<http::WebSocket> socket) {
   while (auto text = co_await socket->receive()) {
     try {
       co_await answer(socket, std::move(*text));
@@ -129,8 +139,6 @@ asio::awaitable<void> UptimeSocket::run(std::shared_ptr<http::WebSocket> socket)
       socket->send(error_frame(error.message(), clock_));
     }
   }
-  const std::lock_guard lock{mutex_};
-  clients_.erase(socket);
 }
 
 asio::awaitable<void> UptimeSocket::answer(std::shared_ptr<http::WebSocket> socket,

@@ -51,6 +51,7 @@ class UptimeSocket : public telemetry::LiveListener {
   };
 
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
+  asio::awaitable<void> listen(std::shared_ptr<http::WebSocket> socket);
   asio::awaitable<void> answer(std::shared_ptr<http::WebSocket> socket, std::string text);
   asio::awaitable<void> subscribe(std::shared_ptr<http::WebSocket> socket, Json message);
   void unsubscribe(const std::shared_ptr<http::WebSocket>& socket, const Json& message);

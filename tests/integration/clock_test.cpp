@@ -134,6 +134,55 @@ class ClockTest : public testing::TestWithParam<std::chrono::minutes> {
         },
         [&] { return controller_.get("/api/metrics/machine/brick").text; });
   }
+  /// A minute of the history of the host in which something was measured.
+  struct Minute {
+    Time begin;  ///< by the controller's clock
+    std::int64_t samples = 0;
+  };
+  /// As far back as no clock is wrong.
+  [[nodiscard]] std::vector<Minute> measured_minutes() const {
+    const auto history =
+        controller_.get("/api/metrics/machine/brick/history?time_range=6h&interval=1m");
+    std::vector<Minute> minutes;
+    if (history.status != 200) return minutes;
+    for (const auto& row : history.body["data_points"]) {
+      const auto samples = row["samples"].get<std::int64_t>();
+      if (samples > 0) minutes.push_back({time_of(row["timestamp"]), samples});
+    }
+    return minutes;
+  }
+  /// A sample that was taken after this call is in the history at the time of its taking.
+  void expect_new_sample_in_history(std::chrono::seconds controller_wrong_by = 0s) const {
+    const auto from = SystemClock{}.now() + controller_wrong_by;
+    const auto measured_now = [&] {
+      std::int64_t samples = 0;
+      for (const auto& minute : measured_minutes()) {
+        if (minute.begin > from - 1min) samples += minute.samples;
+      }
+      return samples;
+    };
+    const auto before = measured_now();
+    await_until(
+        "a sample is in the history at its time",
+        60s,
+        [&] { return measured_now() > before; },
+        [&] { return to_rfc3339(from) + "\n" + agent_.log_tail(); });
+  }
+  /// Nothing is elsewhere: neither an hour before nor, where the history does not see it, after.
+  void expect_all_samples_in_place() const {
+    const auto taken =
+        controller_.metric(R"(portoser_series_samples_total{result="new"})").value_or(0);
+    std::int64_t found = 0;
+    for (const auto& minute : measured_minutes()) {
+      EXPECT_GT(minute.begin, began_ - 2min) << to_rfc3339(minute.begin);
+      EXPECT_LE(minute.begin, SystemClock{}.now());
+      found += minute.samples;
+    }
+    // The first of an agent knows no use of the processor yet, which is what the history counts.
+    constexpr std::int64_t agents = 2;
+    EXPECT_GE(found, static_cast<std::int64_t>(taken) - agents);
+    EXPECT_GT(found, 0);
+  }
   /// How often the controller has said that a host is offline.
   [[nodiscard]] int times_offline() const {
     const auto log = read_file(folder_ / "controller.log");
@@ -157,6 +206,7 @@ class ClockTest : public testing::TestWithParam<std::chrono::minutes> {
   AgentProcess agent_{folder_.path(), "brick", host_engine_.socket()};
   std::string container_;
   std::int64_t begin_ = 0;
+  const Time began_ = SystemClock{}.now();
 };
 INSTANTIATE_TEST_SUITE_P(An, ClockTest, testing::Values(60min, -60min), [](const auto& wrong) {
   return wrong.param > 0min ? "HourAhead" : "HourBehind";
@@ -171,6 +221,7 @@ TEST_P(ClockTest, OfAHostFromTheStartMovesNeitherEventsNorSamples) {
   await_event("recovery");
   expect_down_and_up(down, up);
   EXPECT_EQ(times_offline(), 0);
+  expect_all_samples_in_place();
 }
 
 TEST_P(ClockTest, OfAHostThatIsSetBetweenTwoEventsMovesNeither) {
@@ -184,6 +235,8 @@ TEST_P(ClockTest, OfAHostThatIsSetBetweenTwoEventsMovesNeither) {
   expect_fresh_sample();
   controller_.await_service("notes", "running");
   EXPECT_EQ(times_offline(), 0);
+  expect_new_sample_in_history();
+  expect_all_samples_in_place();
 }
 
 TEST_P(ClockTest, OfAHostThatIsSetWhileTheControllerIsAwayMovesNothingThatWaits) {
@@ -197,6 +250,7 @@ TEST_P(ClockTest, OfAHostThatIsSetWhileTheControllerIsAwayMovesNothingThatWaits)
   expect_down_and_up(down, up);
   expect_fresh_sample();
   controller_.await_machine("brick", "online");
+  expect_all_samples_in_place();
 }
 
 TEST_P(ClockTest, OfAHostThatIsSetWhileNoAgentRunsMovesNothingThatHappenedMeanwhile) {
@@ -210,6 +264,7 @@ TEST_P(ClockTest, OfAHostThatIsSetWhileNoAgentRunsMovesNothingThatHappenedMeanwh
   expect_down_and_up(down, up);
   expect_fresh_sample();
   controller_.await_service("notes", "running");
+  expect_all_samples_in_place();
 }
 
 TEST_P(ClockTest, OfTheControllerThatIsSetDeclaresNobodyOfflineAndLeavesAQuietHostAsFarBack) {
@@ -242,6 +297,7 @@ TEST_P(ClockTest, OfTheControllerThatIsSetDeclaresNobodyOfflineAndLeavesAQuietHo
     for (const auto& event : events() | std::views::drop(told.size())) {
       told.push_back(event["timestamp"]);
     }
+    expect_new_sample_in_history(wrong_by);
   }
   expect_fresh_sample();
   std::vector<Json> kept;

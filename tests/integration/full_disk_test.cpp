@@ -14,6 +14,7 @@
 
 #include <csignal>
 #include <future>
+#include <map>
 #include <ranges>
 
 namespace portoser::test {
@@ -96,6 +97,35 @@ class FullDisk : public testing::Test {
   }
   [[nodiscard]] std::string agent_log() const { return read_file(folder_ / "brick.log"); }
   [[nodiscard]] Json metrics() const { return controller_.get("/api/metrics/machine/brick").body; }
+  /// Minutes of the history of the host by their beginning, each with its samples.
+  [[nodiscard]] std::map<std::string, std::int64_t> history() const {
+    ApiAnswer answer;
+    await_until(
+        "the history can be read",
+        60s,
+        [&] {
+          answer = controller_.get("/api/metrics/machine/brick/history?time_range=1h&interval=1m");
+          return answer.status == 200;
+        },
+        [&] { return answer.text; });
+    std::map<std::string, std::int64_t> minutes;
+    for (const auto& row : answer.body["data_points"]) {
+      const auto samples = row["samples"].get<std::int64_t>();
+      EXPECT_EQ(row["cpu_percent"].is_null(), samples == 0) << "a gap is a gap: " << dump(row);
+      minutes[row["timestamp"]] = samples;
+    }
+    return minutes;
+  }
+  /// What was measured since the controller's start is there; the first sample of an agent knows no
+  /// use of the processor, which is what the history counts.
+  void expect_all_samples_in_history(int agents = 1) const {
+    const auto taken =
+        controller_.metric(R"(portoser_series_samples_total{result="new"})").value_or(0);
+    std::int64_t found = 0;
+    for (const auto& [minute, samples] : history()) found += samples;
+    EXPECT_GE(found, static_cast<std::int64_t>(taken) - agents);
+    EXPECT_GT(taken, agents);
+  }
   void await_new_sample() const {
     const auto before = metrics()["timestamp"];
     await_until("a new sample is there", 60s, [&] { return metrics()["timestamp"] != before; });
@@ -144,6 +174,7 @@ TEST_F(FullAgentDisk, EventsAndSamplesGoOnAndTheHostSaysWhatIsWrong) {
   await_until("it is well again", 60s, [&] { return problem_of_host().empty(); });
   crash_container();
   await_types("failure recovery failure");
+  expect_all_samples_in_history();
 }
 
 TEST_F(FullAgentDisk, WhatHappensWhileTheControllerIsAwayArrivesOnceAndInOrder) {
@@ -256,7 +287,7 @@ TEST_F(FullAgentDisk, JoiningOnItSaysSoAndASecondTryIsTheSameHost) {
   EXPECT_FALSE(std::filesystem::exists(disk.path() / "identity.json"));
   disk.make_room();
   loft.join(token);
-  EXPECT_EQ(controller_.get("/api/devices").body["total"], 2);
+  EXPECT_TRUE(controller_.row("/api/devices", "devices", "loft")["device_id"].is_string());
 }
 
 class FullControllerDisk : public FullDisk {
@@ -337,7 +368,7 @@ TEST_F(FullControllerDisk, ReadsGoOnAndWritesAreRefusedUntilThereIsRoom) {
   EXPECT_NE(refused.exit_status, 0);
   EXPECT_THAT(refused.output, HasSubstr("the disk that holds"));
   EXPECT_THAT(refused.output, HasSubstr("make room"));
-  EXPECT_EQ(controller_.get("/api/devices").body["total"], 1);
+  EXPECT_TRUE(controller_.row("/api/devices", "devices", "loft")["device_id"].is_null());
   await_new_sample();
 
   disk_.make_room();
@@ -346,6 +377,32 @@ TEST_F(FullControllerDisk, ReadsGoOnAndWritesAreRefusedUntilThereIsRoom) {
   loft.join(token);  // its use was not taken
   const auto done = controller_.post("/api/services/notes/restart");
   EXPECT_EQ(done.status, 200U) << done.text;
+}
+
+/// 200 says that what was measured before is stored.
+TEST_F(FullControllerDisk,
+       SamplesOfThatTimeAreKeptUntilThereIsRoomAndNoneThatWasAcknowledgedIsLost) {
+  const auto store = [this] {
+    return controller_.post("/api/metrics/snapshot", R"({"machine":"brick"})");
+  };
+  await_history();
+  ASSERT_EQ(store().status, 200U);
+  disk_.fill();
+  await_until("nothing can be stored", 60s, [&] { return store().status != 200; });
+  expect_refused(store());
+  await_new_sample();
+  await_new_sample();
+  expect_all_samples_in_history();
+  disk_.make_room();
+  await_healthy();
+  agent_.stop();  // nothing comes that could hide a loss
+  const auto acknowledged = store();
+  EXPECT_EQ(acknowledged.status, 200U) << acknowledged.text;
+  expect_all_samples_in_history();
+  const auto before = history();
+  controller_.kill();
+  controller_.start();
+  EXPECT_EQ(history(), before);
 }
 
 TEST_F(FullControllerDisk, ItStartsOnItAndAsksTheAgentsAgainForWhatItCouldNotStore) {

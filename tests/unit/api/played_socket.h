@@ -52,6 +52,8 @@ class PlayedSocket : public http::WebSocket {
     hung_up_.cancel();
   }
 
+  [[nodiscard]] bool has_texts() const { return !texts_.empty(); }
+
   std::vector<Json> frames;
   bool handled = false;  ///< its handler has ended
 

@@ -52,6 +52,8 @@ void set_access(CURL* curl, const FetchRequest& request) {
   if (!request.ca_file.empty()) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
     curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    // Else the file counts for a day as it was at first, also after somebody has mended it.
+    curl_easy_setopt(curl, CURLOPT_CA_CACHE_TIMEOUT, 0L);
   }
 }
 

@@ -169,11 +169,11 @@ void add_remote_write(SettingTable& table, RemoteWriteOptions& options) {
            {.key = "remote_write.basic_auth_password_file",
             .env = "PORTOSER_REMOTE_WRITE_BASIC_AUTH_PASSWORD_FILE",
             .help = "file with the password of that user; it may change"})
-      .add(
-          options.ca_file,
-          {.key = "remote_write.ca_file",
-           .env = "PORTOSER_REMOTE_WRITE_CA_FILE",
-           .help = "PEM file of the authorities that may vouch for the store; empty: the system's"})
+      .add(options.ca_file,
+           {.key = "remote_write.ca_file",
+            .env = "PORTOSER_REMOTE_WRITE_CA_FILE",
+            .help = "PEM file of the authorities that may vouch for the store; it may change; "
+                    "empty: the system's"})
       .add(options.timeout,
            {.key = "remote_write.timeout",
             .env = "PORTOSER_REMOTE_WRITE_TIMEOUT",

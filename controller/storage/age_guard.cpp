@@ -25,7 +25,8 @@ constexpr std::chrono::nanoseconds behind_for_long = hours{1};
 asio::awaitable<bool> AgeGuard::is_clock_sure() {
   const auto uptime = clock_.uptime();
   if (!mark_) {
-    mark_ = (co_await stored()).value_or(Mark{clock_.now()});
+    mark_ = co_await stored();
+    if (!mark_) mark_ = Mark{clock_.now()};
     at_uptime_ = asked_ = uptime;
   }
   const auto since_asked = duration_cast<microseconds>(uptime - std::exchange(asked_, uptime));

@@ -1,3 +1,4 @@
+#include "controller/registry/content_revision.h"
 #include "controller/registry/entries.h"
 #include "controller/registry/fields.h"
 #include "controller/registry/names.h"
@@ -121,6 +122,7 @@ HostDraft read_host(const Member& entry, const std::string& section) {
   HostDraft draft;
   draft.host.name = entry.key;
   draft.host.line = entry.mark.line;
+  draft.host.revision = content_revision(*entry.value);
   draft.place = Place{section + "." + entry.key, entry.mark};
   check_name(entry.key, "host", draft.place, draft.notes);
   if (!entry.value->is_map()) {

@@ -1,8 +1,6 @@
 #include "controller/registry/load.h"
 
-#include "common/crypto.h"
 #include "common/error.h"
-#include "common/ids.h"
 #include "controller/registry/checks.h"
 #include "controller/registry/entries.h"
 #include "controller/registry/fields.h"
@@ -232,7 +230,7 @@ Registry parse_registry(std::string_view text, std::string_view file_name) {
   auto registry = loader.load();
   registry.file = file_name;
   registry.text = text;
-  registry.revision = to_hex(sha256(text)).substr(0, 16);
+  registry.revision = revision_of(text);
   return registry;
 }
 

@@ -1,3 +1,5 @@
+#include "controller/registry/masked.h"
+
 #include "controller/registry/entries.h"
 #include "controller/registry/fields.h"
 
@@ -14,42 +16,6 @@ namespace portoser::registry {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::string_view mask = "***";
-
-bool looks_secret(std::string_view key) {
-  static constexpr std::array<std::string_view, 6> words{
-      "password", "passwd", "secret", "token", "key", "credential"};
-  std::string lower{key};
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return lower.find(word) != std::string::npos;
-  });
-}
-
-/// Texts carry secrets too: "DB_PASSWORD=..." in a list, and "scheme://user:password@host".
-std::string mask_text(const std::string& text) {
-  const auto equals = text.find('=');
-  const auto blank = text.find_first_of(" \t\n/?");
-  if (equals != std::string::npos && equals < blank &&
-      looks_secret(std::string_view{text}.substr(0, equals))) {
-    return text.substr(0, equals + 1) + std::string{mask};
-  }
-  const auto scheme = text.find("://");
-  if (scheme == std::string::npos) {
-    return text;
-  }
-  const auto begin = scheme + 3;
-  const auto authority = text.substr(begin, text.find_first_of("/?# \n", begin) - begin);
-  const auto at = authority.rfind('@');
-  const auto colon = authority.find(':');
-  if (at == std::string::npos || colon == std::string::npos || colon > at) {
-    return text;
-  }
-  return text.substr(0, begin + colon + 1) + std::string{mask} + text.substr(begin + at);
-}
 
 Json plain_value(const std::string& text) {
   if (text == "true" || text == "True") return true;
@@ -102,6 +68,39 @@ Json to_value(const Node& node) {
 }
 
 }  // namespace
+
+bool looks_secret(std::string_view key) {
+  static constexpr std::array<std::string_view, 6> words{
+      "password", "passwd", "secret", "token", "key", "credential"};
+  std::string lower{key};
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return lower.find(word) != std::string::npos;
+  });
+}
+
+std::string mask_text(const std::string& text) {
+  const auto equals = text.find('=');
+  const auto blank = text.find_first_of(" \t\n/?");
+  if (equals != std::string::npos && equals < blank &&
+      looks_secret(std::string_view{text}.substr(0, equals))) {
+    return text.substr(0, equals + 1) + std::string{mask};
+  }
+  const auto scheme = text.find("://");
+  if (scheme == std::string::npos) {
+    return text;
+  }
+  const auto begin = scheme + 3;
+  const auto authority = text.substr(begin, text.find_first_of("/?# \n", begin) - begin);
+  const auto at = authority.rfind('@');
+  const auto colon = authority.find(':');
+  if (at == std::string::npos || colon == std::string::npos || colon > at) {
+    return text;
+  }
+  return text.substr(0, begin + colon + 1) + std::string{mask} + text.substr(begin + at);
+}
 
 std::string masked_json(const Node& entry) {
   return to_value(entry).dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -52,6 +52,9 @@ struct Host {
   std::string description;
   std::optional<Resources> resources;
   std::string status = "unknown";  ///< the word in the file, never a measurement
+  /// Of what the entry says, merged keys too: 16 hex digits that are the same as long as it says
+  /// the same and this process runs.
+  std::string revision;
   int line = 1;
   std::vector<Finding> config_errors;  ///< the findings of this entry, warnings too
 };
@@ -107,6 +110,7 @@ struct Service {
   std::string last_updated;  ///< as written
   /// The entry as the file has it, as JSON text; values that look like secrets are "***".
   std::string config = "{}";
+  std::string revision;  ///< as `Host::revision`
   int line = 1;
   std::vector<Finding> config_errors;  ///< the findings of this entry, warnings too
 

@@ -1,3 +1,4 @@
+#include "controller/registry/content_revision.h"
 #include "controller/registry/entries.h"
 #include "controller/registry/fields.h"
 #include "controller/registry/health.h"
@@ -271,6 +272,7 @@ ServiceDraft read_service(const Member& entry,
   auto& service = draft.service;
   service.name = entry.key;
   service.line = entry.mark.line;
+  service.revision = content_revision(*entry.value);
   service.hostname = fmt::format("{}.{}", entry.key, domain.empty() ? "internal" : domain);
   draft.place = Place{section + "." + entry.key, entry.mark};
   check_name(entry.key, "service", draft.place, draft.notes);

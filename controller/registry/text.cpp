@@ -1,5 +1,8 @@
 #include "controller/registry/text.h"
 
+#include "common/crypto.h"
+#include "common/ids.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -110,6 +113,15 @@ bool ends_mid_entry(std::string_view text) {
   }
   line = line.substr(first, line.find_last_not_of(" \t") + 1 - first);
   return line.back() == ':' || line == "-";
+}
+
+bool is_cut_off(std::string_view text, std::string_view before) {
+  return !text.empty() && text.size() < before.size() && before.starts_with(text) &&
+         text.back() != '\n' && before[text.size()] != '\n' && before[text.size()] != '\r';
+}
+
+std::string revision_of(std::string_view text) {
+  return to_hex(sha256(text)).substr(0, 16);
 }
 
 }  // namespace portoser::registry

@@ -35,4 +35,11 @@ bool is_indented_with_tab(std::string_view text, int number);
 /// entry is missing.
 bool ends_mid_entry(std::string_view text);
 
+/// A text that stops inside a line of the one before is a file still being written, or one that a
+/// full disk cut: it may be valid YAML and lack half the services.
+bool is_cut_off(std::string_view text, std::string_view before);
+
+/// 16 hex digits of the text's SHA-256.
+std::string revision_of(std::string_view text);
+
 }  // namespace portoser::registry

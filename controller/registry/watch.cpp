@@ -45,13 +45,6 @@ std::int64_t to_nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-/// A text that stops inside a line of the one before is a file still being written, or one that a
-/// full disk cut: it may be valid YAML and lack half the services.
-bool is_cut_off(std::string_view text, std::string_view before) {
-  return !text.empty() && text.size() < before.size() && before.starts_with(text) &&
-         text.back() != '\n' && before[text.size()] != '\n' && before[text.size()] != '\r';
-}
-
 bool same_problem(const std::optional<Problem>& a, const std::optional<Problem>& b) {
   return a.has_value() == b.has_value() &&
          (!a || (a->message == b->message && a->where == b->where));

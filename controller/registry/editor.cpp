@@ -1,0 +1,234 @@
+#include "controller/registry/editor.h"
+
+#include "common/log.h"
+#include "controller/registry/edit_rules.h"
+#include "controller/registry/load.h"
+#include "controller/registry/masked_text.h"
+#include "controller/registry/text.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace portoser::registry {
+namespace {
+
+constexpr std::chrono::seconds lock_patience{5};
+/// Somebody who saves so often in a row writes without pause.
+constexpr int most_attempts = 20;
+
+Error broken_file(const Error& why) {
+  return Error{Code::conflict,
+               "the file cannot be edited, since it cannot be used as it is: " + why.message(),
+               why.where()}
+      .reason("REGISTRY_BROKEN")
+      .hint("mend it by hand, or replace its text with PUT /api/registry")
+      .details(std::vector<ErrorDetail>{why.details()});
+}
+
+/// An edit of a text, with all that has to be so before and after.
+class TextEdit {
+ public:
+  TextEdit(const EntryEdit& edit, const EditTerms& terms, const std::string& file)
+      : edit_(edit), terms_(terms), file_(file) {}
+
+  std::string apply(const std::string& before) const {
+    const auto old = read_before(before);
+    require_revision(terms_.if_revision, revision_of_entry(old, edit_.section, edit_.name));
+    if (edit_.kind == EntryEdit::Kind::remove) require_removable(old, edit_, terms_.force);
+    auto after = apply_edit(before, file_, edit_);
+    const auto result = read_after(after);
+    if (edit_.kind != EntryEdit::Kind::remove) require_no_new_errors(old, result, edit_);
+    return after;
+  }
+
+ private:
+  [[nodiscard]] Registry read_before(const std::string& text) const {
+    try {
+      return parse_registry(text, file_);
+    } catch (const Error& error) {
+      // A file without anything in it is where a first entry goes; what else is wrong with it is
+      // seen when the result is read.
+      if (edit_.kind != EntryEdit::Kind::add) throw broken_file(error);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Registry read_after(const std::string& text) const {
+    try {
+      return parse_registry(text, file_);
+    } catch (const Error& error) {
+      throw broken_file(error);
+    }
+  }
+
+  const EntryEdit& edit_;
+  const EditTerms& terms_;
+  const std::string& file_;
+};
+
+Problem problem_of(const Error& error) {
+  return Problem{error.message(), error.where(), error.hint(), error.details()};
+}
+
+}  // namespace
+
+RegistryEditor::RegistryEditor(RegistryWatch& watch,
+                               std::filesystem::path file,
+                               std::filesystem::path backups,
+                               const Clock& clock,
+                               std::function<void()> before_replace)
+    : watch_(watch),
+      file_(file, std::move(before_replace)),
+      backups_(std::move(backups)),
+      file_name_(file.string()),
+      clock_(clock) {}
+
+RegistryEditor::~RegistryEditor() {
+  thread_.join();
+}
+
+std::string RegistryEditor::write(const EditTerms& terms,
+                                  const std::string& what,
+                                  const Change& change) {
+  const auto lock = file_.lock(lock_patience);
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    const auto before = file_.read();
+    auto after = change(before);
+    if (before == after) return after;
+    std::optional<Backup> backup;
+    if (before) backup = backups_.add(clock_.now(), terms.who, what, *before);
+    bool is_written = false;
+    try {
+      is_written = file_.replace(before, after);
+    } catch (...) {
+      if (backup) backups_.withdraw(*backup);
+      throw;
+    }
+    if (is_written) {
+      log::info("registry",
+                "registry written",
+                {{"who", terms.who}, {"what", what}, {"revision", revision_of(after)}});
+      return after;
+    }
+    // Somebody saved the file meanwhile: once more, with what they saved.
+    if (backup) backups_.withdraw(*backup);
+  }
+  throw Error{Code::unavailable, "registry.yml is being saved all the time", file_name_}.reason(
+      "REGISTRY_LOCKED");
+}
+
+asio::awaitable<EditOutcome> RegistryEditor::edit(EntryEdit edit, EditTerms terms) {
+  if (edit.kind == EntryEdit::Kind::add) require_new_name(edit);
+  auto work = [this, &edit, &terms] {
+    const TextEdit maker{edit, terms, file_name_};
+    return write(terms, summary_of(edit), [&maker](const std::optional<std::string>& before) {
+      return maker.apply(before.value_or(""));
+    });
+  };
+  const auto text = co_await on_pool(thread_, std::move(work));
+  co_await watch_.reload();
+  // What was written, and not what is in force by now: somebody may have changed it again.
+  const auto written = parse_registry(text, file_name_);
+  EditOutcome outcome;
+  outcome.revision = written.revision;
+  outcome.entry_revision = revision_of_entry(written, edit.section, edit.name);
+  for (auto& finding : findings_of_entry(written, edit.section, edit.name)) {
+    if (finding.severity == Severity::warning) outcome.warnings.push_back(std::move(finding));
+  }
+  co_return outcome;
+}
+
+void RegistryEditor::require_removable(const EntryEdit& edit, const EditTerms& terms) const {
+  const auto registry = watch_.snapshot()->registry;
+  require_revision(terms.if_revision, revision_of_entry(*registry, edit.section, edit.name));
+  registry::require_removable(*registry, edit, terms.force);
+}
+
+asio::awaitable<TextOnDisk> RegistryEditor::text() {
+  auto work = [this] {
+    TextOnDisk found;
+    if (const auto text = file_.read()) {
+      found.text = masked_text(*text);
+      found.revision = revision_of(*text);
+    }
+    return found;
+  };
+  co_return co_await on_pool(thread_, std::move(work));
+}
+
+std::string RegistryEditor::write_text(
+    const EditTerms& terms,
+    const std::string& what,
+    const std::function<std::string(const std::string& before)>& make) {
+  return write(terms, what, [&](const std::optional<std::string>& before) {
+    require_revision(terms.if_revision, before ? revision_of(*before) : "");
+    auto after = make(before.value_or(""));
+    // An error of the text itself is the client's.
+    parse_registry(after, file_name_);
+    if (before && is_cut_off(after, *before)) {
+      throw Error{
+          Code::invalid, "the text ends inside a line, where the one before went on", "body.text"}
+          .hint("was it copied only in part? If not, end it with a new line");
+    }
+    return after;
+  });
+}
+
+asio::awaitable<TextOutcome> RegistryEditor::replace(std::string text, EditTerms terms) {
+  const auto before = watch_.snapshot();
+  auto work = [this, &text, &terms] {
+    return write_text(terms, "text replaced", [&text](const std::string& old) {
+      return unmasked_text(text, old);
+    });
+  };
+  auto written = co_await on_pool(thread_, std::move(work));
+  co_return co_await finish(std::move(written), *before->registry);
+}
+
+asio::awaitable<TextOutcome> RegistryEditor::restore(std::string id, EditTerms terms) {
+  const auto before = watch_.snapshot();
+  auto work = [this, &id, &terms] {
+    const auto text = backups_.text_of(id);
+    return write_text(
+        terms, "restored " + id, [&text](const std::string& /*old*/) { return text; });
+  };
+  auto written = co_await on_pool(thread_, std::move(work));
+  co_return co_await finish(std::move(written), *before->registry);
+}
+
+asio::awaitable<TextOutcome> RegistryEditor::finish(std::string text, const Registry& before) {
+  co_await watch_.reload();
+  auto written = parse_registry(text, file_name_);
+  TextOutcome outcome;
+  outcome.revision = written.revision;
+  outcome.changes = changes_between(before, written);
+  outcome.findings = std::move(written.findings);
+  co_return outcome;
+}
+
+asio::awaitable<Preview> RegistryEditor::preview(std::string text) {
+  const auto in_force = watch_.snapshot();
+  auto work = [this, &text, &in_force] {
+    Preview preview;
+    try {
+      const auto old = file_.read();
+      auto registry = parse_registry(unmasked_text(text, old.value_or("")), file_name_);
+      preview.valid = true;
+      preview.changes = changes_between(*in_force->registry, registry);
+      preview.findings = std::move(registry.findings);
+    } catch (const Error& error) {
+      if (error.code() != Code::invalid) throw;
+      preview.problem = problem_of(error);
+    }
+    return preview;
+  };
+  co_return co_await on_pool(thread_, std::move(work));
+}
+
+asio::awaitable<std::vector<Backup>> RegistryEditor::history() {
+  auto work = [this] { return backups_.list(); };
+  co_return co_await on_pool(thread_, std::move(work));
+}
+
+}  // namespace portoser::registry

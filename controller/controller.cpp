@@ -13,12 +13,15 @@
 #include "controller/api/devices_socket.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_actions.h"
+#include "controller/api/machine_edits.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
 #include "controller/api/prometheus.h"
+#include "controller/api/registry.h"
+#include "controller/api/service_edits.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
 #include "controller/api/uptime.h"
@@ -33,6 +36,7 @@
 #include "controller/http/router.h"
 #include "controller/http/server.h"
 #include "controller/jobs/jobs.h"
+#include "controller/registry/editor.h"
 #include "controller/registry/watch.h"
 #include "controller/room_settings.h"
 #include "controller/storage/database.h"
@@ -111,6 +115,7 @@ struct Rooms {
         database(settings.data / "portoser.db", clock),
         retention(database, clock, retention_settings(settings)),
         registry(core, settings.registry_path, clock),
+        editor(registry, settings.registry_path, settings.data / "registry-backups", clock),
         live(3 * std::chrono::milliseconds{settings.agents_sample_interval_ms}),
         series(database, clock, series_settings(settings)),
         remote_write(database, series, live, clock, remote_write_settings(settings)),
@@ -127,7 +132,10 @@ struct Rooms {
         services(registry, live, jobs, actions, core, clock),
         machine_actions(jobs, host_actions, core),
         dependencies(registry, services.rows()),
+        service_edits(registry, editor, services.rows(), actions, jobs, core),
         machines(registry, live, fleet, services.rows(), clock),
+        machine_edits(editor),
+        registry_api(registry, editor),
         join_tokens(database, {join_url(settings), keys.public_key}, clock),
         devices(fleet, registry, live, services.rows(), clock, core),
         device_changes(fleet, registry, core),
@@ -168,11 +176,15 @@ struct Rooms {
         [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
     jobs.add_listener(job_counters);
+    deployment_socket.follow(registry);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
     machine_actions.add_to(web);
     dependencies.add_to(web);
+    service_edits.add_to(web);
     machines.add_to(web);
+    machine_edits.add_to(web);
+    registry_api.add_to(web);
     devices.add_to(web);
     device_changes.add_to(web);
     device_tokens.add_to(web);
@@ -199,6 +211,7 @@ struct Rooms {
   storage::Database database;
   storage::Retention retention;
   registry::RegistryWatch registry;
+  registry::RegistryEditor editor;
   telemetry::Live live;
   telemetry::Series series;
   telemetry::RemoteWrite remote_write;
@@ -216,7 +229,10 @@ struct Rooms {
   api::ServicesApi services;
   api::MachineActionsApi machine_actions;
   api::DependenciesApi dependencies;
+  api::ServiceEditsApi service_edits;
   api::MachinesApi machines;
+  api::MachineEditsApi machine_edits;
+  api::RegistryApi registry_api;
   fleet::JoinTokens join_tokens;
   api::DevicesApi devices;
   api::DeviceChangesApi device_changes;

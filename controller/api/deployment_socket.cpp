@@ -2,6 +2,7 @@
 
 #include "controller/api/client_message.h"
 #include "controller/api/device_frames.h"
+#include "controller/api/registry_frames.h"
 #include "controller/api/socket_leave.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/http/router.h"
@@ -72,9 +73,26 @@ void DeploymentSocket::add_to(http::Router& router) {
                                "machine_restart",
                                "uptime_event",
                                "device_status_change",
+                               "registry_reloaded",
+                               "service_created",
+                               "service_updated",
+                               "service_deleted",
+                               "machine_created",
+                               "machine_updated",
+                               "machine_deleted",
                                "pong"}},
                     *this,
                     &DeploymentSocket::run);
+}
+
+void DeploymentSocket::follow(registry::RegistryWatch& registry) {
+  registry_ = registry.snapshot()->registry;
+  registry.subscribe([this](const registry::RegistryWatch::StatePtr& state) {
+    for (auto& frame : registry_frames(*registry_, *state, clock_.now())) {
+      broadcast(FrameKind::other, std::move(frame));
+    }
+    registry_ = state->registry;
+  });
 }
 
 asio::awaitable<void> DeploymentSocket::run(std::shared_ptr<http::WebSocket> socket) {

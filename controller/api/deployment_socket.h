@@ -7,6 +7,7 @@
 #include "controller/fleet/fleet.h"
 #include "controller/http/websocket.h"
 #include "controller/jobs/listener.h"
+#include "controller/registry/watch.h"
 #include "controller/telemetry/live.h"
 
 #include <deque>
@@ -28,6 +29,8 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}
 
   void add_to(http::Router& router);
+  /// From now on its changes are told. Before anything runs.
+  void follow(registry::RegistryWatch& registry);
 
   // On the core executor.
   void job_started(const storage::JobRecord& job) override;
@@ -52,7 +55,8 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   void tell_end(const std::string& last_id);
 
   const Clock& clock_;
-  std::mutex mutex_;  // guards clients_ alone
+  std::shared_ptr<const registry::Registry> registry_;  ///< as it was told last
+  std::mutex mutex_;                                    // guards clients_ alone
   std::set<std::shared_ptr<Client>> clients_;
   // The UI cannot tell two deployments apart: it is told of one end, when the last one is over.
   std::map<std::string, storage::JobRecord> under_way_;

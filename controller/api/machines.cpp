@@ -1,5 +1,6 @@
 #include "controller/api/machines.h"
 
+#include "controller/api/entity_tags.h"
 #include "controller/api/host_reason.h"
 #include "controller/http/router.h"
 #include "controller/telemetry/service_view.h"
@@ -140,11 +141,11 @@ void MachinesApi::add_to(http::Router& router) {
   router.add({.path = "/api/machines", .summary = "All hosts of the registry, with their state"},
              *this,
              &MachinesApi::list);
-  router.add({.path = "/api/machines/{machine}",
-              .summary = "One host, with its services",
-              .errors = {Code::not_found}},
-             *this,
-             &MachinesApi::detail);
+  router.add<MachineDetail>({.path = "/api/machines/{machine}",
+                             .summary = "One host, with its services",
+                             .errors = {Code::not_found}},
+                            *this,
+                            &MachinesApi::detail);
 }
 
 MachineList MachinesApi::list(http::Call<void>) {
@@ -159,7 +160,7 @@ MachineList MachinesApi::list(http::Call<void>) {
   return list;
 }
 
-MachineDetail MachinesApi::detail(http::Call<void> call) {
+http::Response MachinesApi::detail(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& name = call.param("machine");
   const auto& host = registry->require_host(name, "path.machine");
@@ -170,7 +171,9 @@ MachineDetail MachinesApi::detail(http::Call<void> call) {
   for (const auto* service : registry->services_on(name)) {
     detail.services.push_back(services_.row(*registry, *service));
   }
-  return detail;
+  auto response = http::json_response(dump(to_json(detail)));
+  set_entity_tag(response, host.revision);
+  return response;
 }
 
 }  // namespace portoser::api

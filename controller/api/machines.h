@@ -4,6 +4,7 @@
 #include "controller/api/service_rows.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/call.h"
+#include "controller/http/response.h"
 
 namespace portoser::http {
 class Router;
@@ -12,7 +13,6 @@ class Router;
 namespace portoser::api {
 
 struct MachineList;
-struct MachineDetail;
 
 class MachinesApi {
  public:
@@ -27,7 +27,7 @@ class MachinesApi {
 
  private:
   MachineList list(http::Call<void> call);
-  MachineDetail detail(http::Call<void> call);
+  http::Response detail(http::Call<void> call);
 
   const registry::RegistryWatch& registry_;
   const telemetry::Live& live_;

@@ -1,5 +1,6 @@
 #include "controller/api/services.h"
 
+#include "controller/api/entity_tags.h"
 #include "controller/api/job_answer.h"
 #include "controller/http/router.h"
 
@@ -105,7 +106,9 @@ http::Response ServicesApi::detail(http::Call<void> call) {
       if (!answer.contains(key)) answer[key] = value;
     }
   }
-  return http::json_response(dump(answer));
+  auto response = http::json_response(dump(answer));
+  set_entity_tag(response, service.revision);
+  return response;
 }
 
 asio::awaitable<http::Response> ServicesApi::start(http::Call<ActionRequest> call) {

@@ -1,6 +1,7 @@
 #include "controller/api/system.h"
 
 #include "common/version.h"
+#include "controller/api/registry_rows.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -15,21 +16,6 @@ struct ConfigStatus {
   std::size_t warnings_count = 0;
 };
 BOOST_DESCRIBE_STRUCT(ConfigStatus, (), (valid, warnings_count))
-
-struct ProblemDetail {
-  std::string where;
-  std::string message;
-};
-BOOST_DESCRIBE_STRUCT(ProblemDetail, (), (where, message))
-
-/// Why the file cannot be read.
-struct RegistryProblem {
-  std::string message;
-  std::string where;
-  std::string hint;
-  std::vector<ProblemDetail> details;
-};
-BOOST_DESCRIBE_STRUCT(RegistryProblem, (), (message, where, hint, details))
 
 struct RegistryHealth {
   registry::Source source = registry::Source::never_read;
@@ -154,16 +140,7 @@ Health SystemApi::health(http::Call<void>) {
   health.registry.hosts = registry.hosts().size();
   health.registry.services = registry.services().size();
   health.registry.findings = registry.findings;
-  if (state->problem) {
-    RegistryProblem problem;
-    problem.message = state->problem->message;
-    problem.where = state->problem->where;
-    problem.hint = state->problem->hint;
-    for (const auto& detail : state->problem->details) {
-      problem.details.push_back({detail.where, detail.message});
-    }
-    health.registry.problem = std::move(problem);
-  }
+  health.registry.problem = problem_row(state->problem);
   health.database.queue_depth = database.queue_depth;
   if (const auto& problem = database.problem) {
     health.database.problem = DatabaseProblem{problem->message, problem->hint, problem->since};

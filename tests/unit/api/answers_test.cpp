@@ -145,6 +145,8 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/dependencies/impact/notes",
                              "/api/machines",
                              "/api/machines/brick",
+                             "/api/registry",
+                             "/api/registry/history",
                              "/api/devices",
                              "/api/devices/brick",
                              "/api/devices/discover",

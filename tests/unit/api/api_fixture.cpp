@@ -19,6 +19,12 @@ ApiTest::ApiTest() {
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
   dependencies_ = std::make_unique<DependenciesApi>(*registry_, services_->rows());
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
+  editor_ = std::make_unique<registry::RegistryEditor>(
+      *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
+  service_edits_ = std::make_unique<ServiceEditsApi>(
+      *registry_, *editor_, services_->rows(), *actions_, *jobs_, core);
+  machine_edits_ = std::make_unique<MachineEditsApi>(*editor_);
+  registry_api_ = std::make_unique<RegistryApi>(*registry_, *editor_);
   devices_ =
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   device_changes_ = std::make_unique<DeviceChangesApi>(*fleet_, *registry_, core);
@@ -57,12 +63,16 @@ ApiTest::ApiTest() {
       std::make_unique<UptimeApi>(*registry_, *database_, uptime_history_, *fleet_, clock_, core);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);
+  deployment_socket_->follow(*registry_);
   uptime_socket_->add_to(router_);
   metrics_socket_->add_to(router_);
   devices_socket_->add_to(router_);
   services_->add_to(router_);
   dependencies_->add_to(router_);
   machines_->add_to(router_);
+  service_edits_->add_to(router_);
+  machine_edits_->add_to(router_);
+  registry_api_->add_to(router_);
   devices_->add_to(router_);
   device_changes_->add_to(router_);
   device_tokens_.add_to(router_);
@@ -115,21 +125,28 @@ Json ApiTest::send(http::Method method,
                    std::string_view target,
                    const Json& body,
                    const http::User& user) {
+  return Json::parse(request_of(method, target, body, {}, user).text());
+}
+
+http::Response ApiTest::request_of(http::Method method,
+                                   std::string_view target,
+                                   const Json& body,
+                                   const std::vector<std::pair<std::string, std::string>>& headers,
+                                   const http::User& user) {
   http::Request request;
   request.method = method;
   request.user = std::make_shared<const http::User>(user);
   request.body = dump(body);
   request.set_target(target);
+  for (const auto& [name, value] : headers) request.add_header(name, value);
   http::Match match;
   router_.find(request, match);
   if (match.endpoint == nullptr) {
     ADD_FAILURE() << "there is nothing to ask at " << target;
-    return nullptr;
+    return http::json_response("null");
   }
   const http::CallContext call{request, match.endpoint->parameters, match.values};
-  const auto answer =
-      match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
-  return Json::parse(answer.text());
+  return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
 }
 
 void ApiTest::tell_of_notes(int samples) {

@@ -10,12 +10,15 @@
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/jobs.h"
+#include "controller/api/machine_edits.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
 #include "controller/api/prometheus.h"
+#include "controller/api/registry.h"
+#include "controller/api/service_edits.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
 #include "controller/api/uptime.h"
@@ -41,6 +44,13 @@ class ApiTest : public fleet::FleetTest {
             const Json& body = Json::object(),
             const http::User& user = {"ada", "Ada", {"admin"}, {}});
 
+  /// The same with its headers, and the whole answer.
+  http::Response request_of(http::Method method,
+                            std::string_view target,
+                            const Json& body,
+                            const std::vector<std::pair<std::string, std::string>>& headers = {},
+                            const http::User& user = {"ada", "Ada", {"admin"}, {}});
+
   /// So many more samples of "brick" and "notes", one every five seconds, the last of them now.
   void tell_of_notes(int samples);
 
@@ -63,6 +73,10 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<ServicesApi> services_;
   std::unique_ptr<DependenciesApi> dependencies_;
   std::unique_ptr<MachinesApi> machines_;
+  std::unique_ptr<registry::RegistryEditor> editor_;
+  std::unique_ptr<ServiceEditsApi> service_edits_;
+  std::unique_ptr<MachineEditsApi> machine_edits_;
+  std::unique_ptr<RegistryApi> registry_api_;
   std::unique_ptr<DevicesApi> devices_;
   std::unique_ptr<DeviceChangesApi> device_changes_;
   fleet::JoinTokens join_tokens_{*database_, {"http://127.0.0.1:8991", keys_.public_key}, clock_};

@@ -254,11 +254,6 @@ void expect_only_the_entry_changed(const std::string& before,
   const auto old_lines = lines_of(before);
   const auto new_lines = lines_of(after);
   const auto [first, last] = lines_of_entry(registry, edit, old_lines);
-  // The last entry of a section leaves `{}` behind the section's key.
-  const bool was_alone =
-      edit.kind == EntryEdit::Kind::remove &&
-      (edit.section == Section::hosts ? registry.hosts().size() : registry.services().size()) == 1;
-  if (was_alone) return;
   for (int i = 0; i + 1 < first; ++i) {
     const auto at = static_cast<std::size_t>(i);
     ASSERT_LT(at, new_lines.size());
@@ -361,12 +356,14 @@ void edit_once(std::string& file, RandomEdits& random, Tally& tally) {
   const auto registry = parse_registry(after, "registry.yml");
   expect_entries_unchanged(before, registry, edit);
   expect_fields(registry, edit);
-  const bool has_siblings =
-      edit.section == Section::hosts ? !before.hosts().empty() : !before.services().empty();
-  if (edit.kind != EntryEdit::Kind::add) {
+  const auto siblings =
+      edit.section == Section::hosts ? before.hosts().size() : before.services().size();
+  if (edit.kind == EntryEdit::Kind::change) {
     expect_only_the_entry_changed(file, after, before, edit);
-  } else if (has_siblings) {
+  } else if (edit.kind == EntryEdit::Kind::add && siblings > 0) {
     EXPECT_TRUE(is_insertion(file, after));
+  } else if (edit.kind == EntryEdit::Kind::remove && siblings > 1) {
+    EXPECT_TRUE(is_insertion(after, file));
   }
   file = std::move(after);
 }

@@ -203,6 +203,30 @@ TEST_F(MainJob, StoppedServiceIsShownStoppedAtOnceAndStaysDown) {
   EXPECT_THAT(given_back, testing::StartsWith("unless-stopped"));
 }
 
+TEST_F(MainJob, ARemovedServiceIsStoppedAndWhatItHasStays) {
+  start_notes();
+  const auto container = container_of("web");
+  HttpClient client{controller_->port()};
+  const auto answer = client.request("DELETE", "/api/services/notes");
+  ASSERT_EQ(answer.status, 200U) << answer.body << controller_->log_tail();
+  const auto removed = Json::parse(answer.body);
+  EXPECT_EQ(removed["stopped"], true);
+  EXPECT_EQ(removed["left"].size(), 2U) << removed;
+  EXPECT_EQ(controller_->get("/api/services/notes").status, 404U);
+  EXPECT_EQ(PrivateEngine::shared().docker({"inspect", "--format", "{{.State.Status}}", container}),
+            "exited\n");
+  EXPECT_TRUE(std::filesystem::exists(project_->file()));
+  const auto added = controller_->post("/api/services",
+                                       dump(Json{{"name", "notes"},
+                                                 {"current_host", "brick"},
+                                                 {"docker_compose", project_->file().string()},
+                                                 {"service_name", "web"},
+                                                 {"port", web_port_}}));
+  ASSERT_EQ(added.status, 201U) << added.text;
+  controller_->await_service("notes", "stopped");
+  start_notes();
+}
+
 TEST_F(MainJob, ContainerKilledByHandIsAFailureOnTheSocketThenARecovery) {
   start_notes();
   SocketClient uptime{controller_->port(), "/api/uptime/ws"};

@@ -52,8 +52,8 @@ class RegistryEdits : public testing::Test {
   [[nodiscard]] std::string on_disk() const { return read_file(controller_.registry()); }
   [[nodiscard]] std::set<std::string> services() const {
     std::set<std::string> names;
-    const auto text = on_disk();
-    for (const auto& one : registry::parse_registry(text, "r").services()) names.insert(one.name);
+    const auto registry = registry::parse_registry(on_disk(), "registry.yml");
+    for (const auto& one : registry.services()) names.insert(one.name);
     return names;
   }
   void expect_comments() const {
@@ -102,8 +102,19 @@ TEST_F(RegistryEdits, ByHandAndOverHttpAtTheSameTimeLoseNothing) {
       add_by_hand(fmt::format("  hand-{}: {{docker_compose: /h.yml}}   # hand {}\n", round, round));
     }
   });
+  std::atomic<bool> done{false};
+  std::atomic<int> looks{0};
+  std::thread reader{[&] {
+    while (!done) {
+      EXPECT_NO_THROW((void)services()) << "half a file was seen";
+      ++looks;
+    }
+  }};
   for (auto& writer : writers) writer.join();
+  done = true;
+  reader.join();
   ASSERT_EQ(failures.load(), 0);
+  EXPECT_GT(looks.load(), 50);
   std::set<std::string> expected{"notes"};
   for (int round = 0; round < rounds; ++round) {
     expected.insert(fmt::format("hand-{}", round));
@@ -141,7 +152,7 @@ TEST_F(RegistryEdits, AKilledControllerLeavesTheOldTextOrTheNewOne) {
     }};
     while (!sending) std::this_thread::yield();
     // The moment of the kill is what is varied here, so it is a time and no condition.
-    std::this_thread::sleep_for(std::chrono::microseconds{random() % 20'000});
+    std::this_thread::sleep_for(std::chrono::microseconds{random() % 80'000});
     controller_.kill();
     writer.join();
     const auto after = on_disk();

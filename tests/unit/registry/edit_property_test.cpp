@@ -368,7 +368,7 @@ void edit_once(std::string& file, RandomEdits& random, Tally& tally) {
   file = std::move(after);
 }
 
-TEST(RegistryEdits, ThousandsInEveryStyleTouchWhatTheyAreAboutAlone) {
+TEST(RegistryEdit, ThousandsInEveryStyleTouchWhatTheyAreAboutAlone) {
   const auto* given = std::getenv("PORTOSER_SEED");
   const auto seed =
       given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device{}();

@@ -24,17 +24,18 @@ constexpr mode_t mode_of_new_file = 0644;
 
 /// Of the system call that has just failed.
 Error cannot_write(std::string_view tried, const std::filesystem::path& path) {
+  const int code = errno;
   const auto text = system_error_text(tried, path);
-  if (means_disk_full(errno)) return disk_full_error(path.parent_path(), text);
+  if (means_disk_full(code)) return disk_full_error(path.parent_path(), text);
   // EBUSY: the file itself is mounted, as containers do it.
-  const bool is_forbidden = errno == EACCES || errno == EPERM || errno == EROFS || errno == EBUSY;
-  return Error{is_forbidden ? Code::unavailable : Code::internal, text, path.string()}
-      .reason(is_forbidden ? "REGISTRY_NOT_WRITABLE" : "")
-      .hint(is_forbidden
-                ? "let the controller's user write registry.yml and its folder, or edit "
-                  "the file by hand: a save is picked up at once; into a container mount the "
-                  "folder, not the file"
-                : "");
+  if (code != EACCES && code != EPERM && code != EROFS && code != EBUSY) {
+    return Error{Code::internal, text, path.string()};
+  }
+  return Error{Code::unavailable, text, path.string()}
+      .reason("REGISTRY_NOT_WRITABLE")
+      .hint(
+          "let the controller's user write registry.yml and its folder (into a container mount "
+          "the folder, not the file), or edit the file by hand: a save is picked up at once");
 }
 
 /// The temporary file: gone at the end, whatever it holds then.

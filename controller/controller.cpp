@@ -11,6 +11,7 @@
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
+#include "controller/api/health.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_actions.h"
 #include "controller/api/machine_edits.h"
@@ -28,6 +29,7 @@
 #include "controller/api/uptime_socket.h"
 #include "controller/audit_log.h"
 #include "controller/controller_key.h"
+#include "controller/deployment/dependency_edits.h"
 #include "controller/deployment/host_actions.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
@@ -131,7 +133,9 @@ struct Rooms {
         devices_socket(registry, live, fleet, clock),
         services(registry, live, jobs, actions, core, clock),
         machine_actions(jobs, host_actions, core),
-        dependencies(registry, services.rows()),
+        health(registry, live),
+        dependency_edits(registry, editor),
+        dependencies(registry, services.rows(), dependency_edits),
         service_edits(registry, editor, services.rows(), actions, jobs, core),
         machines(registry, live, fleet, services.rows(), clock),
         machine_edits(editor),
@@ -180,6 +184,7 @@ struct Rooms {
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
     machine_actions.add_to(web);
+    health.add_to(web);
     dependencies.add_to(web);
     service_edits.add_to(web);
     machines.add_to(web);
@@ -228,6 +233,8 @@ struct Rooms {
   api::DevicesSocket devices_socket;
   api::ServicesApi services;
   api::MachineActionsApi machine_actions;
+  api::HealthApi health;
+  deployment::DependencyEdits dependency_edits;
   api::DependenciesApi dependencies;
   api::ServiceEditsApi service_edits;
   api::MachinesApi machines;

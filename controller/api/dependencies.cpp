@@ -87,6 +87,44 @@ void DependenciesApi::add_to(http::Router& router) {
               .errors = {Code::not_found}},
              *this,
              &DependenciesApi::impact);
+  const std::vector<Code> errors{Code::not_found, Code::invalid, Code::conflict, Code::unavailable};
+  router.add({.method = http::Method::post,
+              .path = "/api/dependencies/add",
+              .summary = "Write into registry.yml that a service needs another",
+              .role = http::Role::deployer,
+              .errors = errors},
+             *this,
+             &DependenciesApi::add);
+  router.add({.method = http::Method::delete_,
+              .path = "/api/dependencies/remove",
+              .summary = "Take a dependency out of registry.yml",
+              .role = http::Role::deployer,
+              .errors = errors},
+             *this,
+             &DependenciesApi::remove);
+}
+
+asio::awaitable<DependencyEdited> DependenciesApi::add(http::Call<DependencyRequest> call) {
+  const auto& [service, dependency] = call.body;
+  auto editing = edits_.add(service, dependency, call.user().name);
+  const auto outcome = co_await std::move(editing);
+  co_return DependencyEdited{true,
+                             service,
+                             dependency,
+                             fmt::format("\"{}\" needs \"{}\"", service, dependency),
+                             outcome.revision};
+}
+
+asio::awaitable<DependencyEdited> DependenciesApi::remove(http::Call<DependencyRequest> call) {
+  const auto& [service, dependency] = call.body;
+  auto editing = edits_.remove(service, dependency, call.user().name);
+  const auto outcome = co_await std::move(editing);
+  co_return DependencyEdited{
+      true,
+      service,
+      dependency,
+      fmt::format("\"{}\" does not need \"{}\" any more", service, dependency),
+      outcome.revision};
 }
 
 DependencyGraphView DependenciesApi::graph(http::Call<void>) {

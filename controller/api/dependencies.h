@@ -5,6 +5,7 @@
 #include "common/describe.h"
 #include "controller/api/service_rows.h"
 #include "controller/deployment/dependencies.h"
+#include "controller/deployment/dependency_edits.h"
 #include "controller/http/call.h"
 #include "controller/registry/watch.h"
 
@@ -128,10 +129,27 @@ struct DependencyList {
 };
 BOOST_DESCRIBE_STRUCT(DependencyList, (), (dependencies, total_services))
 
+struct DependencyRequest {
+  std::string service;
+  std::string dependency;
+};
+BOOST_DESCRIBE_STRUCT(DependencyRequest, (), (service, dependency))
+
+struct DependencyEdited {
+  bool success = true;
+  std::string service;
+  std::string dependency;
+  std::string message;
+  std::string revision;  ///< of registry.yml
+};
+BOOST_DESCRIBE_STRUCT(DependencyEdited, (), (success, service, dependency, message, revision))
+
 class DependenciesApi {
  public:
-  DependenciesApi(const registry::RegistryWatch& registry, const ServiceRows& rows)
-      : registry_(registry), rows_(rows) {}
+  DependenciesApi(const registry::RegistryWatch& registry,
+                  const ServiceRows& rows,
+                  deployment::DependencyEdits& edits)
+      : registry_(registry), rows_(rows), edits_(edits) {}
 
   void add_to(http::Router& router);
 
@@ -142,9 +160,12 @@ class DependenciesApi {
   DependencyImpact impact(http::Call<void> call);
   DependencyValidation validate(http::Call<void> call);
   DependencyList list(http::Call<void> call);
+  asio::awaitable<DependencyEdited> add(http::Call<DependencyRequest> call);
+  asio::awaitable<DependencyEdited> remove(http::Call<DependencyRequest> call);
 
   const registry::RegistryWatch& registry_;
   const ServiceRows& rows_;
+  deployment::DependencyEdits& edits_;
 };
 
 }  // namespace portoser::api

@@ -157,23 +157,24 @@ std::vector<std::string> DependencyGraph::with_needed(std::string_view service) 
   return reached_from(service, &Node::needs);
 }
 
-/// The shortest one through its first member.
-std::vector<std::string> DependencyGraph::way_round(const std::vector<std::string>& knot) const {
-  const std::set<std::string_view> members(knot.begin(), knot.end());
-  const auto& start = *std::min_element(knot.begin(), knot.end());
-  std::map<std::string, std::string> from;
-  std::deque<std::string> open{start};
-  while (!from.contains(start)) {
+std::vector<std::string> DependencyGraph::way(const std::string& from,
+                                              const std::string& to) const {
+  std::map<std::string, std::string> reached_by;
+  std::deque<std::string> open{from};
+  while (!open.empty() && !reached_by.contains(to)) {
     const auto name = std::move(open.front());
     open.pop_front();
-    for (const auto& needed : nodes_.at(name).needs) {
-      if (members.contains(needed) && from.emplace(needed, name).second) open.push_back(needed);
+    const auto found = nodes_.find(name);
+    if (found == nodes_.end()) continue;
+    for (const auto& needed : found->second.needs) {
+      if (reached_by.emplace(needed, name).second) open.push_back(needed);
     }
   }
-  std::vector<std::string> way{start};
+  if (!reached_by.contains(to)) return {};
+  std::vector<std::string> way{to};
   do {
-    way.push_back(from.at(way.back()));
-  } while (way.back() != start);
+    way.push_back(reached_by.at(way.back()));
+  } while (way.back() != from);
   std::reverse(way.begin(), way.end());
   return way;
 }
@@ -184,7 +185,11 @@ std::vector<std::vector<std::string>> DependencyGraph::cycles() const {
   }};
   for (const auto& name : order_) knots.visit(name);
   std::vector<std::vector<std::string>> cycles;
-  for (const auto& knot : knots.found()) cycles.push_back(way_round(knot));
+  for (const auto& knot : knots.found()) {
+    // Whatever lies between two members of a knot is in it.
+    const auto& first = *std::min_element(knot.begin(), knot.end());
+    cycles.push_back(way(first, first));
+  }
   std::sort(cycles.begin(), cycles.end());
   return cycles;
 }

@@ -27,6 +27,9 @@ class DependencyGraph {
   [[nodiscard]] std::vector<std::string> all_dependents_of(std::string_view service) const;
   /// The service and whatever it needs, directly or not, of which there is a service.
   [[nodiscard]] std::vector<std::string> with_needed(std::string_view service) const;
+  /// The shortest way from one to another that it needs, directly or not, both included. Empty: it
+  /// does not need it.
+  [[nodiscard]] std::vector<std::string> way(const std::string& from, const std::string& to) const;
   /// Named as a dependency, and no service of the registry. Sorted.
   [[nodiscard]] const std::vector<std::string>& missing() const { return missing_; }
 
@@ -55,7 +58,6 @@ class DependencyGraph {
   [[nodiscard]] std::vector<std::string> reached_from(std::string_view service,
                                                       std::vector<std::string> Node::*next) const;
   [[nodiscard]] Peeled peel(const std::vector<std::string>& services) const;
-  [[nodiscard]] std::vector<std::string> way_round(const std::vector<std::string>& knot) const;
 
   Nodes nodes_;                     ///< missing ones too: they have dependents
   std::vector<std::string> order_;  ///< of the file

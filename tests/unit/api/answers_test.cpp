@@ -137,6 +137,8 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/config",
                              "/api/services",
                              "/api/services/notes",
+                             "/api/services/notes/health",
+                             "/api/diagnostics/health/all",
                              "/api/dependencies/graph",
                              "/api/dependencies/list",
                              "/api/dependencies/validate",

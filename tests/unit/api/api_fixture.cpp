@@ -17,12 +17,14 @@ ApiTest::ApiTest() {
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
-  dependencies_ = std::make_unique<DependenciesApi>(*registry_, services_->rows());
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   editor_ = std::make_unique<registry::RegistryEditor>(
       *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
   service_edits_ = std::make_unique<ServiceEditsApi>(
       *registry_, *editor_, services_->rows(), *actions_, *jobs_, core);
+  dependency_edits_ = std::make_unique<deployment::DependencyEdits>(*registry_, *editor_);
+  dependencies_ =
+      std::make_unique<DependenciesApi>(*registry_, services_->rows(), *dependency_edits_);
   machine_edits_ = std::make_unique<MachineEditsApi>(*editor_);
   registry_api_ = std::make_unique<RegistryApi>(*registry_, *editor_);
   devices_ =
@@ -68,6 +70,7 @@ ApiTest::ApiTest() {
   metrics_socket_->add_to(router_);
   devices_socket_->add_to(router_);
   services_->add_to(router_);
+  health_.add_to(router_);
   dependencies_->add_to(router_);
   machines_->add_to(router_);
   service_edits_->add_to(router_);

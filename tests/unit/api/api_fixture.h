@@ -9,6 +9,7 @@
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
+#include "controller/api/health.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_edits.h"
 #include "controller/api/machines.h"
@@ -71,9 +72,11 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<MetricsSocket> metrics_socket_;
   std::unique_ptr<DevicesSocket> devices_socket_;
   std::unique_ptr<ServicesApi> services_;
-  std::unique_ptr<DependenciesApi> dependencies_;
+  HealthApi health_{*registry_, live_};
   std::unique_ptr<MachinesApi> machines_;
   std::unique_ptr<registry::RegistryEditor> editor_;
+  std::unique_ptr<deployment::DependencyEdits> dependency_edits_;
+  std::unique_ptr<DependenciesApi> dependencies_;
   std::unique_ptr<ServiceEditsApi> service_edits_;
   std::unique_ptr<MachineEditsApi> machine_edits_;
   std::unique_ptr<RegistryApi> registry_api_;

@@ -117,6 +117,51 @@ TEST_F(DependenciesTest, TheListHasServicesWithoutAny) {
   EXPECT_EQ(list["total_services"], 3);
 }
 
+TEST_F(DependenciesTest, OneIsAddedAndTakenOutInTheFile) {
+  const auto text = [this] { return read_file(folder_ / "registry.yml"); };
+  const auto added = send(
+      http::Method::post, "/api/dependencies/add", {{"service", "wiki"}, {"dependency", "db"}});
+  EXPECT_EQ(added["success"], true);
+  EXPECT_EQ(added["message"], "\"wiki\" needs \"db\"");
+  EXPECT_EQ(added["revision"], registry_->snapshot()->registry->revision);
+  EXPECT_EQ(get("/api/dependencies/list")["dependencies"]["wiki"], (Json{"notes", "ghost", "db"}));
+  EXPECT_NE(text().find("dependencies: [notes, ghost, db]"), std::string::npos) << text();
+  for (const auto* name : {"db", "ghost"}) {
+    send(http::Method::delete_,
+         "/api/dependencies/remove",
+         {{"service", "wiki"}, {"dependency", name}});
+  }
+  EXPECT_EQ(get("/api/dependencies/list")["dependencies"]["wiki"], Json::array({"notes"}));
+  send(http::Method::delete_,
+       "/api/dependencies/remove",
+       {{"service", "notes"}, {"dependency", "db"}});
+  EXPECT_EQ(get("/api/dependencies/list")["dependencies"]["notes"], Json::array());
+}
+
+TEST_F(DependenciesTest, WhatCannotBeIsRefusedAndChangesNothing) {
+  const auto before = read_file(folder_ / "registry.yml");
+  const auto refused = [this](http::Method method, const char* service, const char* dependency) {
+    const std::string target =
+        method == http::Method::post ? "/api/dependencies/add" : "/api/dependencies/remove";
+    try {
+      send(method, target, {{"service", service}, {"dependency", dependency}});
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << service << " " << dependency << " was done";
+    return Error{Code::internal, ""};
+  };
+  EXPECT_EQ(refused(http::Method::post, "note", "db").where(), "body.service");
+  EXPECT_EQ(refused(http::Method::post, "notes", "dB").hint(), "did you mean \"db\"?");
+  EXPECT_EQ(refused(http::Method::post, "notes", "notes").code(), Code::invalid);
+  EXPECT_EQ(refused(http::Method::post, "notes", "db").reason(), "DEPENDENCY_EXISTS");
+  const auto cycle = refused(http::Method::post, "db", "wiki");
+  EXPECT_EQ(cycle.reason(), "DEPENDENCY_CYCLE");
+  EXPECT_EQ(cycle.message(), "that would close a cycle: db -> wiki -> notes -> db");
+  EXPECT_EQ(refused(http::Method::delete_, "db", "wiki").reason(), "DEPENDENCY_UNKNOWN");
+  EXPECT_EQ(read_file(folder_ / "registry.yml"), before);
+}
+
 TEST_F(DependenciesTest, AnUnknownServiceIsToldWhichWasMeant) {
   for (const auto* target : {"/api/dependencies/service/note",
                              "/api/dependencies/deployment-order/note",

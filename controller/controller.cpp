@@ -300,6 +300,7 @@ asio::awaitable<void> start(Rooms& rooms,
 
 asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   notify_service_manager("STOPPING=1");
+  rooms.editor.stop();
   co_await server.stop();
   rooms.remote_write.give_up();
   rooms.tasks.stop();

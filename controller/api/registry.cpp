@@ -4,6 +4,8 @@
 #include "controller/api/registry_rows.h"
 #include "controller/http/router.h"
 
+#include <algorithm>
+
 namespace portoser::api {
 
 struct RegistryTextRequest {
@@ -126,7 +128,19 @@ asio::awaitable<http::Response> RegistryApi::text(http::Call<void>) {
 
 asio::awaitable<http::Response> RegistryApi::replace(http::Call<RegistryTextRequest> call) {
   auto terms = text_terms(call);
-  if (call.body.revision) terms.if_revision.assign(1, *call.body.revision);
+  if (call.body.revision) {
+    const auto& wanted = terms.if_revision;
+    const bool agrees =
+        wanted.empty() ||
+        std::find(wanted.begin(), wanted.end(), *call.body.revision) != wanted.end();
+    if (!agrees || *call.body.revision == "*") {
+      throw Error{Code::invalid,
+                  agrees ? "the revision of the text that was read is needed, not \"*\""
+                         : "body.revision and If-Match name different texts",
+                  "body.revision"};
+    }
+    terms.if_revision.assign(1, *call.body.revision);
+  }
   if (terms.if_revision.empty()) {
     throw Error{Code::invalid, "the revision of the text that was read is missing", "body.revision"}
         .hint("send what GET /api/registry gave, there or as If-Match");

@@ -135,7 +135,7 @@ asio::awaitable<http::Response> ServiceEditsApi::remove(http::Call<void> call) {
   auto terms = terms_of(call);
   terms.force = call.query_bool("force", false);
   const auto& service = registry->require_service(edit.name, "path.service");
-  editor_.require_removable(edit, terms);
+  co_await editor_.require_possible(edit, terms);
   ServiceRemoved answer;
   answer.service = edit.name;
   const auto status = rows_.row(*registry, service).status;

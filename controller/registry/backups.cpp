@@ -26,6 +26,7 @@ Backup Backups::add(Time at,
                     const std::string& what,
                     const std::string& text) {
   make_folder(folder_, 0700);
+  remove_leftovers();
   const auto existing = ids();
   const auto number = existing.empty() ? 1 : std::stoul(existing.back()) + 1;
   Backup backup{fmt::format("{:08}", number), at, who, what, revision_of(text), text.size()};
@@ -52,6 +53,17 @@ std::vector<std::string> Backups::ids() const {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+/// Of a controller that was killed while it wrote one.
+void Backups::remove_leftovers() const {
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, failure}) {
+    const auto name = entry.path().filename().string();
+    if (name.find(".new-") == std::string::npos) continue;
+    std::error_code ignored;
+    std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 void Backups::remove_old() const {

@@ -44,6 +44,7 @@ class Backups {
   }
   [[nodiscard]] std::vector<std::string> ids() const;  ///< oldest first
   void remove_old() const;
+  void remove_leftovers() const;
 
   std::filesystem::path folder_;
 };

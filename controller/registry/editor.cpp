@@ -2,12 +2,15 @@
 
 #include "common/log.h"
 #include "controller/registry/edit_rules.h"
+#include "controller/registry/expected.h"
 #include "controller/registry/load.h"
 #include "controller/registry/masked_text.h"
 #include "controller/registry/text.h"
+#include "controller/registry/tree.h"
 
 #include <fmt/format.h>
 
+#include <thread>
 #include <utility>
 
 namespace portoser::registry {
@@ -29,24 +32,53 @@ Error broken_file(const Error& why) {
 /// An edit of a text, with all that has to be so before and after.
 class TextEdit {
  public:
-  TextEdit(const EntryEdit& edit, const EditTerms& terms, const std::string& file)
-      : edit_(edit), terms_(terms), file_(file) {}
+  /// `in_force`: what was read last and is good.
+  TextEdit(const EntryEdit& edit,
+           const EditTerms& terms,
+           const std::string& file,
+           const Registry& in_force)
+      : edit_(edit), terms_(terms), file_(file), in_force_(in_force) {}
 
   std::string apply(const std::string& before) const {
     const auto old = read_before(before);
     require_revision(terms_.if_revision, revision_of_entry(old, edit_.section, edit_.name));
     if (edit_.kind == EntryEdit::Kind::remove) require_removable(old, edit_, terms_.force);
     auto after = apply_edit(before, file_, edit_);
+    // What ends inside a line of the text before looks like a save that is not over.
+    if (is_cut_off(after, before) || is_cut_off(after, in_force_.text))
+      after = with_last_line(after);
     const auto result = read_after(after);
     if (edit_.kind != EntryEdit::Kind::remove) require_no_new_errors(old, result, edit_);
     return after;
   }
 
  private:
+  [[nodiscard]] std::string with_last_line(const std::string& text) const {
+    auto whole = text + "\n";
+    // A block scalar that keeps its last lines would say something else.
+    if (!first_difference(parse_tree(without_bom(text), file_),
+                          parse_tree(without_bom(whole), file_))) {
+      return whole;
+    }
+    throw Error{
+        Code::conflict,
+        fmt::format("\"{}\" cannot be edited: the file ends in the middle of a line", edit_.name),
+        file_}
+        .reason("EDIT_NOT_SAFE")
+        .hint("end its last line with a line break");
+  }
+
   [[nodiscard]] Registry read_before(const std::string& text) const {
+    if (is_cut_off(text, in_force_.text)) {
+      throw broken_file(
+          Error{Code::conflict, "it ends in the middle of a line: is it being saved?", file_});
+    }
     try {
       return parse_registry(text, file_);
     } catch (const Error& error) {
+      // One that was good has vanished or was emptied: a registry of one entry is not what is
+      // meant.
+      if (!in_force_.revision.empty()) throw broken_file(error);
       // A file without anything in it is where a first entry goes; what else is wrong with it is
       // seen when the result is read.
       if (edit_.kind != EntryEdit::Kind::add) throw broken_file(error);
@@ -65,6 +97,7 @@ class TextEdit {
   const EntryEdit& edit_;
   const EditTerms& terms_;
   const std::string& file_;
+  const Registry& in_force_;
 };
 
 Problem problem_of(const Error& error) {
@@ -85,15 +118,32 @@ RegistryEditor::RegistryEditor(RegistryWatch& watch,
       clock_(clock) {}
 
 RegistryEditor::~RegistryEditor() {
+  stopping_ = true;
   thread_.join();
+  reading_.join();
+}
+
+std::optional<std::string> RegistryEditor::read_at_rest() const {
+  constexpr std::chrono::milliseconds look_again{50};
+  constexpr int most_looks = 60;
+  for (int look = 0; look < most_looks; ++look) {
+    auto text = file_.read();
+    if (!text || *text == last_written_ || file_.is_at_rest()) return text;
+    if (stopping_) break;
+    std::this_thread::sleep_for(look_again);
+  }
+  throw Error{Code::unavailable, "registry.yml is being saved all the time", file_name_}.reason(
+      "REGISTRY_LOCKED");
 }
 
 std::string RegistryEditor::write(const EditTerms& terms,
                                   const std::string& what,
+                                  RegistryFile::Deadline deadline,
                                   const Change& change) {
-  const auto lock = file_.lock(lock_patience);
+  const auto lock = file_.lock(deadline, stopping_);
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    const auto before = file_.read();
+    if (attempt > 0 && std::chrono::steady_clock::now() >= deadline) break;
+    const auto before = read_at_rest();
     auto after = change(before);
     if (before == after) return after;
     std::optional<Backup> backup;
@@ -106,6 +156,7 @@ std::string RegistryEditor::write(const EditTerms& terms,
       throw;
     }
     if (is_written) {
+      last_written_ = after;
       log::info("registry",
                 "registry written",
                 {{"who", terms.who}, {"what", what}, {"revision", revision_of(after)}});
@@ -120,16 +171,17 @@ std::string RegistryEditor::write(const EditTerms& terms,
 
 asio::awaitable<EditOutcome> RegistryEditor::edit(EntryEdit edit, EditTerms terms) {
   if (edit.kind == EntryEdit::Kind::add) require_new_name(edit);
-  auto work = [this, &edit, &terms] {
-    const TextEdit maker{edit, terms, file_name_};
-    return write(terms, summary_of(edit), [&maker](const std::optional<std::string>& before) {
-      return maker.apply(before.value_or(""));
-    });
+  const auto in_force = watch_.snapshot()->registry;
+  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+  auto work = [this, &edit, &terms, &in_force, deadline] {
+    const TextEdit maker{edit, terms, file_name_, *in_force};
+    return write(
+        terms, summary_of(edit), deadline, [&maker](const std::optional<std::string>& before) {
+          return maker.apply(before.value_or(""));
+        });
   };
-  const auto text = co_await on_pool(thread_, std::move(work));
-  co_await watch_.reload();
-  // What was written, and not what is in force by now: somebody may have changed it again.
-  const auto written = parse_registry(text, file_name_);
+  auto text = co_await on_pool(thread_, std::move(work));
+  const auto written = co_await put_in_force(std::move(text));
   EditOutcome outcome;
   outcome.revision = written.revision;
   outcome.entry_revision = revision_of_entry(written, edit.section, edit.name);
@@ -139,10 +191,29 @@ asio::awaitable<EditOutcome> RegistryEditor::edit(EntryEdit edit, EditTerms term
   co_return outcome;
 }
 
-void RegistryEditor::require_removable(const EntryEdit& edit, const EditTerms& terms) const {
-  const auto registry = watch_.snapshot()->registry;
-  require_revision(terms.if_revision, revision_of_entry(*registry, edit.section, edit.name));
-  registry::require_removable(*registry, edit, terms.force);
+asio::awaitable<void> RegistryEditor::require_possible(EntryEdit edit, EditTerms terms) {
+  const auto in_force = watch_.snapshot()->registry;
+  auto work = [this, &edit, &terms, &in_force] {
+    file_.require_writable();
+    const TextEdit maker{edit, terms, file_name_, *in_force};
+    maker.apply(file_.read().value_or(""));
+  };
+  co_await on_pool(reading_, std::move(work));
+}
+
+/// What was written is the answer, and not what is in force by now: somebody may have changed it
+/// again. But it must have been taken.
+asio::awaitable<Registry> RegistryEditor::put_in_force(std::string text) {
+  const auto state = co_await watch_.reload();
+  auto written = parse_registry(text, file_name_);
+  const auto& problem = state->problem;
+  if (problem && state->registry->revision != written.revision) {
+    throw Error{
+        Code::conflict, "it is written and not in force: " + problem->message, problem->where}
+        .reason("REGISTRY_BROKEN")
+        .hint(problem->hint);
+  }
+  co_return written;
 }
 
 asio::awaitable<TextOnDisk> RegistryEditor::text() {
@@ -154,14 +225,15 @@ asio::awaitable<TextOnDisk> RegistryEditor::text() {
     }
     return found;
   };
-  co_return co_await on_pool(thread_, std::move(work));
+  co_return co_await on_pool(reading_, std::move(work));
 }
 
 std::string RegistryEditor::write_text(
     const EditTerms& terms,
     const std::string& what,
+    RegistryFile::Deadline deadline,
     const std::function<std::string(const std::string& before)>& make) {
-  return write(terms, what, [&](const std::optional<std::string>& before) {
+  return write(terms, what, deadline, [&](const std::optional<std::string>& before) {
     require_revision(terms.if_revision, before ? revision_of(*before) : "");
     auto after = make(before.value_or(""));
     // An error of the text itself is the client's.
@@ -177,8 +249,9 @@ std::string RegistryEditor::write_text(
 
 asio::awaitable<TextOutcome> RegistryEditor::replace(std::string text, EditTerms terms) {
   const auto before = watch_.snapshot();
-  auto work = [this, &text, &terms] {
-    return write_text(terms, "text replaced", [&text](const std::string& old) {
+  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+  auto work = [this, &text, &terms, deadline] {
+    return write_text(terms, "text replaced", deadline, [&text](const std::string& old) {
       return unmasked_text(text, old);
     });
   };
@@ -188,18 +261,18 @@ asio::awaitable<TextOutcome> RegistryEditor::replace(std::string text, EditTerms
 
 asio::awaitable<TextOutcome> RegistryEditor::restore(std::string id, EditTerms terms) {
   const auto before = watch_.snapshot();
-  auto work = [this, &id, &terms] {
+  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+  auto work = [this, &id, &terms, deadline] {
     const auto text = backups_.text_of(id);
     return write_text(
-        terms, "restored " + id, [&text](const std::string& /*old*/) { return text; });
+        terms, "restored " + id, deadline, [&text](const std::string& /*old*/) { return text; });
   };
   auto written = co_await on_pool(thread_, std::move(work));
   co_return co_await finish(std::move(written), *before->registry);
 }
 
 asio::awaitable<TextOutcome> RegistryEditor::finish(std::string text, const Registry& before) {
-  co_await watch_.reload();
-  auto written = parse_registry(text, file_name_);
+  auto written = co_await put_in_force(std::move(text));
   TextOutcome outcome;
   outcome.revision = written.revision;
   outcome.changes = changes_between(before, written);
@@ -223,12 +296,12 @@ asio::awaitable<Preview> RegistryEditor::preview(std::string text) {
     }
     return preview;
   };
-  co_return co_await on_pool(thread_, std::move(work));
+  co_return co_await on_pool(reading_, std::move(work));
 }
 
 asio::awaitable<std::vector<Backup>> RegistryEditor::history() {
   auto work = [this] { return backups_.list(); };
-  co_return co_await on_pool(thread_, std::move(work));
+  co_return co_await on_pool(reading_, std::move(work));
 }
 
 }  // namespace portoser::registry

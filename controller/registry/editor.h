@@ -1,9 +1,9 @@
 /// The one writer of registry.yml: edits in place, whole texts, backups. What it writes is in force
 /// when its answer is there.
 ///
-/// It has a thread of its own for the disk; every function may be called from any executor.
-/// `Error{unavailable}` of each that writes: DISK_FULL, REGISTRY_NOT_WRITABLE, REGISTRY_LOCKED;
-/// nothing is changed then.
+/// It has threads of its own for the disk, so that who reads waits for no writer; every function
+/// may be called from any executor. `Error{unavailable}` of each that writes: DISK_FULL,
+/// REGISTRY_NOT_WRITABLE, REGISTRY_LOCKED; nothing is changed then.
 #pragma once
 
 #include "common/tasks.h"
@@ -13,6 +13,7 @@
 #include "controller/registry/file.h"
 #include "controller/registry/watch.h"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -74,8 +75,11 @@ class RegistryEditor {
   /// time loses nothing: the edit is made in what they saved.
   asio::awaitable<EditOutcome> edit(EntryEdit edit, EditTerms terms);
 
-  /// Whether a removal would be refused by what is in force now; throws as `edit` would.
-  void require_removable(const EntryEdit& edit, const EditTerms& terms) const;
+  /// Whether an edit would be refused as things are now; throws as `edit` would, and changes
+  /// nothing.
+  asio::awaitable<void> require_possible(EntryEdit edit, EditTerms terms);
+  /// What waits for the file is refused from now on. Before those who wait are gone.
+  void stop() { stopping_ = true; }
 
   asio::awaitable<TextOnDisk> text();
   /// Replaces the whole text; a "***" that stands where the old text has a secret means that one.
@@ -93,10 +97,17 @@ class RegistryEditor {
   using Change = std::function<std::string(const std::optional<std::string>& before)>;
 
   /// On the thread: reads, changes and writes under the lock. The text that is there then.
-  std::string write(const EditTerms& terms, const std::string& what, const Change& change);
+  std::string write(const EditTerms& terms,
+                    const std::string& what,
+                    RegistryFile::Deadline deadline,
+                    const Change& change);
+  std::optional<std::string> read_at_rest() const;
   std::string write_text(const EditTerms& terms,
                          const std::string& what,
+                         RegistryFile::Deadline deadline,
                          const std::function<std::string(const std::string& before)>& make);
+  /// Of `text`, which was written.
+  asio::awaitable<Registry> put_in_force(std::string text);
   /// `before` outlives the call.
   asio::awaitable<TextOutcome> finish(std::string text, const Registry& before);
 
@@ -105,6 +116,9 @@ class RegistryEditor {
   Backups backups_;
   std::string file_name_;
   const Clock& clock_;
+  std::string last_written_;  ///< of the thread that writes
+  std::atomic<bool> stopping_{false};
+  asio::thread_pool reading_{1};
   asio::thread_pool thread_{1};
 };
 

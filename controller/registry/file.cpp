@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <fcntl.h>
 #include <thread>
 #include <unistd.h>
@@ -137,16 +138,16 @@ std::filesystem::path RegistryFile::target() const {
   return failure ? std::filesystem::absolute(path_) : resolved;
 }
 
-RegistryFile::Lock RegistryFile::lock(std::chrono::milliseconds patience) const {
+RegistryFile::Lock RegistryFile::lock(Deadline deadline, const std::atomic<bool>& stop) const {
   auto path = target();
   path += ".lock";
   Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, mode_of_new_file)};
   if (!file.is_open()) throw cannot_write("cannot open", path);
   ::fchmod(file.get(), mode_of_new_file);  // others may want it too; not ours to change: so be it
-  const auto end = std::chrono::steady_clock::now() + patience;
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) throw cannot_write("cannot lock", path);
-    if (std::chrono::steady_clock::now() >= end) {
+    if (stop) throw Error{Code::unavailable, "the controller is stopping"}.reason("STOPPING");
+    if (std::chrono::steady_clock::now() >= deadline) {
       throw Error{Code::unavailable,
                   "another process keeps registry.yml locked: " + path.string(),
                   path.string()}
@@ -156,6 +157,23 @@ RegistryFile::Lock RegistryFile::lock(std::chrono::milliseconds patience) const 
     std::this_thread::sleep_for(lock_retry);
   }
   return Lock{std::move(file)};
+}
+
+bool RegistryFile::is_at_rest() const {
+  constexpr std::chrono::milliseconds rest{300};
+  struct stat now {};
+  if (::stat(target().c_str(), &now) != 0) return true;
+  struct timespec clock {};
+  ::clock_gettime(CLOCK_REALTIME, &clock);
+  const auto age = std::chrono::seconds{clock.tv_sec - now.st_mtim.tv_sec} +
+                   std::chrono::nanoseconds{clock.tv_nsec - now.st_mtim.tv_nsec};
+  // A date of the future says nothing.
+  return age < std::chrono::nanoseconds{0} || age >= rest;
+}
+
+void RegistryFile::require_writable() const {
+  const auto folder = target().parent_path();
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) throw cannot_write("cannot write to", folder);
 }
 
 std::optional<std::string> RegistryFile::read() const {

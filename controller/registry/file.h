@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -28,9 +29,15 @@ class RegistryFile {
    private:
     Descriptor file_;
   };
-  /// Waits for it. Held by another process for longer than `patience`: `Error{unavailable}`,
-  /// REGISTRY_LOCKED. The folder cannot be written: REGISTRY_NOT_WRITABLE.
-  [[nodiscard]] Lock lock(std::chrono::milliseconds patience) const;
+  using Deadline = std::chrono::steady_clock::time_point;
+  /// Waits for it. Held by another process until then: `Error{unavailable}`, REGISTRY_LOCKED. The
+  /// folder cannot be written: REGISTRY_NOT_WRITABLE. `stop` ends the wait: STOPPING.
+  [[nodiscard]] Lock lock(Deadline deadline, const std::atomic<bool>& stop) const;
+
+  /// Whether nobody has written to it for a moment: some programs save in several steps.
+  [[nodiscard]] bool is_at_rest() const;
+  /// The folder cannot be written now: `Error{unavailable}`, REGISTRY_NOT_WRITABLE.
+  void require_writable() const;
 
   /// None: there is no file. Anything but a regular file, or more than 4 MiB: `Error{conflict}`,
   /// REGISTRY_BROKEN.

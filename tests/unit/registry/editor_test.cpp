@@ -15,8 +15,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
+#include <future>
 #include <thread>
 #include <unistd.h>
 
@@ -182,6 +185,91 @@ TEST_F(RegistryEditorTest, WhoeverSavesAtTheSameMomentLosesNothing) {
   EXPECT_EQ(on_disk(), with_new_port + "# by hand 1\n# by hand 2\n");
   EXPECT_EQ(saves, 3);
   EXPECT_EQ(run(editor_->history()).size(), 1U);
+}
+
+/// A program that copies in pieces (scp, rsync --inplace) would go on in a file that is replaced.
+TEST_F(RegistryEditorTest, ASaveInSeveralStepsIsWaitedFor) {
+  start();
+  std::string longer = sample;
+  for (int i = 0; i < 40; ++i) {
+    longer += "  s" + std::to_string(i) + ": {current_host: den, docker_compose: /s.yml}\n";
+  }
+  std::atomic<bool> has_begun{false};
+  std::thread saver{[&] {
+    std::ofstream file{file_, std::ios::trunc};
+    for (std::size_t at = 0; at < longer.size(); at += 500) {
+      file << longer.substr(at, 500) << std::flush;
+      has_begun = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+  }};
+  while (!has_begun) std::this_thread::yield();
+  edit(new_port);
+  saver.join();
+  EXPECT_EQ(on_disk(), replaced(longer, "# and no more\n", "# and no more\n    port: 8090\n"));
+}
+
+TEST_F(RegistryEditorTest, AFileThatVanishedOrWasEmptiedIsNotBegunAnew) {
+  start();
+  EntryEdit host;
+  host.kind = EntryEdit::Kind::add;
+  host.section = Section::hosts;
+  host.name = "new";
+  host.fields = {{"ip", FieldValue::of_text("c")}};
+  for (const auto* text : {"", "\n", "# mine\n", "hosts: [\n"}) {
+    write_file_atomic(file_, text);
+    EXPECT_EQ(refused(host).reason(), "REGISTRY_BROKEN") << text;
+    EXPECT_EQ(on_disk(), text);
+  }
+  std::filesystem::remove(file_);
+  EXPECT_EQ(refused(host).reason(), "REGISTRY_BROKEN");
+  EXPECT_FALSE(std::filesystem::exists(file_));
+  write_file_atomic(file_, sample.substr(0, sample.size() - 4));
+  EXPECT_EQ(refused(host).reason(), "REGISTRY_BROKEN") << "it ends inside a line";
+}
+
+/// What is shorter by the end of a line looks like a save that is not over.
+TEST_F(RegistryEditorTest, AnEditOfALastLineWithoutItsEndIsInForce) {
+  start("services:\n  wiki:\n    docker_compose: /wiki.yml\n    port: 8090");
+  const auto outcome = edit(change_of(Section::services, "wiki", {{"port", number(809)}}));
+  EXPECT_EQ(watch_->snapshot()->registry->find_service("wiki")->port, 809);
+  EXPECT_EQ(watch_->snapshot()->registry->revision, outcome.revision);
+  EXPECT_EQ(on_disk(), "services:\n  wiki:\n    docker_compose: /wiki.yml\n    port: 809\n");
+}
+
+TEST_F(RegistryEditorTest, WhetherAnEditIsPossibleIsToldWithoutIt) {
+  start();
+  run(editor_->require_possible(new_port, {}));
+  EXPECT_EQ(on_disk(), sample);
+  EntryEdit removal;
+  removal.kind = EntryEdit::Kind::remove;
+  removal.name = "store";
+  EXPECT_THROW(run(editor_->require_possible(removal, {})), Error) << "wiki needs it";
+}
+
+TEST_F(RegistryEditorTest, ALockOfAnotherProcessHoldsUpNoReaderAndNoEnd) {
+  start();
+  const Descriptor lock{
+      ::open((file_.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  EditTerms terms;
+  terms.who = "ada";
+  std::vector<std::future<EditOutcome>> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(asio::co_spawn(context_, editor_->edit(new_port, terms), asio::use_future));
+  }
+  EXPECT_EQ(run(editor_->text()).text, sample);
+  EXPECT_EQ(waiting[0].wait_for(std::chrono::seconds{0}), std::future_status::timeout)
+      << "who reads has waited for who writes";
+  editor_->stop();
+  for (auto& one : waiting) {
+    try {
+      one.get();
+      ADD_FAILURE() << "it was written";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.reason(), "STOPPING");
+    }
+  }
 }
 
 TEST_F(RegistryEditorTest, AnotherRevisionOfTheEntryIsRefusedAndOfAnotherEntryIsNot) {

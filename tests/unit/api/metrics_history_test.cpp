@@ -41,6 +41,9 @@ TEST_F(MetricsHistoryTest, AChartHasNoPointOrAtLeastTwo) {
 }
 
 TEST_F(MetricsHistoryTest, AChartOfAnHourHasAPointAMinute) {
+  // From half past, so that a week's chart, which has a point an hour, has two.
+  const auto now = clock_.now();
+  clock_.set_by(std::chrono::ceil<std::chrono::hours>(now) + 30min - now);
   tell_of_notes(12 * 59);
   const auto answer = get("/api/metrics/notes/brick?timeRange=1h");
   const auto& points = answer["historical"]["dataPoints"];

@@ -2,16 +2,12 @@
 
 #include "controller/registry/masked.h"
 #include "controller/registry/secrets.h"
-#include "controller/registry/splices.h"
 #include "controller/registry/text.h"
 #include "controller/registry/tree.h"
-#include "controller/registry/value.h"
-
-#include <fmt/format.h>
+#include "controller/registry/unmask.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <set>
 
 namespace portoser::registry {
 namespace {
@@ -73,123 +69,39 @@ std::string masked_lines(std::string_view text) {
   return shown;
 }
 
-/// Puts what was hidden back.
-class Unmasker {
- public:
-  Unmasker(std::string_view text, std::string_view before, const Piece* old)
-      : text_(text), before_(before), splices_(text) {
-    if (old == nullptr) return;
-    secrets_ = secrets_in(before, *old);
-    for (const auto& secret : secrets_) {
-      if (!secret.is_comment()) by_path_.emplace(secret.path, &secret);
-    }
-    for (const auto& scalar : scalars_in(*old)) literal_.emplace(scalar.path, scalar.piece->text);
-  }
+std::string_view take_line(std::string_view& text) {
+  const auto end = std::min(text.find('\n'), text.size());
+  auto line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
 
-  std::string apply(const Piece& root) {
-    for (const auto& scalar : scalars_in(root)) put_back(scalar);
-    put_back_comments(root);
-    return splices_.apply();
-  }
-
- private:
-  static bool is_mask(const ScalarPlace& scalar) {
-    const auto& text = scalar.piece->text;
-    const bool is_value = looks_secret(scalar.key) && text == mask;
-    const bool is_part = text.find(":***@") != std::string::npos || text.ends_with("=***");
-    return is_value || (is_part && mask_text(text) == text);
-  }
-
-  void put_back(const ScalarPlace& scalar) {
-    const auto& text = scalar.piece->text;
-    if (text.find(mask) == std::string::npos) return;
-    const auto same_path = by_path_.find(scalar.path);
-    if (same_path != by_path_.end() && same_path->second->shown == text) {
-      replace(scalar, *same_path->second);
-      return;
-    }
-    const auto literal = literal_.find(scalar.path);
-    const bool was_so = literal != literal_.end() && literal->second == text;
-    if (was_so || !is_mask(scalar)) return;
-    if (const auto* moved = in_the_same_list(scalar)) {
-      replace(scalar, *moved);
-      return;
-    }
-    const auto at = where(file_in_messages, mark_of(text_, scalar.piece->begin));
-    throw Error{
-        Code::invalid,
-        fmt::format(
-            "{}: \"{}\" stands for a secret that registry.yml does not have here", at, text),
-        "body.text"}
-        .reason("MASKED_SECRET")
-        .hint("write the value itself, or leave the entry under the name that it had");
-  }
-
-  /// Items may have moved: the only one of the list that is shown so.
-  [[nodiscard]] const SecretPlace* in_the_same_list(const ScalarPlace& scalar) const {
-    if (!scalar.key.empty()) return nullptr;
-    const SecretPlace* found = nullptr;
-    for (const auto& secret : secrets_) {
-      const bool is_sibling = secret.path.size() > scalar.parent.size() &&
-                              secret.path.starts_with(scalar.parent) &&
-                              secret.path.find_last_of('\x1f') == scalar.parent.size();
-      if (!is_sibling || secret.shown != scalar.piece->text) continue;
-      if (found != nullptr) return nullptr;
-      found = &secret;
-    }
-    return found;
-  }
-
-  void replace(const ScalarPlace& scalar, const SecretPlace& secret) {
-    splices_.replace(scalar.piece->content,
-                     scalar.piece->end,
-                     std::string{before_.substr(secret.begin, secret.end - secret.begin)});
-  }
-
-  /// Comments have no path: those that are shown alike are taken in their order.
-  void put_back_comments(const Piece& root) {
-    std::map<std::string_view, std::vector<CommentPlace>> here;
-    for (const auto& comment : comments_in(text_, root)) {
-      here[text_.substr(comment.begin, comment.end - comment.begin)].push_back(comment);
-    }
-    std::map<std::string_view, std::vector<const SecretPlace*>> hidden;
-    for (const auto& secret : secrets_) {
-      if (secret.is_comment()) hidden[secret.shown].push_back(&secret);
-    }
-    for (const auto& [shown, originals] : hidden) {
-      const auto found = here.find(shown);
-      if (found == here.end()) continue;
-      const bool are_alike =
-          std::all_of(originals.begin(), originals.end(), [&](const SecretPlace* one) {
-            return bytes_of(*one) == bytes_of(*originals.front());
-          });
-      if (found->second.size() != originals.size() && !are_alike) {
-        const auto at = where(file_in_messages, mark_of(text_, found->second.front().begin));
-        throw Error{Code::invalid,
-                    fmt::format("{}: it is not clear which of several comments this one was", at),
-                    "body.text"}
-            .reason("MASKED_SECRET")
-            .hint("leave all of them, or write what is to stand there");
-      }
-      for (std::size_t i = 0; i < found->second.size(); ++i) {
-        const auto& place = found->second[i];
-        const auto* original = originals[std::min(i, originals.size() - 1)];
-        splices_.replace(place.begin, place.end, std::string{bytes_of(*original)});
-      }
+/// Of an old text that is no YAML nobody knows what its masks stand for: only lines that had stars
+/// before may have them.
+void require_no_new_masks(std::string_view content, std::string_view before) {
+  const auto masked = masked_lines(before);
+  std::set<std::string_view> hidden;
+  std::set<std::string_view> literal;
+  for (std::string_view shown = masked; !before.empty();) {
+    const auto line = take_line(before);
+    const auto shown_line = take_line(shown);
+    if (shown_line == line) {
+      literal.insert(line);
+    } else {
+      hidden.insert(shown_line);
     }
   }
-
-  [[nodiscard]] std::string_view bytes_of(const SecretPlace& secret) const {
-    return before_.substr(secret.begin, secret.end - secret.begin);
+  for (int number = 1; !content.empty(); ++number) {
+    const auto line = take_line(content);
+    const auto column = line.find(mask);
+    if (column == std::string_view::npos) continue;
+    if (literal.contains(line) && !hidden.contains(line)) continue;
+    throw masked_secret(Mark{number, static_cast<int>(column) + 1},
+                        "\"***\" cannot be put back here, since the old text cannot be read",
+                        "write the secret itself, or mend the file by hand");
   }
-
-  std::string_view text_;
-  std::string_view before_;
-  Splices splices_;
-  std::vector<SecretPlace> secrets_;
-  std::map<std::string, const SecretPlace*, std::less<>> by_path_;
-  std::map<std::string, std::string, std::less<>> literal_;
-};
+}
 
 }  // namespace
 
@@ -197,19 +109,12 @@ std::string masked_text(std::string_view text) {
   const auto content = without_bom(text);
   const auto root = layout_if_any(content);
   const auto bom = std::string{text.substr(0, text.size() - content.size())};
-  if (!root) return bom + masked_lines(content);
-  Splices splices{content};
-  for (const auto& secret : secrets_in(content, *root)) {
-    const auto quotes = secret.shown == mask ? Quotes::doubled : Quotes::as_needed;
-    splices.replace(secret.begin,
-                    secret.end,
-                    secret.is_comment() ? secret.shown : write_text(secret.shown, quotes, true));
-  }
-  return bom + splices.apply();
+  return bom + (root ? hide_secrets(content, *root).text : masked_lines(content));
 }
 
 std::string unmasked_text(const std::string& text, const std::string& before) {
   if (text.find(mask) == std::string::npos) return text;
+  if (text == masked_text(before)) return before;
   const auto content = without_bom(text);
   const auto root = layout_if_any(content);
   if (!root) {
@@ -218,8 +123,13 @@ std::string unmasked_text(const std::string& text, const std::string& before) {
   }
   const auto old_content = without_bom(before);
   const auto old = layout_if_any(old_content);
+  const bool had_something = old_content.find_first_not_of(" \t\r\n") != std::string_view::npos;
+  if (!old && had_something) {
+    require_no_new_masks(content, old_content);
+    return text;
+  }
   const auto bom = text.substr(0, text.size() - content.size());
-  return bom + Unmasker{content, old_content, old.get()}.apply(*root);
+  return bom + put_back_secrets(content, *root, old_content, old.get());
 }
 
 }  // namespace portoser::registry

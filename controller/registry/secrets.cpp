@@ -2,23 +2,15 @@
 
 #include "controller/registry/masked.h"
 #include "controller/registry/splices.h"
-
-#include <fmt/format.h>
+#include "controller/registry/value.h"
 
 #include <algorithm>
-#include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
 namespace portoser::registry {
 namespace {
-
-/// Keys may hold any character but this.
-constexpr char divider = '\x1f';
-
-std::string below(const std::string& path, std::string_view key) {
-  return path + divider + std::string{key};
-}
 
 /// The name behind a "&" or "*".
 std::string_view name_at(std::string_view text, std::size_t offset) {
@@ -36,63 +28,59 @@ class SecretFinder {
   explicit SecretFinder(std::string_view text) : text_(text) {}
 
   std::vector<SecretPlace> find(const Piece& root) {
-    collect_names(root);
-    visit(root, "", false);
+    collect_anchors(root);
+    collect_aliases(root, false);
+    while (!pending_.empty()) {
+      const auto name = pending_.back();
+      pending_.pop_back();
+      if (!names_.insert(name).second) continue;
+      const auto [begin, end] = anchors_.equal_range(name);
+      for (auto anchor = begin; anchor != end; ++anchor) collect_aliases(*anchor->second, true);
+    }
+    visit(root, false);
     return std::move(found_);
   }
 
  private:
-  /// What a secret key names by an alias is a secret where its anchor stands.
-  void collect_names(const Piece& piece) {
-    for (const auto& item : piece.items) collect_names(*item);
+  void collect_anchors(const Piece& piece) {
+    if (piece.anchored) anchors_.emplace(anchor_of(piece, text_), &piece);
+    for (const auto& item : piece.items) collect_anchors(*item);
+    for (const auto& member : piece.members) collect_anchors(*member.value);
+  }
+
+  /// What is named by an alias in a secret is a secret where its anchor stands.
+  void collect_aliases(const Piece& piece, bool is_secret) {
+    if (is_secret && piece.kind == Piece::Kind::alias) {
+      pending_.push_back(name_at(text_, piece.begin));
+    }
+    for (const auto& item : piece.items) collect_aliases(*item, is_secret);
     for (const auto& member : piece.members) {
-      const auto& value = *member.value;
-      if (looks_secret(member.key) && value.kind == Piece::Kind::alias) {
-        names_.insert(name_at(text_, value.begin));
-      }
-      collect_names(value);
+      collect_aliases(*member.value, is_secret || looks_secret(member.key));
     }
   }
 
-  void visit(const Piece& piece, const std::string& path, bool is_secret) {
+  void visit(const Piece& piece, bool is_secret) {
     const bool has_value = piece.kind != Piece::Kind::null && piece.kind != Piece::Kind::alias;
     if (has_value && (is_secret || names_.contains(anchor_of(piece, text_)))) {
-      found_.push_back(SecretPlace{path, piece.content, piece.end, std::string{mask}});
+      found_.push_back(SecretPlace{piece.content, piece.end, std::string{mask}, false});
       return;
     }
     if (piece.kind == Piece::Kind::scalar) {
       auto shown = mask_text(piece.text);
       if (shown != piece.text) {
-        found_.push_back(SecretPlace{path, piece.content, piece.end, std::move(shown)});
+        found_.push_back(SecretPlace{piece.content, piece.end, std::move(shown), false});
       }
     }
-    std::size_t index = 0;
-    for (const auto& item : piece.items)
-      visit(*item, below(path, fmt::format("[{}]", index++)), false);
-    for (const auto& member : piece.members) {
-      visit(*member.value, below(path, member.key), looks_secret(member.key));
-    }
+    for (const auto& item : piece.items) visit(*item, false);
+    for (const auto& member : piece.members) visit(*member.value, looks_secret(member.key));
   }
 
   std::string_view text_;
+  std::multimap<std::string_view, const Piece*> anchors_;
+  std::vector<std::string_view> pending_;
   std::set<std::string_view> names_;
   std::vector<SecretPlace> found_;
 };
-
-void collect_scalars(const Piece& piece,
-                     const std::string& path,
-                     const std::string& parent,
-                     std::string_view key,
-                     std::vector<ScalarPlace>& found) {
-  if (piece.kind == Piece::Kind::scalar) found.push_back(ScalarPlace{path, parent, key, &piece});
-  std::size_t index = 0;
-  for (const auto& item : piece.items) {
-    collect_scalars(*item, below(path, fmt::format("[{}]", index++)), path, {}, found);
-  }
-  for (const auto& member : piece.members) {
-    collect_scalars(*member.value, below(path, member.key), path, member.key, found);
-  }
-}
 
 /// Keys and scalars, in which a "#" is no comment.
 void collect_texts(const Piece& piece, std::vector<std::pair<std::size_t, std::size_t>>& texts) {
@@ -104,22 +92,6 @@ void collect_texts(const Piece& piece, std::vector<std::pair<std::size_t, std::s
   }
 }
 
-bool is_word_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-' || c == '.';
-}
-
-/// The word that ends before `end`, quotes and blanks between the two left out.
-std::string_view word_before(std::string_view line, std::size_t end) {
-  while (end > 0 && !is_word_character(line[end - 1]) &&
-         std::string_view{" \t'\""}.find(line[end - 1]) != npos) {
-    --end;
-  }
-  auto begin = end;
-  while (begin > 0 && is_word_character(line[begin - 1])) --begin;
-  return line.substr(begin, end - begin);
-}
-
 }  // namespace
 
 std::vector<SecretPlace> secrets_in(std::string_view text, const Piece& root) {
@@ -128,7 +100,7 @@ std::vector<SecretPlace> secrets_in(std::string_view text, const Piece& root) {
     const auto written = text.substr(comment.begin, comment.end - comment.begin);
     auto shown = mask_line(written);
     if (shown != written) {
-      found.push_back(SecretPlace{"", comment.begin, comment.end, std::move(shown)});
+      found.push_back(SecretPlace{comment.begin, comment.end, std::move(shown), true});
     }
   }
   std::stable_sort(found.begin(), found.end(), [](const SecretPlace& a, const SecretPlace& b) {
@@ -144,10 +116,19 @@ std::vector<SecretPlace> secrets_in(std::string_view text, const Piece& root) {
   return found;
 }
 
-std::vector<ScalarPlace> scalars_in(const Piece& root) {
-  std::vector<ScalarPlace> found;
-  collect_scalars(root, "", "", {}, found);
-  return found;
+MaskedText hide_secrets(std::string_view text, const Piece& root) {
+  MaskedText masked;
+  std::size_t at = 0;
+  for (auto& secret : secrets_in(text, root)) {
+    masked.text += text.substr(at, secret.begin - at);
+    at = secret.end;
+    const auto begin = masked.text.size();
+    const auto quotes = secret.shown == mask ? Quotes::doubled : Quotes::as_needed;
+    masked.text += secret.is_comment ? secret.shown : write_text(secret.shown, quotes, true);
+    masked.hidden.push_back(HiddenPlace{begin, masked.text.size(), std::move(secret)});
+  }
+  masked.text += text.substr(at);
+  return masked;
 }
 
 std::vector<CommentPlace> comments_in(std::string_view text, const Piece& root) {
@@ -171,27 +152,6 @@ std::vector<CommentPlace> comments_in(std::string_view text, const Piece& root) 
     at = end;
   }
   return found;
-}
-
-std::string mask_line(std::string_view line) {
-  for (auto at = line.find_first_of(":="); at != npos; at = line.find_first_of(":=", at + 1)) {
-    const auto value = line.find_first_not_of(" \t'\"", at + 1);
-    if (value == npos) break;
-    const bool is_url = line.substr(at).starts_with("://");
-    if (!is_url && looks_secret(word_before(line, at))) {
-      return mask_line(line.substr(0, at)) + std::string{line.substr(at, 1)} + " " +
-             std::string{mask};
-    }
-  }
-  std::string shown;
-  for (std::size_t at = 0; at < line.size();) {
-    const auto blank = std::min(line.find_first_of(" \t", at), line.size());
-    shown += mask_text(std::string{line.substr(at, blank - at)});
-    const auto word = std::min(line.find_first_not_of(" \t", blank), line.size());
-    shown += line.substr(blank, word - blank);
-    at = word;
-  }
-  return shown;
 }
 
 }  // namespace portoser::registry

@@ -1,5 +1,9 @@
 #include "controller/api/entry_fields.h"
 
+#include "controller/registry/masked.h"
+
+#include <string_view>
+
 namespace portoser::api {
 namespace {
 
@@ -41,9 +45,46 @@ bool is_nothing(const FieldValue& value) {
   return false;
 }
 
+/// C0, DEL and C1, the last as UTF-8; line breaks and tabs only where a value may have lines.
+bool has_control_character(std::string_view text, bool may_have_lines) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (may_have_lines && (byte == '\n' || byte == '\t')) continue;
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte < 0x20U || byte == 0x7FU || (byte == 0xC2U && next >= 0x80U && next < 0xA0U)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// `key` is the innermost one around the value.
+void require_plain_text(std::string_view field, std::string_view key, const Json& value) {
+  if (value.is_object()) {
+    for (const auto& [inner, member] : value.items()) require_plain_text(field, inner, member);
+  } else if (value.is_array()) {
+    for (const auto& item : value) require_plain_text(field, key, item);
+  }
+  if (!value.is_string()) return;
+  const auto& text = value.get_ref<const std::string&>();
+  const auto where = fmt::format("body.{}", field);
+  const bool may_have_lines = key == "description" || key.ends_with("command");
+  if (has_control_character(text, may_have_lines)) {
+    throw Error{Code::invalid, fmt::format("\"{}\" has a control character", key), where}.hint(
+        "leave it out; no value of a registry needs one");
+  }
+  if (registry::has_mask(text)) {
+    throw Error{
+        Code::invalid, fmt::format("\"{}\" has \"***\" in the place of a secret", key), where}
+        .reason("MASKED_SECRET")
+        .hint("write the secret itself, or leave the field out of the body: then it stays");
+  }
+}
+
 }  // namespace
 
 FieldValue field_value(std::string_view field, const Json& value) {
+  require_plain_text(field, field, value);
   auto made = value_of(value);
   const bool is_no_host = field == "current_host" && made.text == "unassigned";
   return is_nothing(made) || is_no_host ? FieldValue{} : made;

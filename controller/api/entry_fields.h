@@ -103,7 +103,8 @@ BOOST_DESCRIBE_STRUCT(
     (name, ip, ssh_user, ssh_port, ssh_hostname, path, arch, roles, resources, description))
 
 /// The value that a field gets. Null, an empty text, list or object and the host "unassigned" take
-/// it out.
+/// it out. A control character, or a "***" where a secret would stand (MASKED_SECRET):
+/// `Error{invalid}`, "body.<field>".
 registry::FieldValue field_value(std::string_view field, const Json& value);
 
 /// The fields that the body names, in the order of `Fields`; `name` is not among them. One that

@@ -95,6 +95,39 @@ TEST_F(ServiceEdits, FieldsOfTheBodyChangeAndNullTakesOneOut) {
   EXPECT_EQ(refused(Method::put, "/api/services/notes", {{"name", "n"}}).where(), "body.name");
 }
 
+TEST_F(ServiceEdits, AMaskIsNoValueWhereASecretWouldStand) {
+  const auto put = [&](const Json& body) {
+    return refused(Method::put, "/api/services/notes", body);
+  };
+  const auto url = put({{"healthcheck_url", "http://mon:***@brick:80/h"}});
+  EXPECT_EQ(url.reason(), "MASKED_SECRET");
+  EXPECT_EQ(url.where(), "body.healthcheck_url");
+  const auto command = put({{"healthcheck_command", "PGPASSWORD=*** psql"}});
+  EXPECT_EQ(command.reason(), "MASKED_SECRET");
+  EXPECT_EQ(command.where(), "body.healthcheck_command");
+  EXPECT_EQ(put({{"health", {{"type", "command"}, {"command", "x --token=***"}}}}).where(),
+            "body.health");
+  EXPECT_EQ(text(), before_);
+  send(Method::put, "/api/services/notes", {{"description", "*** mine ***"}});
+}
+
+TEST_F(ServiceEdits, NoValueHasControlCharacters) {
+  for (const auto& [body, where] : {
+           std::pair{Json{{"health", {{"command", std::string{"a\0b", 3}}}}}, "body.health"},
+           std::pair{Json{{"docker_compose", "/a\u0085b"}}, "body.docker_compose"},
+           std::pair{Json{{"docker_compose", "/a\nb"}}, "body.docker_compose"},
+           std::pair{Json{{"description", "a\x7f"}}, "body.description"},
+           std::pair{Json{{"dependencies", {"a\x1b"}}}, "body.dependencies"},
+       }) {
+    const auto error = refused(Method::put, "/api/services/notes", body);
+    EXPECT_EQ(error.code(), Code::invalid) << body;
+    EXPECT_EQ(error.where(), where);
+  }
+  EXPECT_EQ(text(), before_);
+  send(Method::put, "/api/services/notes", {{"description", "two\nlines"}});
+  EXPECT_EQ(get("/api/services/notes")["description"], "two\nlines");
+}
+
 TEST_F(ServiceEdits, WhatWasChangedMeanwhileIsNotOverwritten) {
   const auto read = etag_of(ask("/api/services/notes"));
   send(Method::put, "/api/services/notes", {{"port", 1}});

@@ -2,6 +2,7 @@
 
 #include "controller/api/host_reason.h"
 #include "controller/fleet/device_address.h"
+#include "controller/registry/masked.h"
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
@@ -156,7 +157,7 @@ DeviceRow row_of_never_joined(const registry::Host& host,
   row.mode = enum_name(fleet::DeviceMode::normal);
   // As the contract has it of a host that nobody was asked about: registry.yml names it.
   row.approval_status = enum_name(fleet::Approval::approved);
-  row.description = host.description;
+  row.description = registry::mask_text(host.description);
   row.ssh_user = host.ssh_user;
   row.assigned_roles = host.roles;
   if (host.resources) row.resources = resources_of(*host.resources);

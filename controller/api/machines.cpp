@@ -3,6 +3,7 @@
 #include "controller/api/entity_tags.h"
 #include "controller/api/host_reason.h"
 #include "controller/http/router.h"
+#include "controller/registry/masked.h"
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
@@ -102,7 +103,7 @@ MachineRow row_of(const registry::Registry& registry,
   row.path = unless_empty(host.path);
   row.roles = host.roles;
   row.resources = host.resources;
-  row.description = host.description;
+  row.description = registry::mask_text(host.description);
   row.config_errors = host.config_errors;
   row.services_count = static_cast<std::int64_t>(registry.services_on(host.name).size());
   const auto found = devices.find(host.name);

@@ -1,6 +1,7 @@
 #include "controller/api/service_rows.h"
 
 #include "common/describe_json.h"
+#include "controller/registry/masked.h"
 #include "controller/telemetry/service_view.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ ServiceRow ServiceRows::row(const registry::Registry& registry,
   row.service_file = unless_empty(service.service_file);
   row.service_name = unless_empty(service.service_name);
   row.port = service.port;
-  row.description = service.description;
+  row.description = registry::mask_text(service.description);
   row.dependencies = service.dependencies;
   row.tls_enabled = service.tls_enabled;
   row.requires_auth = service.requires_auth;
@@ -45,7 +46,7 @@ ServiceRow ServiceRows::row(const registry::Registry& registry,
     }
     row.last_known_status = unless_empty(last->status);
   }
-  row.healthcheck_url = service.healthcheck_url;
+  if (service.healthcheck_url) row.healthcheck_url = registry::mask_text(*service.healthcheck_url);
   row.config_errors = service.config_errors;
   row.last_updated = unless_empty(service.last_updated);
   const auto active = jobs_.active();

@@ -1,5 +1,6 @@
 #include "controller/registry/fields.h"
 
+#include "controller/registry/masked.h"
 #include "controller/registry/names.h"
 
 #include <fmt/format.h>
@@ -10,6 +11,14 @@
 #include <utility>
 
 namespace portoser::registry {
+namespace {
+
+/// As a message shows it. Hidden before it is cut: half a URL does not look like a secret any more.
+std::string shown_in_message(const std::string& text) {
+  return mask_text(text).substr(0, 80);
+}
+
+}  // namespace
 
 std::optional<long long> to_number(std::string_view text) {
   long long value = 0;
@@ -69,9 +78,9 @@ const Member* Fields::find(Names names) {
 
 void Fields::wrong_type(const Member& member, std::string_view wanted, Severity severity) {
   const auto& value = *member.value;
-  const auto message = value.is_scalar()
-                           ? fmt::format("\"{}\" is \"{}\"", member.key, value.text.substr(0, 80))
-                           : fmt::format("\"{}\" is {}", member.key, kind_name(value));
+  const auto message =
+      value.is_scalar() ? fmt::format("\"{}\" is \"{}\"", member.key, shown_in_message(value.text))
+                        : fmt::format("\"{}\" is {}", member.key, kind_name(value));
   const auto at = Place{place(member).path, value.mark};
   notes_->add(severity, at, message, fmt::format("it must be {}", wanted));
 }
@@ -148,8 +157,9 @@ std::vector<std::string> Fields::texts(Names names, Severity severity) {
     return values;
   }
   if (member->value->is_scalar()) {
-    wrong_type(
-        *member, fmt::format("a list: [{}]", member->value->text.substr(0, 80)), Severity::warning);
+    wrong_type(*member,
+               fmt::format("a list: [{}]", shown_in_message(member->value->text)),
+               Severity::warning);
   }
   for (const auto& element : elements(*member, place(*member))) {
     if (element.node->is_scalar()) {

@@ -1,5 +1,7 @@
 #include "controller/registry/notes.h"
 
+#include "controller/registry/masked.h"
+
 #include <utility>
 
 namespace portoser::registry {
@@ -32,8 +34,8 @@ void Notes::add(Severity severity, const Place& place, std::string message, std:
   }
   findings_.push_back(Finding{severity,
                               place.path,
-                              std::move(message),
-                              std::move(hint),
+                              mask_text(message),
+                              mask_text(hint),
                               place.mark.line,
                               place.mark.column});
 }

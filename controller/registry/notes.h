@@ -16,6 +16,7 @@ struct Place {
   Mark mark;
 };
 
+/// What messages quote from the file has its secrets hidden.
 class Notes {
  public:
   void error(const Place& place, std::string message, std::string hint = {});

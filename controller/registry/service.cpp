@@ -2,6 +2,7 @@
 #include "controller/registry/entries.h"
 #include "controller/registry/fields.h"
 #include "controller/registry/health.h"
+#include "controller/registry/masked.h"
 #include "controller/registry/names.h"
 
 #include <fmt/format.h>
@@ -170,11 +171,12 @@ void read_ports(ServiceDraft& draft, Fields& fields) {
                                          *port),
                              fmt::format("write {}: mappings belong into the compose file", *port));
     } else {
-      fields.notes().error(element.place,
-                           element.node->is_scalar()
-                               ? fmt::format("\"{}\" is not a port", text.substr(0, 80))
-                               : fmt::format("{} is not a port", kind_name(*element.node)),
-                           "each of \"ports\" is a whole number from 1 to 65535");
+      fields.notes().error(
+          element.place,
+          element.node->is_scalar()
+              ? fmt::format("\"{}\" is not a port", mask_text(std::string{text}).substr(0, 80))
+              : fmt::format("{} is not a port", kind_name(*element.node)),
+          "each of \"ports\" is a whole number from 1 to 65535");
     }
     if (port) {
       draft.service.ports.push_back(*port);

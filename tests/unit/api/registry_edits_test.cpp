@@ -11,6 +11,7 @@ namespace {
 using http::Method;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 using ServiceEdits = RegistryApiTest;
 using MachineEdits = RegistryApiTest;
@@ -126,6 +127,23 @@ TEST_F(ServiceEdits, NoValueHasControlCharacters) {
   EXPECT_EQ(text(), before_);
   send(Method::put, "/api/services/notes", {{"description", "two\nlines"}});
   EXPECT_EQ(get("/api/services/notes")["description"], "two\nlines");
+}
+
+TEST_F(ServiceEdits, RowsAndFindingsShowNoPasswordOfAUrl) {
+  write_file_atomic(folder_ / "registry.yml",
+                    "hosts: {brick: {ip: a, description: 'http://u:hunter@a/'}}\nservices:\n"
+                    "  notes: {docker_compose: /n.yml, healthcheck_url: 'http://u:hunter@a/', "
+                    "description: 'token: hunter'}\n"
+                    "  mail: {docker_compose: /m.yml, healthcheck_url: 'ftp://u:hunter@a/'}\n"
+                    "  web: {docker_compose: /w.yml, healthcheck_url: 'ftp://u:hunter" +
+                        std::string(90, 'x') + "@a/'}\n");
+  send(Method::post, "/api/registry/reload");
+  EXPECT_EQ(get("/api/services/notes")["healthcheck_url"], "http://u:***@a/");
+  EXPECT_EQ(get("/api/services/mail")["config_errors"][0]["message"],
+            "\"healthcheck_url\" is \"ftp://u:***@a/\"");
+  for (const auto* path : {"/api/services", "/api/machines", "/api/registry", "/api/health"}) {
+    EXPECT_THAT(ask(path).text(), Not(HasSubstr("hunter"))) << path;
+  }
 }
 
 TEST_F(ServiceEdits, WhatWasChangedMeanwhileIsNotOverwritten) {

@@ -13,6 +13,24 @@
 namespace portoser::registry {
 namespace {
 
+bool is_older_health_key(std::string_view field) {
+  return field == "healthcheck_url" || field == "healthcheck_command";
+}
+
+/// The keys of a `health` map that go before an older key, those in force first.
+Spellings health_keys_of(std::string_view field, const Node& health) {
+  Spellings keys;
+  const auto* endpoint = find_member(health, "endpoint");
+  if (field == "healthcheck_url" && endpoint != nullptr && endpoint->value->is_scalar()) {
+    const std::string_view text = endpoint->value->text;
+    if (text.starts_with("http://") || text.starts_with("https://")) keys.push_back("endpoint");
+  }
+  if (field == "healthcheck_url" && find_member(health, "url") != nullptr) keys.push_back("url");
+  const bool has_command = find_member(health, "command") != nullptr;
+  if (field == "healthcheck_command" && has_command) keys.push_back("command");
+  return keys;
+}
+
 /// Works out the steps of an edit from what the file says.
 class Planner {
  public:
@@ -34,6 +52,7 @@ class Planner {
   }
 
   std::vector<EditStep> plan() {
+    require_one_health();
     switch (edit_.kind) {
       case EntryEdit::Kind::add:
         add();
@@ -129,18 +148,43 @@ class Planner {
   }
 
   void change_field(const Node& entry, const Path& path, const FieldChange& change) {
+    const bool is_null = change.value.kind == FieldValue::Kind::null;
+    if (is_null && is_older_health_key(change.field) && edits_health(&entry)) return;
     const auto* health = find_member(entry, "health");
-    const auto* url =
-        health != nullptr && health->value->is_map() ? find_member(*health->value, "url") : nullptr;
-    if (change.field == "healthcheck_url" && url != nullptr) {
+    if (health != nullptr && health->value->is_map()) {
       auto inner = path;
       inner.push_back(health->key);
-      set_or_remove(*health->value, inner, "url", {"url"}, change.value);
-      if (change.value.kind != FieldValue::Kind::null) return;
+      for (const auto key : health_keys_of(change.field, *health->value)) {
+        set_or_remove(*health->value, inner, std::string{key}, {key}, change.value);
+        if (!is_null) return;
+      }
     }
     const auto names = spellings_of(edit_.section, change.field);
     set_or_remove(
         entry, path, usual_spelling(root_, edit_.section, change.field), names, change.value);
+  }
+
+  /// Taking out a `health` that is not there says nothing.
+  [[nodiscard]] bool edits_health(const Node* entry) const {
+    const bool is_there = entry != nullptr && find_member(*entry, "health") != nullptr;
+    return std::any_of(edit_.fields.begin(), edit_.fields.end(), [&](const FieldChange& change) {
+      return change.field == "health" && (is_there || change.value.kind != FieldValue::Kind::null);
+    });
+  }
+
+  /// `health` and the older keys mean the same: of two values nobody knows which is meant.
+  void require_one_health() const {
+    const auto* entry = found_.empty() ? nullptr : found_.front().second->value.get();
+    if (edit_.section != Section::services || !edits_health(entry)) return;
+    for (const auto& change : edit_.fields) {
+      if (!is_older_health_key(change.field)) continue;
+      const bool is_there = entry != nullptr && find_member(*entry, change.field) != nullptr;
+      if (change.value.kind == FieldValue::Kind::null && !is_there) continue;
+      throw Error{Code::invalid,
+                  fmt::format("\"health\" and \"{}\" say the same thing", change.field),
+                  "body." + change.field}
+          .hint("say it in one of them");
+    }
   }
 
   /// `names` in the order in which they are read; `usual` is for a map that has none of them.

@@ -12,7 +12,8 @@ namespace portoser::registry {
 enum class Section { hosts, services };
 
 /// One field, by the name that docs/registry.md has first; a null value takes it out. Of
-/// `healthcheck_url` a `url` in the entry's `health` is meant where there is one.
+/// `healthcheck_url` and `healthcheck_command` the `url` and the `command` in the entry's `health`
+/// are meant where there is one, and before `url` a URL in its `endpoint`.
 struct FieldChange {
   std::string field;
   FieldValue value;
@@ -36,6 +37,7 @@ std::string_view word_for(Section section);
 /// - `conflict`, NAME_TAKEN: an entry to add is there
 /// - `not_found`, MACHINE_UNKNOWN or SERVICE_UNKNOWN: one to change or remove is not
 /// - `conflict`, EDIT_NOT_SAFE, with line and column: only a person can do it (anchors, merge keys)
+/// - `invalid`, "body.healthcheck_url": it is said in `health` too, likewise the command
 /// - `conflict`, REGISTRY_BROKEN: the text is no registry
 std::string apply_edit(std::string_view text, std::string_view file, const EntryEdit& edit);
 

@@ -37,7 +37,11 @@ std::string field_of(const Finding& finding, const EntryEdit& edit) {
     for (const auto& change : edit.fields) {
       const auto names = spellings_of(edit.section, change.field);
       if (std::find(names.begin(), names.end(), key) != names.end()) return change.field;
-      if (change.field == "healthcheck_url" && rest.starts_with("health.url")) return change.field;
+      const bool is_of_health =
+          change.field == "healthcheck_url"
+              ? rest.starts_with("health.url") || rest.starts_with("health.endpoint")
+              : change.field == "healthcheck_command" && rest.starts_with("health.command");
+      if (is_of_health) return change.field;
     }
     return std::string{key};
   }

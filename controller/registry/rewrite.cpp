@@ -287,6 +287,9 @@ class Rewriter {
     for (const auto& element : elements) {
       const auto begin = line_begin(text_, element.begin);
       if (text_.find_first_not_of(' ', begin) != begin + column) return false;
+    }
+    for (const auto& element : elements) {
+      const auto begin = line_begin(text_, element.begin);
       if (element.goes) splices_.erase(begin, behind_line(text_, element.end));
     }
     std::string lines;

@@ -176,8 +176,11 @@ class RandomEdits {
                                                       "working_dir"};
     const auto& fields = edit.section == Section::hosts ? of_hosts : of_services;
     const auto& field = fields[below(fields.size())];
+    const auto is_about_health = [](const std::string& name) { return name.starts_with("health"); };
     for (const auto& change : edit.fields) {
       if (change.field == field) return;
+      // A body with both is refused.
+      if (is_about_health(change.field) && is_about_health(field)) return;
     }
     edit.fields.push_back({field, one_in(4) ? FieldValue{} : value_for(field)});
   }

@@ -185,6 +185,53 @@ TEST(RegistryEdit, TheUrlOfAHealthMapIsTheOneThatCounts) {
             replaced(file, "http://a/", "http://b/"));
 }
 
+TEST(RegistryEdit, TheOlderHealthKeysChangeWhatIsInForce) {
+  const std::string url = "services:\n  wiki: {health: {type: http, endpoint: 'http://a/'}}\n";
+  EXPECT_EQ(changed(url, Section::services, "wiki", {{"healthcheck_url", text("http://b/")}}),
+            replaced(url, "http://a/", "http://b/"));
+  EXPECT_EQ(changed(url, Section::services, "wiki", {{"healthcheck_url", {}}}),
+            replaced(url, ", endpoint: 'http://a/'", ""));
+  const std::string path = "services:\n  wiki: {health: {endpoint: /ready}}\n";
+  EXPECT_EQ(changed(path, Section::services, "wiki", {{"healthcheck_url", text("http://b/")}}),
+            replaced(path, "/ready}", "/ready}, healthcheck_url: http://b/"));
+  const std::string command = "services:\n  wiki: {health: {type: command, command: old}}\n";
+  EXPECT_EQ(changed(command, Section::services, "wiki", {{"healthcheck_command", text("new")}}),
+            replaced(command, "command: old", "command: new"));
+}
+
+TEST(RegistryEdit, HealthIsSaidInOneWayOnly) {
+  const std::string file =
+      "services:\n  wiki: {port: 80}\n  mail: {healthcheck_url: 'http://a/'}\n";
+  const auto health = FieldValue::of_map({{"type", text("tcp")}});
+  for (const auto* field : {"healthcheck_url", "healthcheck_command"}) {
+    const auto error = refusal(
+        file, change_of(Section::services, "wiki", {{field, text("x")}, {"health", health}}));
+    EXPECT_EQ(error.code(), Code::invalid);
+    EXPECT_EQ(error.where(), std::string{"body."} + field);
+  }
+  EXPECT_EQ(
+      refusal(file,
+              change_of(Section::services, "mail", {{"healthcheck_url", {}}, {"health", health}}))
+          .where(),
+      "body.healthcheck_url");
+  EXPECT_EQ(changed(file, Section::services, "wiki", {{"healthcheck_url", {}}, {"health", health}}),
+            replaced(file, "{port: 80}", "{port: 80, health: {type: tcp}}"));
+  // What is not there is not taken out.
+  EXPECT_EQ(changed(file,
+                    Section::services,
+                    "wiki",
+                    {{"healthcheck_url", text("http://b/")}, {"health", {}}}),
+            replaced(file, "{port: 80}", "{port: 80, healthcheck_url: http://b/}"));
+}
+
+TEST(RegistryEdit, AListInOddLinesIsWrittenAnew) {
+  const std::string file =
+      "services:\n  wiki:\n    dependencies:\n    - a\n    -   b\n    - # nul\n      c\n";
+  EXPECT_EQ(
+      changed(file, Section::services, "wiki", {{"dependencies", FieldValue::of_texts({"a"})}}),
+      "services:\n  wiki:\n    dependencies: [a]\n");
+}
+
 TEST(RegistryEdit, WindowsLineEndsAndAByteOrderMarkStay) {
   const std::string file =
       "\xEF\xBB\xBFhosts:\r\n  den:\r\n    ip: a   # here\r\n    roles:\r\n      - x\r\nservices: "

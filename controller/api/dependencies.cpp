@@ -4,7 +4,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
+#include <string>
 
 namespace portoser::api {
 namespace {
@@ -171,14 +172,13 @@ DeploymentOrder DependenciesApi::order(http::Call<void> call) {
   for (const auto& wave : order.waves) {
     order.deployment_order.insert(order.deployment_order.end(), wave.begin(), wave.end());
   }
-  for (const auto& name : graph.missing()) {
-    for (const auto& one : needed) {
-      const auto& all = graph.needed_by(one);
-      if (std::find(all.begin(), all.end(), name) == all.end()) continue;
-      order.missing.push_back(name);
-      break;
+  std::set<std::string> missing;
+  for (const auto& one : needed) {
+    for (const auto& name : graph.needed_by(one)) {
+      if (registry->find_service(name) == nullptr) missing.insert(name);
     }
   }
+  order.missing.assign(missing.begin(), missing.end());
   order.total_services = static_cast<std::int64_t>(order.deployment_order.size());
   return order;
 }

@@ -5,6 +5,7 @@
 #include "common/describe_json.h"
 #include "controller/http/router.h"
 #include "controller/registry/edit.h"
+#include "controller/registry/model.h"
 
 #include <fmt/format.h>
 
@@ -73,18 +74,6 @@ BOOST_DESCRIBE_STRUCT(ServiceFields,
                        dependencies,
                        description))
 
-struct ResourceFields {
-  std::optional<int> cpu_cores;
-  std::optional<int> cpu_threads;
-  std::optional<double> memory_gb;
-  std::optional<double> disk_gb;
-  std::optional<std::string> gpu;
-  std::optional<bool> mlx_capable;
-};
-BOOST_DESCRIBE_STRUCT(ResourceFields,
-                      (),
-                      (cpu_cores, cpu_threads, memory_gb, disk_gb, gpu, mlx_capable))
-
 struct MachineFields {
   std::optional<std::string> name;  ///< of a new one
   std::optional<std::string> ip;
@@ -94,7 +83,7 @@ struct MachineFields {
   std::optional<std::string> path;
   std::optional<std::string> arch;
   std::optional<std::vector<std::string>> roles;
-  std::optional<ResourceFields> resources;
+  std::optional<registry::Resources> resources;
   std::optional<std::string> description;
 };
 BOOST_DESCRIBE_STRUCT(

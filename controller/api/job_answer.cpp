@@ -5,6 +5,20 @@
 
 namespace portoser::api {
 
+http::Route job_route(std::string path, const std::string& summary) {
+  return http::Route{
+      .method = http::Method::post,
+      .path = std::move(path),
+      .summary = summary + "; answers when it is done, or at once with \"Prefer: respond-async\"",
+      .role = http::Role::operator_,
+      .errors = {Code::not_found,
+                 Code::invalid,
+                 Code::conflict,
+                 Code::bad_gateway,
+                 Code::unavailable,
+                 Code::deadline}};
+}
+
 bool prefers_async(const http::Request& request) {
   const auto prefer = request.header("Prefer");
   return prefer && prefer->find("respond-async") != std::string_view::npos;

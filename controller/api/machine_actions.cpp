@@ -21,18 +21,7 @@ BOOST_DESCRIBE_STRUCT(MachineActionAnswer,
                       (success, machine, output, error, job_id, state, results))
 
 http::Route route_of(const std::string& action, const std::string& summary) {
-  return http::Route{.method = http::Method::post,
-                     .path = "/api/machines/{machine}/" + action,
-                     .summary = summary +
-                                "; answers when it is done, or at once with "
-                                "\"Prefer: respond-async\"",
-                     .role = http::Role::operator_,
-                     .errors = {Code::not_found,
-                                Code::invalid,
-                                Code::conflict,
-                                Code::bad_gateway,
-                                Code::unavailable,
-                                Code::deadline}};
+  return job_route("/api/machines/{machine}/" + action, summary);
 }
 
 }  // namespace
@@ -71,16 +60,13 @@ asio::awaitable<http::Response> MachineActionsApi::act(deployment::Action action
   MachineActionAnswer answer;
   answer.machine = call.param("machine");
   answer.job_id = submitted.id;
-  if (prefers_async(call.request())) {
-    answer.state = "running";
-    co_return accepted(dump(to_json(answer)), submitted.id);
-  }
-  const auto job = co_await on_executor(core_, jobs_.wait(submitted.id));
-  deployment::HostActions::require_success(job);
-  answer.state = job.state;
-  answer.results = deployment::HostActions::results_of(job);
-  for (const auto& result : answer.results) answer.output += result.service + ": done\n";
-  co_return http::json_response(dump(to_json(answer)));
+  auto finish = [](const storage::JobRecord& job, MachineActionAnswer& finished) {
+    deployment::HostActions::require_success(job);
+    finished.results = deployment::HostActions::results_of(job);
+    for (const auto& result : finished.results) finished.output += result.service + ": done\n";
+  };
+  auto answering = job_answer(jobs_, core_, call.request(), std::move(answer), std::move(finish));
+  co_return co_await std::move(answering);
 }
 
 }  // namespace portoser::api

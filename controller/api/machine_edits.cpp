@@ -1,5 +1,6 @@
 #include "controller/api/machine_edits.h"
 
+#include "controller/api/edit_terms.h"
 #include "controller/api/entity_tags.h"
 #include "controller/api/entry_fields.h"
 
@@ -20,13 +21,6 @@ registry::EntryEdit edit_of(registry::EntryEdit::Kind kind, std::string name) {
   edit.section = registry::Section::hosts;
   edit.name = std::move(name);
   return edit;
-}
-
-registry::EditTerms terms_for(const http::CallContext& call) {
-  registry::EditTerms terms;
-  terms.who = call.user().name;
-  terms.if_revision = if_match(call.request());
-  return terms;
 }
 
 http::Response machine_answer(std::string name, registry::EditOutcome outcome, unsigned status) {
@@ -78,7 +72,7 @@ asio::awaitable<http::Response> MachineEditsApi::add(http::Call<MachineFields> c
   if (call.body.ip.value_or("").empty()) {
     throw Error{Code::invalid, "the address is missing", "body.ip"};
   }
-  auto outcome = co_await editor_.edit(edit, terms_for(call));
+  auto outcome = co_await editor_.edit(edit, edit_terms_of(call));
   co_return machine_answer(edit.name, std::move(outcome), 201);
 }
 
@@ -86,13 +80,13 @@ asio::awaitable<http::Response> MachineEditsApi::change(http::Call<MachineFields
   auto edit = edit_of(registry::EntryEdit::Kind::change, call.param("machine"));
   require_same_name(call.body.name, edit.name);
   edit.fields = changes_of<MachineFields>(http::parse_object_body(call.request().body));
-  auto outcome = co_await editor_.edit(edit, terms_for(call));
+  auto outcome = co_await editor_.edit(edit, edit_terms_of(call));
   co_return machine_answer(edit.name, std::move(outcome), 200);
 }
 
 asio::awaitable<http::Response> MachineEditsApi::remove(http::Call<void> call) {
   auto edit = edit_of(registry::EntryEdit::Kind::remove, call.param("machine"));
-  auto outcome = co_await editor_.edit(edit, terms_for(call));
+  auto outcome = co_await editor_.edit(edit, edit_terms_of(call));
   co_return machine_answer(edit.name, std::move(outcome), 200);
 }
 

@@ -1,5 +1,6 @@
 #include "controller/api/registry.h"
 
+#include "controller/api/edit_terms.h"
 #include "controller/api/entity_tags.h"
 #include "controller/api/registry_rows.h"
 #include "controller/http/router.h"
@@ -68,13 +69,6 @@ http::Response replaced(registry::TextOutcome outcome) {
   return response;
 }
 
-registry::EditTerms text_terms(const http::CallContext& call) {
-  registry::EditTerms terms;
-  terms.who = call.user().name;
-  terms.if_revision = if_match(call.request());
-  return terms;
-}
-
 }  // namespace
 
 void RegistryApi::add_to(http::Router& router) {
@@ -127,7 +121,7 @@ asio::awaitable<http::Response> RegistryApi::text(http::Call<void>) {
 }
 
 asio::awaitable<http::Response> RegistryApi::replace(http::Call<RegistryTextRequest> call) {
-  auto terms = text_terms(call);
+  auto terms = edit_terms_of(call);
   if (call.body.revision) {
     const auto& wanted = terms.if_revision;
     const bool agrees =
@@ -176,7 +170,7 @@ asio::awaitable<RegistryHistory> RegistryApi::history(http::Call<void>) {
 }
 
 asio::awaitable<http::Response> RegistryApi::restore(http::Call<void> call) {
-  auto outcome = co_await editor_.restore(call.param("id"), text_terms(call));
+  auto outcome = co_await editor_.restore(call.param("id"), edit_terms_of(call));
   co_return replaced(std::move(outcome));
 }
 

@@ -1,5 +1,6 @@
 #include "controller/api/service_edits.h"
 
+#include "controller/api/edit_terms.h"
 #include "controller/api/entity_tags.h"
 #include "controller/api/entry_fields.h"
 
@@ -34,13 +35,6 @@ http::Response answer_of(const EntryEdit& edit, registry::EditOutcome outcome, u
   auto response = http::json_response(dump(to_json(answer)), status);
   set_entity_tag(response, outcome.entry_revision);
   return response;
-}
-
-registry::EditTerms terms_of(const http::CallContext& call) {
-  registry::EditTerms terms;
-  terms.who = call.user().name;
-  terms.if_revision = if_match(call.request());
-  return terms;
 }
 
 std::vector<std::string> left_behind(const registry::Service& service,
@@ -112,7 +106,7 @@ asio::awaitable<http::Response> ServiceEditsApi::add(http::Call<ServiceFields> c
   edit.section = Section::services;
   edit.name = require_name(call.body.name);
   edit.fields = changes_of<ServiceFields>(http::parse_object_body(call.request().body));
-  auto outcome = co_await editor_.edit(edit, terms_of(call));
+  auto outcome = co_await editor_.edit(edit, edit_terms_of(call));
   co_return answer_of(edit, std::move(outcome), 201);
 }
 
@@ -122,7 +116,7 @@ asio::awaitable<http::Response> ServiceEditsApi::change(http::Call<ServiceFields
   edit.name = call.param("service");
   require_same_name(call.body.name, edit.name);
   edit.fields = changes_of<ServiceFields>(http::parse_object_body(call.request().body));
-  auto outcome = co_await editor_.edit(edit, terms_of(call));
+  auto outcome = co_await editor_.edit(edit, edit_terms_of(call));
   co_return answer_of(edit, std::move(outcome), 200);
 }
 
@@ -132,7 +126,7 @@ asio::awaitable<http::Response> ServiceEditsApi::remove(http::Call<void> call) {
   edit.kind = EntryEdit::Kind::remove;
   edit.section = Section::services;
   edit.name = call.param("service");
-  auto terms = terms_of(call);
+  auto terms = edit_terms_of(call);
   terms.force = call.query_bool("force", false);
   const auto& service = registry->require_service(edit.name, "path.service");
   co_await editor_.require_possible(edit, terms);

@@ -49,19 +49,8 @@ void ServicesApi::add_to(http::Router& router) {
                              .errors = {Code::not_found}},
                             *this,
                             &ServicesApi::detail);
-  const auto action = [](std::string name, std::string summary) {
-    return http::Route{.method = http::Method::post,
-                       .path = "/api/services/{service}/" + name,
-                       .summary = std::move(summary) +
-                                  "; answers when it is done, or at once with "
-                                  "\"Prefer: respond-async\"",
-                       .role = http::Role::operator_,
-                       .errors = {Code::not_found,
-                                  Code::invalid,
-                                  Code::conflict,
-                                  Code::bad_gateway,
-                                  Code::unavailable,
-                                  Code::deadline}};
+  const auto action = [](const std::string& name, const std::string& summary) {
+    return job_route("/api/services/{service}/" + name, summary);
   };
   router.add<ActionAnswer>(
       action("start", "Start a service on its host"), *this, &ServicesApi::start);
@@ -133,15 +122,12 @@ asio::awaitable<http::Response> ServicesApi::act(deployment::Action action,
       co_await on_executor(core_, actions_.begin(action, call.param("service"), call.user().name));
   ActionAnswer answer;
   answer.job_id = submitted.id;
-  if (prefers_async(call.request())) {
-    answer.state = "running";
-    co_return accepted(dump(to_json(answer)), submitted.id);
-  }
-  const auto job = co_await on_executor(core_, jobs_.wait(submitted.id));
-  deployment::ServiceActions::require_success(job);
-  answer.state = job.state;
-  answer.output = job.last_output;
-  co_return http::json_response(dump(to_json(answer)));
+  auto finish = [](const storage::JobRecord& job, ActionAnswer& finished) {
+    deployment::ServiceActions::require_success(job);
+    finished.output = job.last_output;
+  };
+  auto answering = job_answer(jobs_, core_, call.request(), std::move(answer), std::move(finish));
+  co_return co_await std::move(answering);
 }
 
 }  // namespace portoser::api

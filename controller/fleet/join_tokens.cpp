@@ -10,8 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <string_view>
+#include <string>
 
 namespace portoser::fleet {
 namespace {
@@ -21,12 +20,10 @@ constexpr std::chrono::hours longest_life{24 * 3650};
 
 /// The name stands in the command that people are told to type. Letters of any script are names in
 /// older registries.
-bool is_safe_to_type(std::string_view name) {
-  constexpr std::string_view also{"_.:%@-"};
-  return !name.starts_with('-') && std::all_of(name.begin(), name.end(), [&](char letter) {
-    const auto byte = static_cast<unsigned char>(letter);
-    return byte >= 0x80 || std::isalnum(byte) != 0 || also.find(letter) != std::string_view::npos;
-  });
+bool is_safe_to_type(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, 'x');
+  return registry::is_plain_word(name);
 }
 
 void check_wish(const TokenWish& wish) {

@@ -29,6 +29,11 @@ Error broken_file(const Error& why) {
       .details(std::vector<ErrorDetail>{why.details()});
 }
 
+Error saved_all_the_time(const std::string& file) {
+  return Error{Code::unavailable, "registry.yml is being saved all the time", file}.reason(
+      "REGISTRY_LOCKED");
+}
+
 /// An edit of a text, with all that has to be so before and after.
 class TextEdit {
  public:
@@ -45,8 +50,9 @@ class TextEdit {
     if (edit_.kind == EntryEdit::Kind::remove) require_removable(old, edit_, terms_.force);
     auto after = apply_edit(before, file_, edit_);
     // What ends inside a line of the text before looks like a save that is not over.
-    if (is_cut_off(after, before) || is_cut_off(after, in_force_.text))
+    if (is_cut_off(after, before) || is_cut_off(after, in_force_.text)) {
       after = with_last_line(after);
+    }
     const auto result = read_after(after);
     if (edit_.kind != EntryEdit::Kind::remove) require_no_new_errors(old, result, edit_);
     return after;
@@ -132,8 +138,7 @@ std::optional<std::string> RegistryEditor::read_at_rest() const {
     if (stopping_) break;
     std::this_thread::sleep_for(look_again);
   }
-  throw Error{Code::unavailable, "registry.yml is being saved all the time", file_name_}.reason(
-      "REGISTRY_LOCKED");
+  throw saved_all_the_time(file_name_);
 }
 
 std::string RegistryEditor::write(const EditTerms& terms,
@@ -165,8 +170,7 @@ std::string RegistryEditor::write(const EditTerms& terms,
     // Somebody saved the file meanwhile: once more, with what they saved.
     if (backup) backups_.withdraw(*backup);
   }
-  throw Error{Code::unavailable, "registry.yml is being saved all the time", file_name_}.reason(
-      "REGISTRY_LOCKED");
+  throw saved_all_the_time(file_name_);
 }
 
 asio::awaitable<EditOutcome> RegistryEditor::edit(EntryEdit edit, EditTerms terms) {
@@ -183,9 +187,9 @@ asio::awaitable<EditOutcome> RegistryEditor::edit(EntryEdit edit, EditTerms term
   auto text = co_await on_pool(thread_, std::move(work));
   const auto written = co_await put_in_force(std::move(text));
   EditOutcome outcome;
-  outcome.revision = written.revision;
-  outcome.entry_revision = revision_of_entry(written, edit.section, edit.name);
-  for (auto& finding : findings_of_entry(written, edit.section, edit.name)) {
+  outcome.revision = written->revision;
+  outcome.entry_revision = revision_of_entry(*written, edit.section, edit.name);
+  for (auto& finding : findings_of_entry(*written, edit.section, edit.name)) {
     if (finding.severity == Severity::warning) outcome.warnings.push_back(std::move(finding));
   }
   co_return outcome;
@@ -203,17 +207,16 @@ asio::awaitable<void> RegistryEditor::require_possible(EntryEdit edit, EditTerms
 
 /// What was written is the answer, and not what is in force by now: somebody may have changed it
 /// again. But it must have been taken.
-asio::awaitable<Registry> RegistryEditor::put_in_force(std::string text) {
+asio::awaitable<std::shared_ptr<const Registry>> RegistryEditor::put_in_force(std::string text) {
   const auto state = co_await watch_.reload();
-  auto written = parse_registry(text, file_name_);
-  const auto& problem = state->problem;
-  if (problem && state->registry->revision != written.revision) {
+  if (state->registry->revision == revision_of(text)) co_return state->registry;
+  if (const auto& problem = state->problem) {
     throw Error{
         Code::conflict, "it is written and not in force: " + problem->message, problem->where}
         .reason("REGISTRY_BROKEN")
         .hint(problem->hint);
   }
-  co_return written;
+  co_return std::make_shared<const Registry>(parse_registry(text, file_name_));
 }
 
 asio::awaitable<TextOnDisk> RegistryEditor::text() {
@@ -272,11 +275,11 @@ asio::awaitable<TextOutcome> RegistryEditor::restore(std::string id, EditTerms t
 }
 
 asio::awaitable<TextOutcome> RegistryEditor::finish(std::string text, const Registry& before) {
-  auto written = co_await put_in_force(std::move(text));
+  const auto written = co_await put_in_force(std::move(text));
   TextOutcome outcome;
-  outcome.revision = written.revision;
-  outcome.changes = changes_between(before, written);
-  outcome.findings = std::move(written.findings);
+  outcome.revision = written->revision;
+  outcome.changes = changes_between(before, *written);
+  outcome.findings = written->findings;
   co_return outcome;
 }
 

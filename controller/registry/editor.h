@@ -107,7 +107,7 @@ class RegistryEditor {
                          RegistryFile::Deadline deadline,
                          const std::function<std::string(const std::string& before)>& make);
   /// Of `text`, which was written.
-  asio::awaitable<Registry> put_in_force(std::string text);
+  asio::awaitable<std::shared_ptr<const Registry>> put_in_force(std::string text);
   /// `before` outlives the call.
   asio::awaitable<TextOutcome> finish(std::string text, const Registry& before);
 

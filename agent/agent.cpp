@@ -32,6 +32,19 @@ std::filesystem::path folder_of_agent(const std::filesystem::path& data) {
   return data;
 }
 
+/// The agent's programs lie in one folder.
+std::string program_beside_ours(const char* name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+inspection::InspectorSettings inspector_settings(const identity::AgentSettings& settings) {
+  inspection::InspectorSettings inspector;
+  inspector.program = program_beside_ours("portoser-inspect");
+  inspector.data_folder = settings.data;
+  inspector.engine_socket = settings.engine_socket.string();
+  return inspector;
+}
+
 actions::ActionSettings action_settings(const identity::AgentSettings& settings,
                                         const std::string& boot_id,
                                         const std::string& host) {
@@ -40,10 +53,7 @@ actions::ActionSettings action_settings(const identity::AgentSettings& settings,
   actions.boot_id = boot_id;
   actions.host = host;
   actions.runner = settings.action_program.string();
-  if (actions.runner.empty()) {
-    actions.runner =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "portoser-action";
-  }
+  if (actions.runner.empty()) actions.runner = program_beside_ours("portoser-action");
   actions.compose.engine_socket = settings.engine_socket.string();
   return actions;
 }
@@ -95,7 +105,11 @@ Agent::Agent(identity::AgentSettings settings)
                clock_,
                *this,
                action_settings(settings_, boot_id_, identity_.name),
-               action_callbacks()) {}
+               action_callbacks()),
+      inspector_(context_.get_executor(),
+                 pool_,
+                 inspector_settings(settings_),
+                 [this](protocol::Answer answer) { link_->send(std::move(answer)); }) {}
 
 Agent::~Agent() {
   // What runs there uses the rooms.
@@ -138,7 +152,9 @@ asio::awaitable<void> Agent::run() {
   log::info("agent", "stopping");
   notify_service_manager("STOPPING=1");
   actions_.stop();
+  inspector_.stop();
   co_await actions_.join();
+  co_await inspector_.join();
   tasks_.stop();
   co_await tasks_.join();
   auto flush = [this] { return link_->await_flush(flush_limit); };
@@ -199,6 +215,9 @@ protocol::Hello Agent::hello() const {
   message.agent_version = version;
   message.now.boot_id = boot_id_;
   message.facts = facts_;
+  message.knows = actions_.known_commands();
+  const auto questions = inspection::Inspector::known_questions();
+  message.knows.insert(message.knows.end(), questions.begin(), questions.end());
   if (!follower_.version().empty()) message.facts.engine_version = follower_.version();
   return message;
 }
@@ -220,6 +239,9 @@ link::LinkHandlers Agent::link_handlers() {
   };
   handlers.on_command = [this](protocol::Command command) { actions_.handle(std::move(command)); };
   handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel); };
+  handlers.on_question = [this](protocol::Question question) {
+    inspector_.handle(std::move(question));
+  };
   return handlers;
 }
 

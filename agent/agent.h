@@ -9,6 +9,7 @@
 #include "agent/engine_follower.h"
 #include "agent/identity/identity.h"
 #include "agent/identity/settings.h"
+#include "agent/inspection/inspector.h"
 #include "agent/link/connection.h"
 #include "agent/services/board.h"
 #include "agent/services/checkpoint_file.h"
@@ -71,6 +72,7 @@ class Agent : private actions::EngineControl {
   EngineFollower follower_;
   std::unique_ptr<link::Link> link_;
   actions::Actions actions_;
+  inspection::Inspector inspector_;
   protocol::HostFacts facts_;
   std::vector<protocol::ServiceState> service_states_;  ///< as they were told last
   std::chrono::milliseconds sample_interval_{5000};

@@ -39,11 +39,16 @@ int exit_code_of(int native) {
   return WIFSIGNALED(native) ? 128 + WTERMSIG(native) : WEXITSTATUS(native);
 }
 
+/// What a child writes into goes to its end before its exit code is asked for.
 asio::awaitable<void> read_and_wait(process::process& child,
                                     asio::readable_pipe& pipe,
+                                    asio::readable_pipe& error_pipe,
                                     ChildResult& result,
                                     std::size_t output_limit) {
-  co_await drain(pipe, result.output, output_limit);
+  using namespace asio::experimental::awaitable_operators;
+  auto output = drain(pipe, result.output, output_limit);
+  auto errors = drain(error_pipe, result.errors, output_limit);
+  co_await (std::move(output) && std::move(errors));
   boost::system::error_code ignored;
   co_await child.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   result.exit_code = exit_code_of(child.native_exit_code());
@@ -63,23 +68,29 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   asio::readable_pipe pipe{executor};
   asio::writable_pipe child_end{executor};
   asio::connect_pipe(pipe, child_end);
+  asio::readable_pipe error_pipe{executor};
+  asio::writable_pipe child_error_end{executor};
+  asio::connect_pipe(error_pipe, child_error_end);
   const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());
   // By descriptor: a pipe given by object is made anew for each stream.
   const int output = child_end.native_handle();
+  const int errors = request.errors_apart ? child_error_end.native_handle() : output;
   const process::process_start_dir folder{request.folder.empty() ? "." : request.folder};
   std::optional<process::process> started;
   try {
     started.emplace(
-        executor, program, arguments, process::process_stdio{nullptr, output, output}, folder);
+        executor, program, arguments, process::process_stdio{nullptr, output, errors}, folder);
   } catch (const boost::system::system_error& error) {
     throw Error{Code::not_found,
                 "cannot run \"" + request.argv[0] + "\": " + error.code().message()};
   }
   auto& child = *started;
   child_end.close();
+  child_error_end.close();
   try {
-    co_await with_deadline(
-        read_and_wait(child, pipe, result, request.output_limit), request.limit, request.argv[0]);
+    co_await with_deadline(read_and_wait(child, pipe, error_pipe, result, request.output_limit),
+                           request.limit,
+                           request.argv[0]);
   } catch (const Error& error) {
     if (error.code() != Code::deadline) throw;
     result.timed_out = true;

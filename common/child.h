@@ -13,12 +13,14 @@ struct ChildRequest {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH
   std::string folder;             ///< working directory; empty: ours
   std::chrono::milliseconds limit{std::chrono::seconds{10}};
-  std::size_t output_limit = 256U << 10U;  ///< bytes kept; the rest is read and dropped
+  std::size_t output_limit = 256U << 10U;  ///< bytes kept of each; the rest is read and dropped
+  bool errors_apart = false;               ///< stderr does not go into `output`
 };
 
 struct ChildResult {
   int exit_code = 0;       ///< 128 + signal for a child that a signal ended
   std::string output;      ///< stdout and stderr, as they came
+  std::string errors;      ///< stderr, with `errors_apart`
   bool timed_out = false;  ///< the limit passed; the child was killed
 };
 

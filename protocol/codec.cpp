@@ -2,6 +2,7 @@
 
 #include "common/describe_msgpack.h"
 #include "common/error.h"
+#include "protocol/questions.h"
 
 namespace portoser::protocol {
 namespace {
@@ -135,6 +136,8 @@ template std::string encode(const Command&, std::int64_t);
 template std::string encode(const Cancel&, std::int64_t);
 template std::string encode(const Progress&, std::int64_t);
 template std::string encode(const CommandResult&, std::int64_t);
+template std::string encode(const Question&, std::int64_t);
+template std::string encode(const Answer&, std::int64_t);
 template std::string encode(const Goodbye&, std::int64_t);
 
 template Bytes encode_arguments(const ComposeUp&);
@@ -147,5 +150,14 @@ template ComposeStop decode_arguments(const Bytes&);
 template ComposeRestart decode_arguments(const Bytes&);
 template ComposeRebuild decode_arguments(const Bytes&);
 template ComposeDown decode_arguments(const Bytes&);
+
+template Bytes encode_arguments(const InspectCompose&);
+template Bytes encode_arguments(const ComposeInspection&);
+template Bytes encode_arguments(const PreflightCompose&);
+template Bytes encode_arguments(const PreflightReport&);
+template InspectCompose decode_arguments(const Bytes&);
+template ComposeInspection decode_arguments(const Bytes&);
+template PreflightCompose decode_arguments(const Bytes&);
+template PreflightReport decode_arguments(const Bytes&);
 
 }  // namespace portoser::protocol

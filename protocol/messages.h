@@ -73,10 +73,14 @@ struct Hello {
   std::int64_t last_sequence = 0;  ///< newest durable message that was ever written
   Moment now;
   HostFacts facts;
+  /// The commands and questions that the agent knows, by name. Empty: it is older than this field.
+  std::vector<std::string> knows;
   bool operator==(const Hello&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(
-    Hello, (), (agent_version, protocol_low, protocol_high, spool_epoch, last_sequence, now, facts))
+    Hello,
+    (),
+    (agent_version, protocol_low, protocol_high, spool_epoch, last_sequence, now, facts, knows))
 
 struct Welcome {
   static constexpr std::string_view type = "welcome";
@@ -461,6 +465,31 @@ BOOST_DESCRIBE_STRUCT(CommandResult,
                        when,
                        failed_step))
 
+/// Something to tell about the host. It changes nothing there and is not kept: who gets no answer
+/// asks again.
+struct Question {
+  static constexpr std::string_view type = "question";
+  std::string id;                ///< ULID
+  std::string name;              ///< of questions.h
+  std::int64_t duration_ms = 0;  ///< how long somebody waits, on the agent's own clock
+  Bytes arguments;               ///< the question's struct as msgpack
+  bool operator==(const Question&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Question, (), (id, name, duration_ms, arguments))
+
+struct Answer {
+  static constexpr std::string_view type = "answer";
+  std::string question_id;
+  bool succeeded = false;
+  std::string code;     ///< a `Code` by name; empty when it succeeded
+  std::string reason;   ///< UPPER_SNAKE, of docs/errors.md
+  std::string message;  ///< a sentence for a person
+  std::string hint;
+  Bytes content;  ///< the struct that the question names as its answer, as msgpack
+  bool operator==(const Answer&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Answer, (), (question_id, succeeded, code, reason, message, hint, content))
+
 struct Goodbye {
   static constexpr std::string_view type = "goodbye";
   std::string reason;   ///< removed, version, cloned, stopping
@@ -482,6 +511,8 @@ using Messages = List<Hello,
                       Cancel,
                       Progress,
                       CommandResult,
-                      Goodbye>;
+                      Goodbye,
+                      Question,
+                      Answer>;
 
 }  // namespace portoser::protocol

@@ -70,6 +70,7 @@ class Actions {
   [[nodiscard]] std::optional<protocol::CommandResult> result(const std::string& id) const {
     return journal_.result(id);
   }
+  [[nodiscard]] std::vector<std::string> known_commands() const { return catalogue_.names(); }
   void handle(protocol::Command command);
   /// The command then ends with ACTION_CANCELLED, unless it is over; with `unless_begun`, if it has
   /// not begun, with COMMAND_TOO_LATE. Unknown ids are ignored.

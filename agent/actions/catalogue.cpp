@@ -14,4 +14,10 @@ const Action& Catalogue::at(const std::string& name) const {
   return found->second;
 }
 
+std::vector<std::string> Catalogue::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, action] : actions_) names.push_back(name);
+  return names;
+}
+
 }  // namespace portoser::agent::actions

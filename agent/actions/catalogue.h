@@ -63,6 +63,8 @@ class Catalogue {
   /// Unknown: `Error{invalid, UNKNOWN_COMMAND}`.
   [[nodiscard]] const Action& at(const std::string& name) const;
 
+  [[nodiscard]] std::vector<std::string> names() const;
+
  private:
   std::map<std::string, Action> actions_;
 };

@@ -104,6 +104,7 @@ Container container_from(std::string_view text) {
   container.name = text_of(value, "Name");
   if (container.name.starts_with('/')) container.name.erase(0, 1);
   container.image = text_of(config, "Image");
+  container.image_id = text_of(value, "Image");
   container.labels = labels_of(member(config, "Labels"));
   container.state = text_of(state, "Status");
   container.health = text_of(member(state, "Health"), "Status");
@@ -120,6 +121,82 @@ Container container_from(std::string_view text) {
   container.finished_us = wall_us_of(state, "FinishedAt");
   container.stop_signal = signal_number(text_of(config, "StopSignal"));
   return container;
+}
+
+Image image_from(std::string_view text) {
+  const auto value = parse(text);
+  Image image;
+  image.id = text_of(value, "Id");
+  if (image.id.empty()) throw unusable("is not an image");
+  image.platform = {text_of(value, "Os"), text_of(value, "Architecture")};
+  image.size_bytes = number_of(value, "Size");
+  return image;
+}
+
+std::vector<Platform> platforms_from(std::string_view text) {
+  const auto value = parse(text);
+  std::vector<Platform> platforms;
+  const auto& list = member(value, "Platforms");
+  if (!list.is_array()) return platforms;
+  for (const auto& one : list)
+    platforms.push_back({text_of(one, "os"), text_of(one, "architecture")});
+  return platforms;
+}
+
+namespace {
+
+/// The engine names its own machine as the kernel does, and images as Go does.
+std::string as_go_says(const std::string& machine) {
+  if (machine == "x86_64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  if (machine.starts_with("armv")) return "arm";
+  if (machine == "i386" || machine == "i686") return "386";
+  return machine;
+}
+
+}  // namespace
+
+Machine machine_from(std::string_view text) {
+  const auto value = parse(text);
+  Machine machine;
+  machine.platform = {text_of(value, "OSType"), as_go_says(text_of(value, "Architecture"))};
+  machine.root_folder = text_of(value, "DockerRootDir");
+  machine.memory_bytes = number_of(value, "MemTotal");
+  return machine;
+}
+
+std::vector<std::string> names_from(std::string_view text, const char* key) {
+  const auto value = parse(text);
+  const auto& list = value.is_array() ? value : member(value, key);
+  std::vector<std::string> names;
+  if (!list.is_array()) return names;
+  for (const auto& one : list) names.push_back(text_of(one, "Name"));
+  return names;
+}
+
+std::vector<TakenPort> taken_ports_from(std::string_view text) {
+  const auto value = parse(text);
+  if (!value.is_array()) throw unusable("is not a list of containers");
+  std::vector<TakenPort> taken;
+  for (const auto& container : value) {
+    const auto& names = member(container, "Names");
+    auto name = names.is_array() && !names.empty() && names[0].is_string()
+                    ? names[0].get<std::string>()
+                    : std::string{};
+    if (name.starts_with('/')) name.erase(0, 1);
+    const auto& ports = member(container, "Ports");
+    if (!ports.is_array()) continue;
+    for (const auto& port : ports) {
+      const auto number = number_of(port, "PublicPort");
+      if (number <= 0) continue;
+      taken.push_back({name,
+                       text_of(container, "Id"),
+                       text_of(port, "IP"),
+                       static_cast<int>(number),
+                       text_of(port, "Type")});
+    }
+  }
+  return taken;
 }
 
 std::optional<ContainerEvent> event_from(std::string_view text) {

@@ -18,6 +18,13 @@ EngineInfo engine_info_from(std::string_view json);
 std::vector<std::string> container_ids_from(std::string_view json);
 Container container_from(std::string_view json);
 
+Image image_from(std::string_view json);
+std::vector<Platform> platforms_from(std::string_view json);
+Machine machine_from(std::string_view json);
+/// Of the list of networks, or of volumes, which lies in a member.
+std::vector<std::string> names_from(std::string_view json, const char* member);
+std::vector<TakenPort> taken_ports_from(std::string_view json);
+
 /// nullopt: not an event about a container.
 std::optional<ContainerEvent> event_from(std::string_view json);
 

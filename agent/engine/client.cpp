@@ -42,6 +42,17 @@ void check_id(const std::string& id) {
   }
 }
 
+/// So do references of images, which have slashes, a tag and a digest.
+void check_reference(const std::string& reference) {
+  constexpr std::string_view allowed =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-/:@";
+  if (reference.empty() || reference.front() == '.' || reference.front() == '/' ||
+      reference.find("..") != std::string::npos ||
+      reference.find_first_not_of(allowed) != std::string::npos) {
+    throw Error{Code::invalid, "\"" + reference + "\" cannot be the name of an image", "image"};
+  }
+}
+
 /// "on-failure:5", as people write it, is two members here.
 std::string restart_policy_body(const std::string& policy) {
   nlohmann::json body;
@@ -185,6 +196,43 @@ asio::awaitable<void> Client::set_restart_policy(std::string id, std::string pol
   co_await ask(std::move(request));
 }
 
+asio::awaitable<std::optional<Image>> Client::find_image(std::string reference) {
+  check_reference(reference);
+  try {
+    const auto body = co_await get("/images/" + reference + "/json");
+    co_return image_from(body);
+  } catch (const Error& error) {
+    if (error.code() != Code::not_found) throw;
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::vector<Platform>> Client::platforms(std::string reference) {
+  check_reference(reference);
+  const auto body = co_await get("/distribution/" + reference + "/json");
+  co_return platforms_from(body);
+}
+
+asio::awaitable<Machine> Client::machine() {
+  const auto body = co_await get("/info");
+  co_return machine_from(body);
+}
+
+asio::awaitable<std::vector<std::string>> Client::networks() {
+  const auto body = co_await get("/networks");
+  co_return names_from(body, "Networks");
+}
+
+asio::awaitable<std::vector<std::string>> Client::volumes() {
+  const auto body = co_await get("/volumes");
+  co_return names_from(body, "Volumes");
+}
+
+asio::awaitable<std::vector<TakenPort>> Client::taken_ports() {
+  const auto body = co_await get("/containers/json");
+  co_return taken_ports_from(body);
+}
+
 asio::awaitable<std::vector<ContainerEvent>> Client::past_events(std::int64_t since_ns,
                                                                  std::int64_t until_ns,
                                                                  std::int64_t now_ns) {
@@ -262,6 +310,13 @@ asio::awaitable<void> Client::follow_events(std::int64_t since_ns,
 asio::awaitable<std::string> Client::versioned(std::string path) {
   if (api_version_.empty()) co_await version();
   co_return "/v" + api_version_ + path;
+}
+
+asio::awaitable<std::string> Client::get(std::string path) {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = co_await versioned(std::move(path));
+  co_return co_await ask(std::move(request));
 }
 
 /// The body of a good answer.

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "agent/engine/container.h"
+#include "agent/engine/image.h"
 #include "common/tasks.h"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,16 @@ class Client {
   /// `policy`: no, always, unless-stopped, on-failure, on-failure:N. Of a container that was
   /// started with another.
   asio::awaitable<void> set_restart_policy(std::string id, std::string policy);
+  /// As a compose file names it: "nginx:1.25", "nginx@sha256:…", or by its id. None: not there.
+  asio::awaitable<std::optional<Image>> find_image(std::string reference);
+  /// For which machines the image's registry has it; the engine asks it, which takes as long as the
+  /// network does. As `exchange` of that registry failed: `Error`.
+  asio::awaitable<std::vector<Platform>> platforms(std::string reference);
+  asio::awaitable<Machine> machine();
+  asio::awaitable<std::vector<std::string>> networks();  ///< names
+  asio::awaitable<std::vector<std::string>> volumes();   ///< names
+  /// Of running containers.
+  asio::awaitable<std::vector<TakenPort>> taken_ports();
   /// What the engine still remembers (its newest 256 events of every kind) of that time, oldest
   /// first; all by its wall clock. `until_ns` is not later than `now_ns`, or the clock was set
   /// back: of the time to come the engine gives what it has and then waits, so a second has to do.
@@ -63,6 +75,7 @@ class Client {
 
   asio::awaitable<std::string> versioned(std::string path);
   asio::awaitable<std::string> ask(HttpRequest request);
+  asio::awaitable<std::string> get(std::string path);
   asio::awaitable<void> collect_events(std::string target, std::vector<ContainerEvent>& events);
   asio::awaitable<void> inspect_some(Batch& batch);
 

@@ -14,6 +14,7 @@ struct Container {
   std::string id;    ///< 64 hexadecimal digits
   std::string name;  ///< without the leading slash
   std::string image;
+  std::string image_id;  ///< "sha256:…"
   std::map<std::string, std::string> labels;
   std::string state;     ///< created, running, paused, restarting, removing, exited, dead
   std::string health;    ///< starting, healthy, unhealthy; empty: no check is defined
@@ -36,6 +37,7 @@ BOOST_DESCRIBE_STRUCT(Container,
                       (id,
                        name,
                        image,
+                       image_id,
                        labels,
                        state,
                        health,

@@ -77,6 +77,9 @@ void Link::send(protocol::Sample sample) {
 void Link::send(protocol::Progress progress) {
   worker_->outbox().put(Outbox::Ordered{std::move(progress)});
 }
+void Link::send(protocol::Answer answer) {
+  worker_->outbox().put(std::move(answer));
+}
 void Link::send_durable(protocol::Event event) {
   worker_->outbox().put(Outbox::Ordered{std::move(event)});
 }

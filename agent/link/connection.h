@@ -58,6 +58,7 @@ struct LinkHandlers {
   std::function<void(protocol::Assign)> on_assign;
   std::function<void(protocol::Command)> on_command;
   std::function<void(protocol::Cancel)> on_cancel;
+  std::function<void(protocol::Question)> on_question;
   std::function<void(protocol::Goodbye)> on_goodbye;
   std::function<void(ConnectionState)> on_state;
 };
@@ -85,6 +86,8 @@ class Link {
   void send(protocol::Sample sample);
   /// Dropped while there is no welcome.
   void send(protocol::Progress progress);
+  /// Dropped while there is no welcome: who asked asks again.
+  void send(protocol::Answer answer);
   /// Sent at once, written beside it, kept until acknowledged. The link sets `sequence`.
   void send_durable(protocol::Event event);
   void send_durable(protocol::CommandResult result);

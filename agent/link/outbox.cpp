@@ -37,6 +37,12 @@ void Outbox::put(Ordered message) {
   wake();
 }
 
+void Outbox::put(protocol::Answer answer) {
+  const std::lock_guard lock{mutex_};
+  waiting_.answers.push_back(std::move(answer));
+  wake();
+}
+
 void Outbox::put_progress(protocol::Progress progress) {
   auto& ordered = waiting_.ordered;
   if (progress_ >= progress_limit) {

@@ -3,7 +3,7 @@
 ///
 /// Limits: a newer state replaces a waiting one; of samples and progress the oldest goes; events
 /// and results, which the link takes within a moment and writes to disk, are refused when 10,000
-/// wait.
+/// wait. Answers are as many as questions are answered at a time.
 #pragma once
 
 #include "common/file.h"
@@ -28,6 +28,7 @@ class Outbox {
   struct Batch {
     std::optional<protocol::Hello> hello;
     std::deque<Ordered> ordered;
+    std::vector<protocol::Answer> answers;
     std::optional<protocol::State> state;
     std::deque<protocol::Sample> samples;
     std::vector<std::promise<bool>> flushes;  ///< who waits until `ordered` is on the disk
@@ -46,6 +47,7 @@ class Outbox {
 
   void put(protocol::Hello hello);
   void put(Ordered message);
+  void put(protocol::Answer answer);
   void put(protocol::State state);
   void put(protocol::Sample sample);
   void put(std::promise<bool> flush);

@@ -1,6 +1,7 @@
 #include "agent/link/sender.h"
 
 #include "agent/link/fit.h"
+#include "common/error.h"
 #include "common/log.h"
 #include "protocol/codec.h"
 
@@ -73,6 +74,7 @@ void Sender::end() {
   in_flight_.clear();
   stats_.progress_dropped += static_cast<std::int64_t>(progress_.size());
   progress_.clear();
+  answers_.clear();
   state_.reset();
   if (live_) keep_for_later(*live_);
   live_.reset();
@@ -93,6 +95,7 @@ void Sender::take(Outbox::Batch batch, Instant now) {
   for (auto& message : batch.ordered) {
     std::visit([&](auto& one) { take(std::move(one), now); }, message);
   }
+  for (auto& answer : batch.answers) take(std::move(answer));
   // While away the state is of no use: the owner sends the newest after the welcome.
   if (batch.state && is_online_) state_ = std::move(batch.state);
   for (const auto& sample : batch.samples) {
@@ -147,6 +150,22 @@ void Sender::take(protocol::Progress progress, Instant) {
   }
   progress_.push_back(std::move(bytes));
   send_progress();
+}
+
+void Sender::take(protocol::Answer answer) {
+  if (!is_online_) return;  // who asked has gone too, or asks again
+  auto bytes = protocol::encode(answer, ++message_id_);
+  if (bytes.size() > protocol::message_limit) {
+    const auto error = Error{Code::too_large, "the answer does not fit into a message"};
+    answer.succeeded = false;
+    answer.code = to_string(error.code());
+    answer.reason = error.reason();
+    answer.message = error.message();
+    answer.content = {};
+    bytes = protocol::encode(answer, message_id_);
+  }
+  answers_.push_back(std::move(bytes));
+  send_answers();
 }
 
 void Sender::take(const protocol::Sample& sample, Instant now) {
@@ -213,6 +232,7 @@ void Sender::pump(Instant now) {
     send_again_when_overdue(now);
     send_progress();
     send_durable(now);
+    send_answers();
     send_state();
     send_samples(now);
     send_late_samples(now);
@@ -252,6 +272,12 @@ void Sender::send_again_when_overdue(Instant now) {
 void Sender::send_progress() {
   while (!progress_.empty() && send(progress_.front())) {
     progress_.pop_front();
+  }
+}
+
+void Sender::send_answers() {
+  while (!answers_.empty() && send(answers_.front())) {
+    answers_.pop_front();
   }
 }
 

@@ -1,6 +1,6 @@
 /// What goes out on a connection, and in which order: progress, events and results within a window
-/// of unacknowledged ones, the state, live samples, then late ones at a bounded rate. While there
-/// is no welcome it keeps what must not be lost. Lives on the link's thread.
+/// of unacknowledged ones, answers, the state, live samples, then late ones at a bounded rate.
+/// While there is no welcome it keeps what must not be lost. Lives on the link's thread.
 #pragma once
 
 #include "agent/link/backlog.h"
@@ -59,6 +59,7 @@ class Sender {
   void take(protocol::Event event, Instant now) { keep(std::move(event), now); }
   void take(protocol::CommandResult result, Instant now) { keep(std::move(result), now); }
   void take(protocol::Progress progress, Instant now);
+  void take(protocol::Answer answer);
   void take(const protocol::Sample& sample, Instant now);
   template <class Message>
   std::string encode_fitting(const Message& message);
@@ -66,6 +67,7 @@ class Sender {
   void note_sent(std::int64_t sequence, Instant now);
   void send_again_when_overdue(Instant now);
   void send_progress();
+  void send_answers();
   void send_durable(Instant now);
   void send_state();
   void send_samples(Instant now);
@@ -90,6 +92,7 @@ class Sender {
   Instant retry_disk_at_{};
 
   std::deque<std::string> progress_;
+  std::deque<std::string> answers_;
   std::optional<protocol::State> state_;
   std::optional<RecentSamples::Entry> live_;  ///< waits for room
   std::optional<std::string> late_;           ///< taken from the backlog, waits for room

@@ -53,6 +53,9 @@ struct Link::Worker::Receiver {
   void operator()(protocol::Cancel& cancel) const {
     pass_on(&LinkHandlers::on_cancel, std::move(cancel));
   }
+  void operator()(protocol::Question& question) const {
+    pass_on(&LinkHandlers::on_question, std::move(question));
+  }
   void operator()(protocol::Ack& ack) const {
     if (link.sender_.is_online()) {
       link.sender_.acknowledge(ack, now);

@@ -54,6 +54,9 @@ Fleet::Fleet(FleetSettings settings,
                 [this](const std::string& host, const protocol::Cancel& cancel) {
                   send_to(host, cancel);
                 }),
+      inquiries_([this](const std::string& host, const protocol::Question& question) {
+        send_to(host, question);
+      }),
       joining_(database, settings_.approval_required, clock),
       tasks_(executor_),
       devices_(std::make_shared<const Devices>()),
@@ -122,6 +125,25 @@ asio::awaitable<protocol::CommandResult> Fleet::run(std::string host,
   }
   return dispatch_.run(
       std::move(host), std::move(command), result_grace, std::move(on_output), cancelled);
+}
+
+asio::awaitable<Bytes> Fleet::ask_for(std::string host,
+                                      std::string name,
+                                      Bytes arguments,
+                                      std::chrono::milliseconds limit) {
+  require_online(host);
+  if (!knows(host, name)) {
+    throw Error{
+        Code::unavailable, "the agent of \"" + host + "\" is too old to answer this", "machine"}
+        .reason("AGENT_TOO_OLD")
+        .hint("upgrade the agent of that host");
+  }
+  protocol::Question question;
+  question.id = make_ulid(clock_.now());
+  question.name = std::move(name);
+  question.duration_ms = limit.count();
+  question.arguments = std::move(arguments);
+  co_return co_await inquiries_.ask(std::move(host), std::move(question));
 }
 
 void Fleet::cancel(const std::string& command_id) {
@@ -196,6 +218,8 @@ void Fleet::take(Member& member, Inbound& inbound) {
     if (is_new && !is_awaited) listener_.on_late_result(record);
   } else if (const auto* progress = std::get_if<protocol::Progress>(&body)) {
     dispatch_.progress(member.device->name, *progress);
+  } else if (auto* answer = std::get_if<protocol::Answer>(&body)) {
+    inquiries_.answer(member.device->name, std::move(*answer));
   } else if (const auto* goodbye = std::get_if<protocol::Goodbye>(&body)) {
     log::info("fleet",
               "an agent left",

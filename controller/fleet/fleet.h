@@ -11,6 +11,7 @@
 #include "controller/fleet/gateway.h"
 #include "controller/fleet/heartbeat_counts.h"
 #include "controller/fleet/host_clock.h"
+#include "controller/fleet/inquiries.h"
 #include "controller/fleet/joining.h"
 #include "controller/fleet/listener.h"
 #include "controller/fleet/presence.h"
@@ -21,6 +22,7 @@
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
+#include "protocol/codec.h"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -30,6 +32,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portoser::fleet {
@@ -96,6 +99,21 @@ class Fleet {
                                                bool cancelled = false);
   /// Asks the host to end it; the command then ends with a result. Unknown ids are ignored.
   void cancel(const std::string& command_id);
+  /// Asks a host, which answers within `limit` and changes nothing. A host that is away: as `run`;
+  /// one that does not know the question: `Error{unavailable}`, AGENT_TOO_OLD; one that says
+  /// nothing: AGENT_SILENT; else what the host itself says.
+  template <class Asked>
+  asio::awaitable<typename Asked::Answer> ask(std::string host,
+                                              Asked question,
+                                              std::chrono::milliseconds limit) {
+    auto arguments = protocol::encode_arguments(question);
+    std::string name{Asked::name};
+    const auto content =
+        co_await ask_for(std::move(host), std::move(name), std::move(arguments), limit);
+    co_return protocol::decode_arguments<typename Asked::Answer>(content);
+  }
+  /// Whether the host's agent, as it said hello last, knows a command or question. No agent: false.
+  [[nodiscard]] bool knows(const std::string& host, std::string_view name) const;
   /// Throws what `run` would throw at once.
   void require_online(const std::string& host) const;
 
@@ -138,6 +156,7 @@ class Fleet {
     std::int64_t hello_uptime_ns =
         0;  ///< the host's, when it said hello on the connection in force
     HostClock clock;
+    std::vector<std::string> knows;  ///< as its hello says
     std::optional<protocol::Assign> assigned;
     protocol::Moment newest_sample;
     bool welcomed = false;
@@ -149,6 +168,10 @@ class Fleet {
     int heartbeats = 0;
   };
 
+  asio::awaitable<Bytes> ask_for(std::string host,
+                                 std::string name,
+                                 Bytes arguments,
+                                 std::chrono::milliseconds limit);
   asio::awaitable<RegistrationAnswer> admit(RegistrationRequest request);
   [[nodiscard]] RegistrationAnswer answer_to(const Member& member,
                                              const registry::Registry& registry,
@@ -211,6 +234,7 @@ class Fleet {
   WallWatch wall_watch_;
   Recorder recorder_;
   Dispatch dispatch_;
+  Inquiries inquiries_;
   Joining joining_;
   RegistrationCounts registrations_;
   HeartbeatCounts http_heartbeats_;

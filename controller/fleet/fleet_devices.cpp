@@ -363,6 +363,13 @@ Discovery Fleet::discovery() const {
   return found;
 }
 
+bool Fleet::knows(const std::string& host, std::string_view name) const {
+  const auto found = member_of_name_.find(host);
+  if (found == member_of_name_.end()) return false;
+  const auto& names = found->second->knows;
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void Fleet::require_online(const std::string& host) const {
   const auto found = member_of_name_.find(host);
   const auto* member = found == member_of_name_.end() ? nullptr : found->second;

@@ -56,6 +56,7 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
   member.route = inbound.route;
   member.hello_uptime_ns = hello.now.uptime_ns;
   member.boot_id = hello.now.boot_id;
+  member.knows = hello.knows;
   // A virtual machine that was set back to a snapshot lives on in the same boot.
   auto& newest = member.newest_sample;
   if (newest.boot_id == member.boot_id && newest.uptime_ns > member.hello_uptime_ns) newest = {};
@@ -140,6 +141,7 @@ void Fleet::welcome(Member& member) {
   member.assigned.reset();
   assign(member);
   dispatch_.repeat(member.device->name);
+  inquiries_.repeat(member.device->name);
 }
 
 void Fleet::set_sample_interval(std::chrono::milliseconds interval) {

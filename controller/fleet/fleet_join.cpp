@@ -220,6 +220,7 @@ void Fleet::shut_door(Member& member, const protocol::Goodbye& goodbye, const Er
   member.welcomed = false;
   member.left_route = std::exchange(member.route, {});
   dispatch_.abandon(member.device->name, why);
+  inquiries_.abandon(member.device->name, why);
   if (const auto change = presence_.left(member.device->id)) changed(*change);
   presence_.remove(member.device->id);
 }

@@ -1,6 +1,8 @@
-// The arguments of every command: the first byte chooses the command, the rest is what travels in
-// Command::arguments. They are refused, or written and read back the same.
+// The arguments of every command, of every question and its answer: the first byte chooses the
+// command, the rest is what travels in Command::arguments. They are refused, or written and read
+// back the same.
 #include "common/error.h"
+#include "protocol/questions.h"
 #include "tests/fuzz/codec_property.h"
 
 #include <boost/mp11.hpp>
@@ -12,7 +14,12 @@ namespace {
 using namespace portoser;
 using test::must;
 
-using CommandList = protocol::Commands<boost::mp11::mp_list>;
+/// Questions are behind the commands, so that what the corpus holds keeps its meaning as long as no
+/// command comes in between.
+using CommandList = boost::mp11::mp_append<
+    protocol::Commands<boost::mp11::mp_list>,
+    protocol::Questions<boost::mp11::mp_list>,
+    boost::mp11::mp_list<protocol::ComposeInspection, protocol::PreflightReport>>;
 
 template <class Arguments>
 void read(std::string_view bytes) {

@@ -118,6 +118,15 @@ TEST(Child, GivesOutputAndExitCode) {
   EXPECT_FALSE(result.timed_out);
 }
 
+TEST(Child, GivesErrorsApartWhereAsked) {
+  ChildRequest request;
+  request.argv = {"sh", "-c", "echo out; echo err >&2"};
+  request.errors_apart = true;
+  const auto result = run(run_child(std::move(request)));
+  EXPECT_EQ(result.output, "out\n");
+  EXPECT_EQ(result.errors, "err\n");
+}
+
 TEST(Child, IsKilledAtItsLimit) {
   const auto result = run_shell("exec sleep 1000", 50ms);
   EXPECT_TRUE(result.timed_out);

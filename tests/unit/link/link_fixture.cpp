@@ -51,6 +51,7 @@ void LinkTest::start_link() {
   handlers.on_assign = note(&Told::assigns);
   handlers.on_command = note(&Told::commands);
   handlers.on_cancel = note(&Told::cancels);
+  handlers.on_question = note(&Told::questions);
   handlers.on_goodbye = note(&Told::goodbyes);
   handlers.on_state = note(&Told::states);
   const auto make_hello = [] {

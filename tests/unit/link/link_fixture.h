@@ -28,6 +28,7 @@ struct Told {
   std::vector<protocol::Assign> assigns;
   std::vector<protocol::Command> commands;
   std::vector<protocol::Cancel> cancels;
+  std::vector<protocol::Question> questions;
   std::vector<protocol::Goodbye> goodbyes;
   std::vector<agent::link::ConnectionState> states;
 };

@@ -190,6 +190,29 @@ TEST_F(LinkTest, AResultFollowsItsProgress) {
   EXPECT_TRUE(std::holds_alternative<protocol::CommandResult>(seen.messages.back()));
 }
 
+TEST_F(LinkTest, AQuestionGetsItsAnswer) {
+  start_controller();
+  start_link();
+  protocol::Answer early;
+  early.question_id = "before the welcome";
+  link_->send(early);
+  ASSERT_TRUE(await_online());
+  protocol::Question question;
+  question.id = "question";
+  controller_->send(question);
+  ASSERT_TRUE(await_told([](const Told& told) { return told.questions.size() == 1; }));
+  protocol::Answer answer;
+  answer.question_id = "question";
+  answer.content.data.assign(std::size_t{2} << 20U, 'x');
+  link_->send(answer);
+  ASSERT_TRUE(
+      await_seen([](const auto& seen) { return !seen.template all<protocol::Answer>().empty(); }));
+  const auto seen = memory_->seen().all<protocol::Answer>();
+  ASSERT_EQ(seen.size(), 1U) << "who asked before is gone";
+  EXPECT_EQ(seen[0].question_id, "question");
+  EXPECT_EQ(seen[0].code, "too_large") << "a message does not hold so much";
+}
+
 TEST_F(LinkTest, AResultThatIsTooLargeGoesWithoutItsLines) {
   start_controller();
   start_link();

@@ -5,6 +5,7 @@
 #include "common/ids.h"
 #include "protocol/codec.h"
 #include "protocol/commands.h"
+#include "protocol/questions.h"
 #include "tests/unit/protocol/samples.h"
 
 #include <gmock/gmock.h>
@@ -20,6 +21,7 @@ namespace {
 
 const std::filesystem::path messages{PORTOSER_GOLDEN};
 const auto arguments = messages / "arguments";
+const auto questions = messages / "questions";
 
 std::string read_golden(const std::filesystem::path& path) {
   const auto text = read_file(path);
@@ -68,7 +70,46 @@ TYPED_TEST(GoldenCommand, HasTheSameBytesAsBeforeAndIsReadable) {
   EXPECT_EQ(decode_arguments<TypeParam>(Bytes{read_golden(path)}), command);
 }
 
+template <class Named>
+class GoldenQuestion : public testing::Test {};
+TYPED_TEST_SUITE(GoldenQuestion, Questions<testing::Types>);
+
+TYPED_TEST(GoldenQuestion, HasTheSameBytesAsBeforeAndIsReadable) {
+  TypeParam question;
+  question.target = {"notes", {"/srv/notes/compose.yml"}, "team", "web"};
+  const auto path = questions / (std::string{TypeParam::name} + ".hex");
+  expect_golden(encode_arguments(question).data, path);
+  EXPECT_EQ(decode_arguments<TypeParam>(Bytes{read_golden(path)}), question);
+}
+
+TEST(Golden, AnswersHaveTheSameBytesAsBeforeAndAreReadable) {
+  ComposeInspection inspection;
+  inspection.file = "/srv/notes/compose.yml";
+  inspection.text = "services: {}\n";
+  inspection.revision = std::string(64, '0');
+  inspection.size_bytes = 13;
+  inspection.environment = {{"PASSWORD", ".env", "0123456789abcdef"}};
+  inspection.images = {{"web", "notes_web_1", "notes:1", "sha256:" + std::string(64, 'a')}};
+  inspection.kept = {"deploy-20260304-091500-1f0c9a7e"};
+  const auto inspected = questions / "compose.inspect.answer.hex";
+  expect_golden(encode_arguments(inspection).data, inspected);
+  EXPECT_EQ(decode_arguments<ComposeInspection>(Bytes{read_golden(inspected)}), inspection);
+
+  PreflightReport report;
+  report.findings = {
+      {"ports", "error", "PORT_TAKEN", "8090/tcp", "port 8090/tcp is taken", "stop it"}};
+  report.checks = {"config", "ports"};
+  report.volumes = {"notes_data"};
+  const auto looked = questions / "compose.preflight.answer.hex";
+  expect_golden(encode_arguments(report).data, looked);
+  EXPECT_EQ(decode_arguments<PreflightReport>(Bytes{read_golden(looked)}), report);
+}
+
 TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
+  auto hello = filled<Hello>();
+  hello.knows.clear();
+  EXPECT_EQ(golden_message<Hello>("hello_before_knows.hex"), hello);
+
   auto event = filled<Event>();
   event.origin.clear();
   EXPECT_EQ(golden_message<Event>("event_without_origin.hex"), event);
@@ -111,6 +152,8 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
 TEST(Golden, NoFileIsMissing) {
   EXPECT_THAT(names_in(messages),
               testing::UnorderedElementsAre("ack.hex",
+                                            "answer.hex",
+                                            "question.hex",
                                             "assign.hex",
                                             "cancel.hex",
                                             "cancel_before_unless_begun.hex",
@@ -119,6 +162,7 @@ TEST(Golden, NoFileIsMissing) {
                                             "event_without_origin.hex",
                                             "goodbye.hex",
                                             "hello.hex",
+                                            "hello_before_knows.hex",
                                             "progress.hex",
                                             "progress_before_steps.hex",
                                             "result.hex",
@@ -139,6 +183,11 @@ TEST(Golden, NoFileIsMissing) {
                                             "compose.restart.hex",
                                             "compose.stop.hex",
                                             "compose.up.hex"));
+  EXPECT_THAT(names_in(questions),
+              testing::UnorderedElementsAre("compose.inspect.answer.hex",
+                                            "compose.inspect.hex",
+                                            "compose.preflight.answer.hex",
+                                            "compose.preflight.hex"));
 }
 
 TEST(Golden, EveryMessageIsReadable) {

@@ -35,6 +35,7 @@ inline Hello filled() {
   message.facts.compose_version = "1.29.2";
   message.facts.addresses = {"192.0.2.21", "2001:db8::21"};
   message.facts.has_systemd = true;
+  message.knows = {"compose.up", "compose.inspect"};
   return message;
 }
 
@@ -162,6 +163,24 @@ inline CommandResult filled() {
   message.last_lines = {"Bind for 0.0.0.0:8090 failed: port is already allocated"};
   message.when = some_moment();
   message.failed_step = "up";
+  return message;
+}
+
+template <>
+inline Question filled() {
+  return {
+      "01ARZ3NDEKTSV4RRFFQ69G5FAV", "compose.inspect", 10000, {std::string("\x81\xa1x\x01", 4)}};
+}
+
+template <>
+inline Answer filled() {
+  Answer message;
+  message.question_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  message.code = "deadline";
+  message.reason = "QUESTION_DEADLINE";
+  message.message = "this host did not find the answer in time";
+  message.hint = "its disk is slow";
+  message.content = {std::string("\x81\xa1x\x01", 4)};
   return message;
 }
 

@@ -1,0 +1,50 @@
+#include "agent/inspection/answering.h"
+
+#include "agent/engine/client.h"
+#include "agent/inspection/compose_inspection.h"
+#include "agent/inspection/preflight.h"
+#include "protocol/codec.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace portoser::agent::inspection {
+namespace {
+
+asio::awaitable<Bytes> content_of(const protocol::Question& question, const Place& place) {
+  engine::Client engine{co_await asio::this_coro::executor, place.engine_socket};
+  if (question.name == protocol::InspectCompose::name) {
+    auto asked = protocol::decode_arguments<protocol::InspectCompose>(question.arguments);
+    const auto inspection = co_await inspect_compose(std::move(asked), engine, place.data);
+    co_return protocol::encode_arguments(inspection);
+  }
+  if (question.name == protocol::PreflightCompose::name) {
+    auto asked = protocol::decode_arguments<protocol::PreflightCompose>(question.arguments);
+    const auto report = co_await preflight_compose(std::move(asked), engine, place);
+    co_return protocol::encode_arguments(report);
+  }
+  throw Error{Code::invalid,
+              fmt::format("this agent does not know the question \"{}\"", question.name)}
+      .reason("UNKNOWN_QUESTION")
+      .hint("upgrade the agent");
+}
+
+}  // namespace
+
+asio::awaitable<protocol::Answer> answer_to(protocol::Question question, Place place) {
+  protocol::Answer answer;
+  answer.question_id = question.id;
+  try {
+    answer.content = co_await content_of(question, place);
+    answer.succeeded = true;
+  } catch (const Error& error) {
+    answer.code = to_string(error.code());
+    answer.reason = error.reason();
+    answer.message = error.message();
+    answer.hint = error.hint();
+  }
+  co_return answer;
+}
+
+}  // namespace portoser::agent::inspection

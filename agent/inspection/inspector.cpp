@@ -1,0 +1,142 @@
+#include "agent/inspection/inspector.h"
+
+#include "agent/inspection/question_files.h"
+#include "common/child.h"
+#include "common/file.h"
+#include "common/ids.h"
+#include "common/log.h"
+#include "protocol/codec.h"
+#include "protocol/questions.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace portoser::agent::inspection {
+namespace {
+
+constexpr std::chrono::seconds longest{60};
+
+void fail(protocol::Answer& answer, const Error& error) {
+  answer.succeeded = false;
+  answer.code = to_string(error.code());
+  answer.reason = error.reason();
+  answer.message = error.message();
+  answer.hint = error.hint();
+  answer.content = {};
+}
+
+/// Whatever becomes of the answer, nothing of the question stays.
+struct FolderRemover {
+  std::filesystem::path folder;
+  ~FolderRemover() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+  }
+};
+
+protocol::Answer answer_in(const std::filesystem::path& folder, const ChildResult& ended) {
+  if (ended.timed_out) {
+    throw Error{Code::deadline, "this host did not find the answer in time"}
+        .reason("QUESTION_DEADLINE")
+        .hint("its disk or its engine is slow: look at the host");
+  }
+  if (ended.exit_code != 0) {
+    throw Error{
+        Code::internal,
+        "portoser-inspect ended with " + std::to_string(ended.exit_code) + ": " + ended.output};
+  }
+  const auto envelope = protocol::decode(read_file(folder / answer_file, protocol::message_limit));
+  return std::get<protocol::Answer>(std::get<protocol::AnyMessage>(envelope.body));
+}
+
+}  // namespace
+
+Inspector::Inspector(asio::any_io_executor executor,
+                     asio::thread_pool& pool,
+                     InspectorSettings settings,
+                     OnAnswer on_answer)
+    : pool_(pool),
+      settings_(std::move(settings)),
+      folder_(settings_.data_folder / "questions"),
+      on_answer_(std::move(on_answer)),
+      tasks_(std::move(executor)) {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+  make_folder(folder_, 0700);
+  // Here, and not where it is used: of two processes that make one each would know another.
+  const auto key = settings_.data_folder / fingerprint_key_file;
+  constexpr std::size_t key_bytes = 32;
+  if (!std::filesystem::exists(key)) write_file_atomic(key, random_bytes(key_bytes), 0600);
+}
+
+std::vector<std::string> Inspector::known_questions() {
+  return {std::string{protocol::InspectCompose::name},
+          std::string{protocol::PreflightCompose::name}};
+}
+
+void Inspector::handle(protocol::Question question) {
+  auto name = "question " + question.name.substr(0, 64);
+  tasks_.spawn(std::move(name), answer(std::move(question)));
+}
+
+asio::awaitable<void> Inspector::answer(protocol::Question question) {
+  protocol::Answer answer;
+  ++under_way_;
+  try {
+    answer = co_await answer_of(question);
+  } catch (const Error& error) {
+    fail(answer, error);
+  } catch (const std::exception& error) {
+    if (is_cancellation(std::current_exception())) throw;
+    fail(answer, Error{Code::internal, error.what()});
+  }
+  --under_way_;
+  answer.question_id = question.id;
+  if (!answer.succeeded) {
+    log::info("inspection",
+              "a question was not answered",
+              {{"name", question.name.substr(0, 64)}, {"reason", answer.reason}});
+  }
+  on_answer_(std::move(answer));
+}
+
+asio::awaitable<protocol::Answer> Inspector::answer_of(const protocol::Question& question) {
+  if (!is_ulid(question.id)) {
+    throw Error{Code::bad_request, "the question's id is not a ULID", "id"};
+  }
+  if (under_way_ > settings_.at_a_time) {
+    throw Error{Code::unavailable, "this host answers as many questions as it can already"}
+        .reason("BUSY")
+        .hint("ask again in a moment");
+  }
+  const auto folder = folder_ / question.id;
+  auto write = [folder, bytes = protocol::encode(question)] {
+    make_folder(folder, 0700);
+    write_file_atomic(folder / question_file, bytes, 0600);
+  };
+  co_await on_pool(pool_, std::move(write));
+
+  ChildRequest request;
+  request.argv = {
+      settings_.program, folder.string(), settings_.engine_socket, settings_.data_folder.string()};
+  request.limit = std::chrono::milliseconds{question.duration_ms};
+  if (question.duration_ms <= 0 || request.limit > longest) request.limit = longest;
+  request.output_limit = std::size_t{4} << 10U;
+  ChildResult ended;
+  std::exception_ptr failure;
+  try {
+    auto running = run_child(std::move(request));
+    ended = co_await std::move(running);
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  auto read = [folder, ended, failure] {
+    const FolderRemover remover{folder};
+    if (failure) std::rethrow_exception(failure);
+    return answer_in(folder, ended);
+  };
+  co_return co_await on_pool(pool_, std::move(read));
+}
+
+}  // namespace portoser::agent::inspection

@@ -1,0 +1,209 @@
+#include "agent/inspection/preflight.h"
+
+#include "agent/actions/compose_tool.h"
+#include "agent/actions/failure_text.h"
+#include "agent/engine/compose_labels.h"
+#include "agent/inspection/compose_model.h"
+#include "agent/inspection/findings.h"
+#include "agent/inspection/host_checks.h"
+#include "agent/inspection/image_checks.h"
+#include "common/child.h"
+#include "common/file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace portoser::agent::inspection {
+namespace {
+
+constexpr std::chrono::seconds config_limit{30};
+constexpr std::size_t longest_config = std::size_t{4} << 20U;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream{text};
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+/// "The FOO variable is not set", as 1.29 and v2 say it.
+std::vector<std::string> unset_variables(const std::string& errors) {
+  static const std::regex said{
+      R"rx([Tt]he \\?"?([A-Za-z_][A-Za-z0-9_]*)\\?"? variable is not set)rx"};
+  std::vector<std::string> names;
+  for (std::sregex_iterator one{errors.begin(), errors.end(), said}, end; one != end; ++one) {
+    auto name = (*one)[1].str();
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
+
+bool speaks_of_a_missing_value(const std::string& text) {
+  return text.find("required variable") != std::string::npos ||
+         text.find("Missing mandatory value") != std::string::npos ||
+         text.find("Couldn't find env file") != std::string::npos ||
+         text.find("env file") != std::string::npos;
+}
+
+/// Where the file that compose shall check lies, and what its relative paths mean.
+struct ToCheck {
+  std::string file;
+  std::string folder;
+};
+
+ToCheck file_to_check(const protocol::PreflightCompose& asked,
+                      const std::string& file,
+                      const Place& place) {
+  const auto folder = std::filesystem::path{file}.parent_path().string();
+  if (!asked.replaces_text) return {file, folder};
+  const auto copy = place.folder / "compose.yml";
+  write_file_atomic(copy, asked.text, 0600);
+  return {copy.string(), folder};
+}
+
+/// What `config` prints; none, with a finding: the file is not valid.
+asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
+                                                           std::string project,
+                                                           Findings& findings) {
+  actions::ComposeFinder finder;
+  const auto tool = co_await finder.find();
+  ChildRequest request;
+  request.argv = tool.argv;
+  request.argv.insert(request.argv.end(),
+                      {"-f", to_check.file, "--project-directory", to_check.folder});
+  if (!project.empty()) request.argv.insert(request.argv.end(), {"-p", project});
+  request.argv.emplace_back("config");
+  request.folder = to_check.folder;
+  request.limit = config_limit;
+  request.output_limit = longest_config;
+  request.errors_apart = true;
+  auto running = run_child(std::move(request));
+  auto ended = co_await std::move(running);
+  for (const auto& name : unset_variables(ended.errors)) {
+    findings.warning(
+        "ENV_MISSING",
+        name,
+        fmt::format("the variable {} is not set: the compose file gets an empty text", name),
+        "set it in .env beside the compose file");
+  }
+  if (ended.exit_code == 0 && !ended.timed_out) co_return std::move(ended.output);
+  if (ended.timed_out) {
+    findings.error("COMPOSE_INVALID",
+                   to_check.folder,
+                   fmt::format("compose did not check the file in {} s", config_limit.count()),
+                   "the host is overloaded, or its disk hangs");
+    co_return std::nullopt;
+  }
+  actions::StepFailure failure;
+  failure.step = "config";
+  failure.exit_code = ended.exit_code;
+  failure.lines = lines_of(ended.errors);
+  const auto error = actions::explain_compose_failure(failure);
+  findings.error(speaks_of_a_missing_value(ended.errors) ? "ENV_MISSING" : "COMPOSE_INVALID",
+                 to_check.folder,
+                 error.message(),
+                 error.hint());
+  co_return std::nullopt;
+}
+
+/// The services that the action is about.
+std::vector<ModelService> meant(const ComposeModel& model, const std::string& compose_service) {
+  if (compose_service.empty()) return model.services;
+  std::vector<ModelService> found;
+  for (const auto& service : model.services) {
+    if (service.name == compose_service) found.push_back(service);
+  }
+  return found;
+}
+
+asio::awaitable<void> check_with_engine(const protocol::PreflightCompose& asked,
+                                        const engine::ComposeIdentity& identity,
+                                        const ComposeModel& model,
+                                        std::vector<std::string> folders,
+                                        engine::Client& engine,
+                                        Findings& findings) {
+  const auto machine = co_await engine.machine();
+  if (!machine.root_folder.empty()) folders.push_back(machine.root_folder);
+  check_disk(folders, findings);
+  co_await check_images(model.services, asked.action == "rebuild", engine, findings);
+  co_await check_externals(model, engine, findings);
+  std::set<std::string> own;
+  const auto containers = co_await engine.containers();
+  for (const auto& container : containers) {
+    if (engine::belongs_to(container, identity)) own.insert(container.id);
+  }
+  const auto taken = co_await engine.taken_ports();
+  check_ports(model, taken, listeners(), own, findings);
+}
+
+}  // namespace
+
+asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::PreflightCompose asked,
+                                                             engine::Client& engine,
+                                                             Place place) {
+  const auto& target = asked.target;
+  Findings findings;
+  findings.begin("config");
+  const auto identity =
+      engine::identify_compose(target.files, target.project, target.compose_service);
+  if (identity.file.empty()) {
+    findings.error("COMPOSE_FILE_MISSING",
+                   target.service,
+                   fmt::format("{} has no compose file on this host; looked for {}",
+                               target.service,
+                               fmt::join(target.files, ", ")),
+                   "copy the project's folder to this host, or correct the path in the registry");
+    co_return std::move(findings.report());
+  }
+  const auto to_check = file_to_check(asked, identity.file, place);
+  std::optional<Error> failed;
+  std::optional<std::string> config;
+  try {
+    config = co_await checked_config(to_check, target.project, findings);
+  } catch (const Error& error) {
+    failed = error;
+  }
+  if (failed) {
+    findings.error(failed->reason(), target.service, failed->message(), failed->hint());
+  }
+  if (!config) co_return std::move(findings.report());
+  const auto project =
+      target.project.empty()
+          ? project_of_folder(std::filesystem::path{to_check.folder}.filename().string())
+          : target.project;
+  auto model = compose_model(*config, project);
+  findings.report().volumes = model.volumes;
+  model.services = meant(model, target.compose_service);
+  if (model.services.empty()) {
+    findings.error("COMPOSE_SERVICE_MISSING",
+                   target.compose_service,
+                   fmt::format("the compose file has no service \"{}\"", target.compose_service),
+                   "correct service_name in the registry, or the compose file");
+    co_return std::move(findings.report());
+  }
+  check_mounts(model, findings);
+  check_memory(model, read_file("/proc/meminfo"), findings);
+  std::vector<std::string> folders{to_check.folder};
+  try {
+    co_await check_with_engine(asked, identity, model, std::move(folders), engine, findings);
+  } catch (const Error& error) {
+    failed = error;
+  }
+  if (failed) {
+    findings.error(failed->reason(), "engine", failed->message(), failed->hint());
+  }
+  co_return std::move(findings.report());
+}
+
+}  // namespace portoser::agent::inspection

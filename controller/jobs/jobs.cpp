@@ -211,10 +211,6 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
   } catch (const std::exception& error) {
     failure.emplace(Code::internal, error.what());
   }
-  if (failure && run->cancelled() && failure->reason() == "COMMAND_UNKNOWN") {
-    failure =
-        Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
-  }
   if (failure) run->log(failure->message());
   co_await store_end(run, std::move(failure));
   keep_log_of(run);

@@ -60,7 +60,8 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
         job->output_lines = ended->record().output_lines;
         ended->record() = *job;
       }
-      co_await store_.update(std::move(*job));
+      co_await store_.update(*job);
+      for (auto* listener : listeners_) listener->job_corrected(*job);
       co_return;
     } catch (const Error& error) {
       if (stopping_) throw;

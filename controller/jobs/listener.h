@@ -16,6 +16,8 @@ class Listener {
   virtual void job_step(const storage::JobRecord& job) = 0;
   virtual void job_log(const storage::JobRecord& job, const storage::JobLogLine& line) = 0;
   virtual void job_finished(const storage::JobRecord& job) = 0;
+  /// One that was given up for lost ended otherwise than it was told.
+  virtual void job_corrected(const storage::JobRecord& /*job*/) {}
 };
 
 }  // namespace portoser::jobs

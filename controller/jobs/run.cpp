@@ -87,7 +87,12 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
     throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");
   }
   fleet::Dispatch::OnOutput on_output = [this](const protocol::Progress& news) { output(news); };
-  co_return co_await fleet_.run(record_.host, std::move(command), std::move(on_output), cancelled_);
+  auto result =
+      co_await fleet_.run(record_.host, std::move(command), std::move(on_output), cancelled_);
+  if (cancelled_ && result.reason == "COMMAND_UNKNOWN") {
+    throw Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
+  }
+  co_return result;
 }
 
 asio::awaitable<void> Run::flush() {

@@ -45,6 +45,7 @@ class Run {
 
   /// Runs a command on the job's host; its output goes to the log. The command is persisted before
   /// it is sent. The job's own id serves as the command's, so that its outcome can be found again.
+  /// Cancelled before the host began it: `Error{conflict}`, ACTION_CANCELLED.
   asio::awaitable<protocol::CommandResult> command(std::string name,
                                                    Bytes arguments,
                                                    std::chrono::milliseconds limit);

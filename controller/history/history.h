@@ -1,0 +1,80 @@
+/// The history of what we changed on hosts: one record for each job about a service, written when
+/// the job begins and completed before it is over, so that whoever was told of its end finds it
+/// here. It outlives the jobs. Methods are coroutines for any executor unless they say otherwise.
+#pragma once
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/tasks.h"
+#include "controller/jobs/listener.h"
+#include "controller/storage/database.h"
+#include "controller/storage/deployment_store.h"
+#include "controller/storage/job_store.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::history {
+
+/// How a service stood at a moment. JSON texts; "null": not known.
+struct Snapshot {
+  std::string config = "null";  ///< its entry in the registry, secrets masked
+  std::string state = "null";   ///< its compose file, environment and images, as its host told
+};
+
+/// What a job's record says beside the job itself.
+struct Circumstances {
+  std::string action;  ///< as `DeploymentRecord::action`
+  std::string why;
+  std::string rollback_of;
+};
+
+class History : public jobs::Listener {
+ public:
+  /// `executor`: of the jobs.
+  History(storage::Database& database, const Clock& clock, asio::any_io_executor executor);
+
+  /// The id of the record that a job has: "deploy-", its beginning in UTC, eight hexadecimal digits
+  /// of its id's hash.
+  static std::string id_of(const storage::JobRecord& job);
+
+  /// Completes what an earlier run of the controller left open although the job is over. Before the
+  /// jobs start.
+  asio::awaitable<void> recover();
+
+  /// True when the job had no record yet; one that it has stays as it is.
+  asio::awaitable<bool> begin(const storage::JobRecord& job,
+                              Circumstances circumstances,
+                              Snapshot before);
+  /// What a preflight found: a JSON list.
+  asio::awaitable<void> keep_findings(std::string job_id, std::string findings);
+  /// The job as it ends. Without a record: nothing.
+  asio::awaitable<void> end(const storage::JobRecord& job, Snapshot after);
+
+  asio::awaitable<storage::DeploymentPage> list(storage::DeploymentFilter filter);
+  /// `Error{not_found}`, DEPLOYMENT_UNKNOWN.
+  asio::awaitable<storage::DeploymentRecord> find(std::string id);
+  asio::awaitable<storage::DeploymentStats> stats(std::optional<std::string> service, int days);
+  asio::awaitable<std::optional<storage::DeploymentRecord>> newest_good(std::string service);
+
+  asio::awaitable<void> stop();
+
+ private:
+  void job_started(const storage::JobRecord&) override {}
+  void job_step(const storage::JobRecord&) override {}
+  void job_log(const storage::JobRecord&, const storage::JobLogLine&) override {}
+  void job_finished(const storage::JobRecord&) override {}
+  void job_corrected(const storage::JobRecord& job) override;
+  asio::awaitable<void> correct(storage::JobRecord job);
+
+  storage::DeploymentStore store_;
+  storage::JobStore jobs_;
+  const Clock& clock_;
+  TaskGroup tasks_;
+};
+
+/// How the job ended, written into its record; the states stay.
+void describe_end(storage::DeploymentRecord& record, const storage::JobRecord& job);
+
+}  // namespace portoser::history

@@ -12,6 +12,7 @@
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/health.h"
+#include "controller/api/history.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_actions.h"
 #include "controller/api/machine_edits.h"
@@ -125,7 +126,10 @@ struct Rooms {
         collection(
             database, fleet, live, series, remote_write, clock, collection_settings(settings)),
         jobs(database, fleet, clock, core),
-        actions(registry, fleet, jobs, action_limits(settings)),
+        history(database, clock, core),
+        preflight(registry, fleet, live),
+        recording(registry, fleet, history),
+        actions(registry, fleet, jobs, preflight, recording, action_limits(settings)),
         host_actions(registry, fleet, jobs, actions),
         deployment_socket(clock),
         uptime_socket(database, clock),
@@ -145,6 +149,7 @@ struct Rooms {
         device_changes(fleet, registry, core),
         device_tokens(join_tokens, clock),
         jobs_api(jobs, core),
+        history_api(history, clock),
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
@@ -180,6 +185,7 @@ struct Rooms {
         [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
     jobs.add_listener(job_counters);
+    jobs.add_listener(history);
     deployment_socket.follow(registry);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
@@ -194,6 +200,7 @@ struct Rooms {
     device_changes.add_to(web);
     device_tokens.add_to(web);
     jobs_api.add_to(web);
+    history_api.add_to(web);
     metrics.add_to(web);
     prometheus.add_to(web);
     metrics_history.add_to(web);
@@ -223,6 +230,9 @@ struct Rooms {
   fleet::Fleet fleet;
   telemetry::Collection collection;
   jobs::Jobs jobs;
+  history::History history;
+  deployment::Preflight preflight;
+  deployment::Recording recording;
   deployment::ServiceActions actions;
   deployment::HostActions host_actions;
   api::RequestCounters requests;
@@ -245,6 +255,7 @@ struct Rooms {
   api::DeviceChangesApi device_changes;
   api::DeviceTokensApi device_tokens;
   api::JobsApi jobs_api;
+  api::HistoryApi history_api;
   api::MetricsApi metrics;
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;
@@ -269,6 +280,7 @@ asio::awaitable<void> start(Rooms& rooms,
   co_await rooms.remote_write.start();
   co_await rooms.collection.start();
   co_await rooms.fleet.start();
+  co_await rooms.history.recover();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
@@ -308,6 +320,7 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   co_await rooms.tasks.join();
   co_await on_executor(rooms.prometheus.executor(), rooms.background.join());
   co_await rooms.jobs.stop();
+  co_await rooms.history.stop();
   co_await rooms.fleet.stop();
   co_await rooms.series.stop();
 }

@@ -1,5 +1,6 @@
 #include "controller/deployment/service_actions.h"
 
+#include "controller/deployment/compose_target.h"
 #include "protocol/codec.h"
 
 #include <fmt/format.h>
@@ -65,6 +66,12 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
   return service;
 }
 
+/// What is stopped needs nothing, and compose checks the file of a restart before it stops
+/// anything.
+bool looks_first(Action action) {
+  return action == Action::start || action == Action::rebuild;
+}
+
 /// Did the host try and fail? Its codes speak of the command: "not_found" is no path of ours that
 /// is missing, "invalid" no field of the request.
 bool failed_on_host(const std::string& reason, Code code, bool has_reason) {
@@ -113,12 +120,21 @@ std::chrono::seconds ActionLimits::of(Action action) const {
 ServiceActions::ServiceActions(registry::RegistryWatch& registry,
                                fleet::Fleet& fleet,
                                jobs::Jobs& jobs,
+                               Preflight& preflight,
+                               Recording& recording,
                                ActionLimits limits)
-    : registry_(registry), fleet_(fleet), jobs_(jobs), limits_(limits) {
+    : registry_(registry),
+      fleet_(fleet),
+      jobs_(jobs),
+      preflight_(preflight),
+      recording_(recording),
+      limits_(limits) {
   for (const auto action : {Action::start, Action::stop, Action::restart, Action::rebuild}) {
-    jobs_.add_kind(enum_name(action), [this, action](std::shared_ptr<jobs::Run> run) {
+    const std::string kind = enum_name(action);
+    auto work = recording_.of(kind, [this, action](std::shared_ptr<jobs::Run> run) {
       return carry_out(action, std::move(run));
     });
+    jobs_.add_kind(kind, std::move(work));
   }
 }
 
@@ -142,16 +158,33 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   protocol::ComposeTarget target;
   target.service = run->record().service;
   if (!run->resumed) {
+    if (looks_first(action)) co_await look_first(action, run);
     const auto registry = registry_.snapshot()->registry;
-    const auto& entry = usable(*registry, run->record().service);
-    target.files = registry->compose_candidates(entry);
-    target.project = entry.project;
-    target.compose_service = entry.service_name;
+    target = compose_target(*registry, usable(*registry, run->record().service));
   }
   auto command = command_of(action, target);
   const auto result = co_await run->command(
       std::move(command.name), std::move(command.arguments), limits_.of(action));
   if (!result.succeeded) throw jobs::error_of(result);
+}
+
+asio::awaitable<void> ServiceActions::look_first(Action action, std::shared_ptr<jobs::Run> run) {
+  run->step("preflight");
+  PreflightWish wish;
+  wish.service = run->record().service;
+  wish.action = action == Action::start ? "up" : "rebuild";
+  auto looking = preflight_.look(std::move(wish));
+  const auto report = co_await std::move(looking);
+  for (const auto& finding : report.findings) {
+    run->log(fmt::format("{}: {}", finding.severity, finding.message));
+  }
+  if (!report.findings.empty()) {
+    co_await recording_.keep_findings(run->record(), report.findings);
+  }
+  require_good(report,
+               fmt::format("\"{}\" is not {}",
+                           run->record().service,
+                           action == Action::start ? "started" : "rebuilt"));
 }
 
 void ServiceActions::require_success(const storage::JobRecord& job) {

@@ -1,9 +1,12 @@
 /// Start, stop, restart and rebuild of a service on the host where the registry has it: each a job
-/// with one command. On the jobs' executor.
+/// with one command, and a record in the history. What starts or changes something looks first
+/// whether it would fail. On the jobs' executor.
 #pragma once
 
 #include "common/describe.h"
 #include "common/tasks.h"
+#include "controller/deployment/preflight.h"
+#include "controller/deployment/recording.h"
 #include "controller/fleet/fleet.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
@@ -33,6 +36,8 @@ class ServiceActions {
   ServiceActions(registry::RegistryWatch& registry,
                  fleet::Fleet& fleet,
                  jobs::Jobs& jobs,
+                 Preflight& preflight,
+                 Recording& recording,
                  ActionLimits limits = {});
 
   /// Begins the job, or joins an identical one. What can be known before is refused before: unknown
@@ -53,10 +58,13 @@ class ServiceActions {
 
  private:
   asio::awaitable<void> carry_out(Action action, std::shared_ptr<jobs::Run> run);
+  asio::awaitable<void> look_first(Action action, std::shared_ptr<jobs::Run> run);
 
   registry::RegistryWatch& registry_;
   fleet::Fleet& fleet_;
   jobs::Jobs& jobs_;
+  Preflight& preflight_;
+  Recording& recording_;
   const ActionLimits limits_;
 };
 

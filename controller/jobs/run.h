@@ -34,6 +34,7 @@ class Run {
   void step(const std::string& name);
   /// What becomes of the services of a job about several: a JSON array. Stored at once.
   asio::awaitable<void> keep_results(std::string results);
+  [[nodiscard]] Time now() const { return clock_.now(); }
   /// A line of our own; those of the tools come by `command`.
   void log(const std::string& text);
 

@@ -11,7 +11,11 @@ namespace portoser::api {
 ApiTest::ApiTest() {
   const auto core = asio::any_io_executor{context_.get_executor()};
   jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, core);
-  actions_ = std::make_unique<deployment::ServiceActions>(*registry_, *fleet_, *jobs_);
+  history_ = std::make_unique<history::History>(*database_, clock_, core);
+  preflight_ = std::make_unique<deployment::Preflight>(*registry_, *fleet_, live_);
+  recording_ = std::make_unique<deployment::Recording>(*registry_, *fleet_, *history_);
+  actions_ = std::make_unique<deployment::ServiceActions>(
+      *registry_, *fleet_, *jobs_, *preflight_, *recording_);
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
@@ -31,6 +35,7 @@ ApiTest::ApiTest() {
       std::make_unique<DevicesApi>(*fleet_, *registry_, live_, services_->rows(), clock_, core);
   device_changes_ = std::make_unique<DeviceChangesApi>(*fleet_, *registry_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
+  history_api_ = std::make_unique<HistoryApi>(*history_, clock_);
   metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
@@ -80,6 +85,7 @@ ApiTest::ApiTest() {
   device_changes_->add_to(router_);
   device_tokens_.add_to(router_);
   jobs_api_->add_to(router_);
+  history_api_->add_to(router_);
   metrics_->add_to(router_);
   prometheus_->add_to(router_);
   metrics_history_->add_to(router_);
@@ -108,6 +114,7 @@ ApiTest::~ApiTest() {
         sockets_.begin(), sockets_.end(), [](const auto& socket) { return socket->handled; });
   });
   run(jobs_->stop());
+  run(history_->stop());
 }
 
 http::Response ApiTest::ask(std::string_view target, std::string_view accept) {

@@ -10,6 +10,7 @@
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/health.h"
+#include "controller/api/history.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_edits.h"
 #include "controller/api/machines.h"
@@ -63,6 +64,9 @@ class ApiTest : public fleet::FleetTest {
   telemetry::Series series_{*database_, clock_};
   telemetry::RemoteWrite remote_write_{*database_, series_, live_, clock_, {}};
   std::unique_ptr<jobs::Jobs> jobs_;
+  std::unique_ptr<history::History> history_;
+  std::unique_ptr<deployment::Preflight> preflight_;
+  std::unique_ptr<deployment::Recording> recording_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   RequestCounters requests_;
   JobCounters job_counters_;
@@ -85,6 +89,7 @@ class ApiTest : public fleet::FleetTest {
   fleet::JoinTokens join_tokens_{*database_, {"http://127.0.0.1:8991", keys_.public_key}, clock_};
   DeviceTokensApi device_tokens_{join_tokens_, clock_};
   std::unique_ptr<JobsApi> jobs_api_;
+  std::unique_ptr<HistoryApi> history_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<telemetry::Collection> collection_;

@@ -36,14 +36,22 @@ class HostActionsTest : public fleet::FleetTest {
   }
   void start_controller() {
     jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
-    actions_ = std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_);
+    history_ = std::make_unique<history::History>(*database_, clock_, context_.get_executor());
+    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_);
+    recording_ = std::make_unique<Recording>(*registry_, *fleet_, *history_);
+    actions_ =
+        std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_, *preflight_, *recording_);
     host_actions_ = std::make_unique<HostActions>(*registry_, *fleet_, *jobs_, *actions_);
     run(jobs_->start());
   }
   void stop_controller() {
     run(jobs_->stop());
+    run(history_->stop());
     host_actions_.reset();
     actions_.reset();
+    recording_.reset();
+    preflight_.reset();
+    history_.reset();
     jobs_.reset();
   }
 
@@ -99,6 +107,10 @@ class HostActionsTest : public fleet::FleetTest {
   }
 
   std::unique_ptr<jobs::Jobs> jobs_;
+  telemetry::Live live_;
+  std::unique_ptr<history::History> history_;
+  std::unique_ptr<Preflight> preflight_;
+  std::unique_ptr<Recording> recording_;
   std::unique_ptr<ServiceActions> actions_;
   std::unique_ptr<HostActions> host_actions_;
   std::map<std::string, protocol::Command> commands_;

@@ -32,11 +32,18 @@ class ServiceActionsTest : public fleet::FleetTest {
  protected:
   ServiceActionsTest() {
     jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
-    actions_ = std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_);
+    history_ = std::make_unique<history::History>(*database_, clock_, context_.get_executor());
+    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_);
+    recording_ = std::make_unique<Recording>(*registry_, *fleet_, *history_);
+    actions_ =
+        std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_, *preflight_, *recording_);
     run(jobs_->start());
     join_brick();
   }
-  ~ServiceActionsTest() override { run(jobs_->stop()); }
+  ~ServiceActionsTest() override {
+    run(jobs_->stop());
+    run(history_->stop());
+  }
 
   Error refusal(const std::string& service) {
     try {
@@ -48,7 +55,11 @@ class ServiceActionsTest : public fleet::FleetTest {
     return Error{Code::internal, ""};
   }
 
+  telemetry::Live live_;
   std::unique_ptr<jobs::Jobs> jobs_;
+  std::unique_ptr<history::History> history_;
+  std::unique_ptr<Preflight> preflight_;
+  std::unique_ptr<Recording> recording_;
   std::unique_ptr<ServiceActions> actions_;
 };
 

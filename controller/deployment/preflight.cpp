@@ -1,0 +1,203 @@
+#include "controller/deployment/preflight.h"
+
+#include "controller/deployment/compose_target.h"
+#include "controller/deployment/dependencies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace portoser::deployment {
+namespace {
+
+/// docker-compose 1.29 takes seconds on a busy host, and an image's registry may be slow.
+constexpr std::chrono::seconds preflight_limit{45};
+
+void add(protocol::PreflightReport& report, protocol::Finding finding) {
+  report.findings.push_back(std::move(finding));
+}
+
+protocol::Finding finding_of(const std::string& check, const Error& error, std::string subject) {
+  return {check, "error", error.reason(), std::move(subject), error.message(), error.hint()};
+}
+
+std::string status_of(const telemetry::Live& live, const registry::Service& service) {
+  if (!service.current_host) return "unassigned";
+  const auto host = live.host(*service.current_host);
+  if (!host || !host->state || host->liveness == fleet::Liveness::offline) return "unknown";
+  for (const auto& state : host->state->services) {
+    if (state.name == service.name) return state.status;
+  }
+  return "unknown";
+}
+
+std::set<int> ports_of(const registry::Service& service) {
+  std::set<int> ports(service.ports.begin(), service.ports.end());
+  if (service.port) ports.insert(*service.port);
+  return ports;
+}
+
+/// Two entries of one host that name one port. A warning: the port of an entry may be that of a
+/// container, which nobody publishes.
+void check_named_ports(const registry::Registry& registry,
+                       const registry::Service& service,
+                       protocol::PreflightReport& report) {
+  const auto own = ports_of(service);
+  for (const auto* other : registry.services_on(*service.current_host)) {
+    if (other->name == service.name) continue;
+    for (const int port : ports_of(*other)) {
+      if (own.count(port) == 0) continue;
+      add(report,
+          {"registry",
+           "warning",
+           "PORT_NAMED_TWICE",
+           std::to_string(port),
+           fmt::format("\"{}\" and \"{}\" on \"{}\" both name port {} in registry.yml",
+                       service.name,
+                       other->name,
+                       *service.current_host,
+                       port),
+           "give one of them another port"});
+    }
+  }
+}
+
+}  // namespace
+
+bool is_error(const protocol::Finding& finding) {
+  return finding.severity == "error";
+}
+
+void require_good(const protocol::PreflightReport& report, const std::string& what) {
+  std::vector<ErrorDetail> details;
+  const protocol::Finding* first = nullptr;
+  for (const auto& finding : report.findings) {
+    if (!is_error(finding)) continue;
+    if (first == nullptr) first = &finding;
+    details.push_back({finding.check, finding.message});
+  }
+  if (first == nullptr) return;
+  auto message = fmt::format("{}: {}", what, first->message);
+  if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
+  throw Error{Code::invalid, message, "preflight"}
+      .reason(first->reason)
+      .hint(first->hint)
+      .details(std::move(details));
+}
+
+asio::awaitable<protocol::PreflightReport> Preflight::look(PreflightWish wish) {
+  protocol::PreflightReport report;
+  const auto registry = registry_.snapshot()->registry;
+  const auto* service = registry->find_service(wish.service);
+  report.checks.emplace_back("registry");
+  if (service == nullptr || service->quarantined() || !service->current_host) {
+    const bool is_unknown = service == nullptr;
+    const bool is_broken = !is_unknown && service->quarantined();
+    add(report,
+        {"registry",
+         "error",
+         is_unknown  ? "SERVICE_UNKNOWN"
+         : is_broken ? "SERVICE_MISCONFIGURED"
+                     : "SERVICE_UNASSIGNED",
+         wish.service,
+         is_unknown  ? fmt::format("the registry has no service \"{}\"", wish.service)
+         : is_broken ? fmt::format("the entry of \"{}\" in registry.yml is broken", wish.service)
+                     : fmt::format("\"{}\" is assigned to no host", wish.service),
+         "mend its entry in registry.yml"});
+    co_return report;
+  }
+  look_at_cluster(*registry, *service, report);
+  report.checks.emplace_back("host");
+  std::optional<Error> away;
+  try {
+    fleet_.require_online(*service->current_host);
+  } catch (const Error& error) {
+    away = error;
+  }
+  if (away) {
+    add(report, finding_of("host", *away, *service->current_host));
+    co_return report;
+  }
+  if (service->deployment_type == registry::DeploymentType::docker) {
+    co_await ask_host(*registry, *service, std::move(wish), report);
+  }
+  co_return report;
+}
+
+void Preflight::look_at_cluster(const registry::Registry& registry,
+                                const registry::Service& service,
+                                protocol::PreflightReport& report) const {
+  check_named_ports(registry, service, report);
+  report.checks.emplace_back("dependencies");
+  const DependencyGraph graph{registry};
+  for (const auto& name : graph.needed_by(service.name)) {
+    const auto* needed = registry.find_service(name);
+    if (needed == nullptr) {
+      add(report,
+          {"dependencies",
+           "warning",
+           "DEPENDENCY_MISSING",
+           name,
+           fmt::format("\"{}\" needs \"{}\", which the registry does not have", service.name, name),
+           "add it, or take it out of the dependencies"});
+      continue;
+    }
+    const auto status = status_of(live_, *needed);
+    if (status == "running") continue;
+    add(report,
+        {"dependencies",
+         "warning",
+         "DEPENDENCY_DOWN",
+         name,
+         fmt::format("\"{}\" needs \"{}\", which is {}", service.name, name, status),
+         "start it first"});
+  }
+  for (const auto& cycle : graph.cycles()) {
+    if (std::find(cycle.begin(), cycle.end(), service.name) == cycle.end()) continue;
+    add(report,
+        {"dependencies",
+         "warning",
+         "DEPENDENCY_CYCLE",
+         service.name,
+         fmt::format("services need each other: {}", cycle_text(cycle)),
+         "take one of these dependencies out"});
+  }
+}
+
+asio::awaitable<void> Preflight::ask_host(const registry::Registry& registry,
+                                          const registry::Service& service,
+                                          PreflightWish wish,
+                                          protocol::PreflightReport& report) {
+  protocol::PreflightCompose question;
+  question.target = compose_target(registry, service);
+  question.action = std::move(wish.action);
+  question.replaces_text = wish.text.has_value();
+  question.text = wish.text.value_or("");
+  question.restore = std::move(wish.restore);
+  const std::string host = *service.current_host;
+  if (!fleet_.knows(host, protocol::PreflightCompose::name)) {
+    add(report,
+        {"host",
+         "warning",
+         "AGENT_TOO_OLD",
+         host,
+         fmt::format("the agent of \"{}\" is too old to look before it acts", host),
+         "upgrade it"});
+    co_return;
+  }
+  std::optional<Error> failed;
+  try {
+    auto asking = fleet_.ask(host, std::move(question), preflight_limit);
+    auto found = co_await std::move(asking);
+    std::move(found.findings.begin(), found.findings.end(), std::back_inserter(report.findings));
+    std::move(found.checks.begin(), found.checks.end(), std::back_inserter(report.checks));
+    report.volumes = std::move(found.volumes);
+  } catch (const Error& error) {
+    failed = error;
+  }
+  if (failed) add(report, finding_of("host", *failed, host));
+}
+
+}  // namespace portoser::deployment

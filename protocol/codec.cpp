@@ -145,11 +145,13 @@ template Bytes encode_arguments(const ComposeStop&);
 template Bytes encode_arguments(const ComposeRestart&);
 template Bytes encode_arguments(const ComposeRebuild&);
 template Bytes encode_arguments(const ComposeDown&);
+template Bytes encode_arguments(const ComposeDeploy&);
 template ComposeUp decode_arguments(const Bytes&);
 template ComposeStop decode_arguments(const Bytes&);
 template ComposeRestart decode_arguments(const Bytes&);
 template ComposeRebuild decode_arguments(const Bytes&);
 template ComposeDown decode_arguments(const Bytes&);
+template ComposeDeploy decode_arguments(const Bytes&);
 
 template Bytes encode_arguments(const InspectCompose&);
 template Bytes encode_arguments(const ComposeInspection&);

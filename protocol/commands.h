@@ -3,6 +3,8 @@
 
 #include "common/describe.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,7 +62,34 @@ struct ComposeDown {
 };
 BOOST_DESCRIBE_STRUCT(ComposeDown, (), (target))
 
+/// Brings a service to what it shall be, and back to what it was when its health does not come.
+struct ComposeDeploy {
+  static constexpr std::string_view name = "compose.deploy";
+  static constexpr std::size_t text_limit = std::size_t{256} << 10U;
+  ComposeTarget target;
+  /// "up", "restart" (recreates), "rebuild" (builds or pulls first) or "restore" (a deployment that
+  /// the host kept; nothing is built or pulled).
+  std::string action;
+  /// deploy-YYYYMMDD-HHMMSS-xxxxxxxx, under which what runs afterwards is kept on the host; empty:
+  /// it is not.
+  std::string deployment;
+  std::string restore;         ///< action "restore": the kept deployment to go back to
+  bool replaces_text = false;  ///< the compose file gets `text`
+  std::string text;            ///< at most `text_limit` bytes
+  /// Of the file that `text` replaces: the SHA-256 of its bytes, in hexadecimal. Another one by
+  /// now: STALE_REVISION, and nothing is done.
+  std::string revision;
+  /// How long health may take to come; 0: a minute.
+  std::int64_t health_ms = 0;
+  bool operator==(const ComposeDeploy&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(
+    ComposeDeploy,
+    (),
+    (target, action, deployment, restore, replaces_text, text, revision, health_ms))
+
 template <template <class...> class List>
-using Commands = List<ComposeUp, ComposeStop, ComposeRestart, ComposeRebuild, ComposeDown>;
+using Commands =
+    List<ComposeUp, ComposeStop, ComposeRestart, ComposeRebuild, ComposeDown, ComposeDeploy>;
 
 }  // namespace portoser::protocol

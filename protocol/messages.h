@@ -449,6 +449,9 @@ struct CommandResult {
   std::vector<std::string> last_lines;  ///< of the tool's own output
   Moment when;
   std::string failed_step;  ///< empty: it succeeded, or failed outside its steps
+  /// What became of what ran before, when a change of it failed: "returned" (it runs again) or
+  /// "failed" (`message` says why); empty: there was nothing to undo.
+  std::string undone;
   bool operator==(const CommandResult&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(CommandResult,
@@ -463,7 +466,8 @@ BOOST_DESCRIBE_STRUCT(CommandResult,
                        exit_code,
                        last_lines,
                        when,
-                       failed_step))
+                       failed_step,
+                       undone))
 
 /// Something to tell about the host. It changes nothing there and is not kept: who gets no answer
 /// asks again.

@@ -1,5 +1,6 @@
 #include "agent/actions/actions.h"
 
+#include "agent/actions/failure_text.h"
 #include "agent/actions/output.h"
 #include "agent/actions/runner_process.h"
 #include "common/disk.h"
@@ -22,6 +23,8 @@ constexpr std::chrono::minutes longest_run{30};
 /// runner ends, and what is left to do must be done all the same.
 constexpr std::chrono::seconds planning_limit{60};
 constexpr std::chrono::seconds finishing_limit{60};
+/// A runner that is killed again and again is not started for ever.
+constexpr int most_resumes = 3;
 
 Error cancelled() {
   return Error{Code::conflict, "the command was cancelled"}.reason("ACTION_CANCELLED");
@@ -40,12 +43,29 @@ Error interrupted(const std::string& what) {
       .hint("look at the service's state, then run the command again");
 }
 
+ActionError failed_step(Error error, const StepFailure& failure) {
+  if (error.reason() == "CONTAINER_EXITED") {
+    return ActionError{std::move(error), told_exit_code(failure.lines)};
+  }
+  return ActionError{std::move(error), failure.exit_code};
+}
+
 void fail(protocol::CommandResult& result, const Error& error) {
   result.succeeded = false;
   result.code = to_string(error.code());
   result.reason = error.reason();
   result.message = error.message();
   result.hint = error.hint();
+}
+
+ComposeSettings compose_settings(const ActionSettings& settings) {
+  auto compose = settings.compose;
+  compose.data_folder = settings.data_folder;
+  if (compose.deployment_program.empty()) {
+    const auto beside = std::filesystem::path{settings.runner}.parent_path();
+    compose.deployment_program = (beside / "portoser-deployment").string();
+  }
+  return compose;
 }
 
 }  // namespace
@@ -79,7 +99,7 @@ Actions::Actions(asio::any_io_executor executor,
       callbacks_(std::move(callbacks)),
       journal_(settings_.data_folder / "journal", settings_.journal),
       policies_(settings_.data_folder / "restart-policies.json", engine, pool),
-      compose_(settings_.compose, clock, engine, policies_, pool),
+      compose_(compose_settings(settings_), clock, engine, policies_, pool),
       results_(journal_, pool, tasks_),
       tasks_(executor_) {
   compose_.add_to(catalogue_);
@@ -239,6 +259,7 @@ asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
   }
   if (run->outcome) {
     result.failed_step = run->outcome->failed_step;
+    result.undone = run->outcome->undone;
     result.when.boot_id = run->outcome->boot_id;
     result.when.uptime_ns = run->outcome->uptime_ns;
     result.when.wall_us = run->outcome->wall_us;
@@ -252,7 +273,7 @@ asio::awaitable<void> Actions::carry_out(RunPointer run) {
   auto begin = [this, command = run->command] { journal_.begin(command); };
   co_await with_room(on_pool(pool_, std::move(begin)));
   const auto received = clock_.uptime();
-  auto planning = catalogue_.at(run->command.name).plan(run->command.arguments);
+  auto planning = catalogue_.at(run->command.name).plan(run->command.arguments, run->id());
   run->spec = co_await with_deadline(std::move(planning), planning_limit, "preparing the command");
   refuse_if_busy(*run);
   run->planned = true;
@@ -323,25 +344,27 @@ asio::awaitable<void> Actions::supervise(RunPointer run) {
 /// What the runner left behind, then the second part of the command.
 asio::awaitable<void> Actions::judge(RunPointer run) {
   auto read = [this, id = run->id()] { return journal_.outcome(id); };
-  run->outcome = co_await on_pool(pool_, std::move(read));
+  run->outcome = co_await on_pool(pool_, read);
+  // Killed with a change half done: another one finishes or undoes it.
+  for (int attempt = 0; !run->outcome && !run->spec.undo.empty() && attempt < most_resumes;
+       ++attempt) {
+    log::warn("actions", "cut-off command is taken up again", {{"id", run->id()}});
+    const auto folder = journal_.folder_of(run->id());
+    run->process = RunnerProcess::start(executor_, settings_.runner, folder, true);
+    co_await supervise(run);
+    run->outcome = co_await on_pool(pool_, read);
+  }
   if (!run->outcome) throw cut_off();
   const auto& outcome = *run->outcome;
-  if (outcome.cancelled) throw cancelled();
-  if (outcome.timed_out) {
-    throw Error{Code::deadline,
-                fmt::format("the command took longer than it may; it was ended in the step \"{}\"",
-                            outcome.failed_step)}
-        .reason("ACTION_DEADLINE");
-  }
   const auto& action = catalogue_.at(run->command.name);
-  if (!outcome.failed_step.empty()) {
-    auto tail = [folder = journal_.folder_of(run->id())] { return last_output_lines(folder); };
-    StepFailure failure;
-    failure.step = outcome.failed_step;
-    failure.exit_code = outcome.exit_code;
-    failure.problem = outcome.problem;
-    failure.lines = co_await on_pool(pool_, std::move(tail));
-    throw ActionError{action.explain(failure), failure.exit_code};
+  if (outcome.cancelled || outcome.timed_out || outcome.interrupted ||
+      !outcome.failed_step.empty()) {
+    auto failure = co_await failure_of(run);
+    if (!outcome.undone.empty() && action.after_undo) {
+      auto work = action.after_undo(run->command.arguments);
+      co_await without_failing(std::move(work));
+    }
+    throw ActionError{std::move(failure)};
   }
   auto finishing = action.finish(run->command.arguments);
   const auto limit = finishing_limit + settings_.compose.settle;
@@ -356,6 +379,66 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
                     .message()}
         .reason("DISK_FULL")
         .hint("make room on that disk, then run the command again");
+  }
+}
+
+/// What went wrong, and what became of what ran before.
+asio::awaitable<ActionError> Actions::failure_of(RunPointer run) {
+  const auto& outcome = *run->outcome;
+  const auto undo = run->spec.undo.empty() ? std::string{} : run->spec.undo.front().name;
+  const auto folder = journal_.folder_of(run->id());
+  auto tail = [folder, undo] { return last_output_lines(folder, undo); };
+  StepFailure failure;
+  failure.step = outcome.failed_step;
+  failure.exit_code = outcome.exit_code;
+  failure.problem = outcome.problem;
+  failure.lines = co_await on_pool(pool_, std::move(tail));
+  auto error = error_of(*run, failure);
+  if (outcome.undone.empty() && !outcome.interrupted) co_return error;
+  std::string sentence = "what ran before runs again";
+  if (outcome.undone.empty()) sentence = "nothing that runs was touched";
+  if (outcome.undone == runner::undo_failed) {
+    auto end = [folder] { return last_output_lines(folder); };
+    StepFailure undoing;
+    undoing.step = outcome.failed_undo;
+    undoing.problem = outcome.undo_problem;
+    if (undoing.problem.empty()) undoing.lines = co_await on_pool(pool_, std::move(end));
+    const auto why = catalogue_.at(run->command.name).explain(undoing);
+    sentence = "what ran before could not be brought back: " + why.message();
+  }
+  auto whole = Error{error.code(), error.message() + "; " + sentence}
+                   .reason(error.reason())
+                   .hint(error.hint());
+  co_return ActionError{std::move(whole), error.exit_code};
+}
+
+ActionError Actions::error_of(const Run& run, const StepFailure& failure) const {
+  const auto& outcome = *run.outcome;
+  if (outcome.cancelled) return {cancelled(), std::nullopt};
+  if (outcome.timed_out) {
+    auto error = Error{Code::deadline,
+                       fmt::format("the command took longer than it may; it was ended in the step "
+                                   "\"{}\"",
+                                   outcome.failed_step)}
+                     .reason("ACTION_DEADLINE");
+    return {std::move(error), std::nullopt};
+  }
+  if (outcome.interrupted) {
+    return {interrupted(fmt::format(
+                "the command was cut off in the step \"{}\" (the host lost power, or somebody "
+                "killed its process)",
+                outcome.failed_step)),
+            std::nullopt};
+  }
+  return failed_step(catalogue_.at(run.command.name).explain(failure), failure);
+}
+
+/// What is left to do after an undo does not change how the command ended.
+asio::awaitable<void> Actions::without_failing(asio::awaitable<void> work) {
+  try {
+    co_await with_deadline(std::move(work), finishing_limit, "finishing the undo");
+  } catch (const Error& error) {
+    log::warn("actions", "restart policies could not be put right", {{"reason", error.what()}});
   }
 }
 
@@ -380,13 +463,17 @@ void Actions::refuse_if_busy(const Run& run) const {
 
 void Actions::announce(Run& run, Time began) {
   run.announced = true;
-  callbacks_.on_service_command_started(run.id(), run.spec.service, run.command.name, began);
+  const auto& name = run.spec.acts_as.empty() ? run.command.name : run.spec.acts_as;
+  callbacks_.on_service_command_started(run.id(), run.spec.service, name, began);
 }
 
 /// First said, then kept: who dies in between says it again, which nobody minds.
 asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult result) {
   if (!result.succeeded) {
-    auto tail = [folder = journal_.folder_of(run->id())] { return last_output_lines(folder); };
+    const auto undo = run->spec.undo.empty() ? std::string{} : run->spec.undo.front().name;
+    auto tail = [folder = journal_.folder_of(run->id()), undo] {
+      return last_output_lines(folder, undo);
+    };
     result.last_lines = co_await on_pool(pool_, std::move(tail));
   }
   if (run->announced) {

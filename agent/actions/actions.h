@@ -29,7 +29,7 @@ struct ActionSettings {
   std::filesystem::path data_folder;  ///< the agent's; journal and policies lie in it
   std::string boot_id;
   std::string host;    ///< its name, for messages
-  std::string runner;  ///< path of portoser-action
+  std::string runner;  ///< path of portoser-action; portoser-deployment lies beside it
   ComposeSettings compose;
   JournalLimits journal;
   /// What a cancelled step has between SIGTERM and SIGKILL.
@@ -97,6 +97,9 @@ class Actions {
   asio::awaitable<void> with_room(asio::awaitable<void> work);
   asio::awaitable<void> supervise(RunPointer run);
   asio::awaitable<void> judge(RunPointer run);
+  asio::awaitable<ActionError> failure_of(RunPointer run);
+  [[nodiscard]] ActionError error_of(const Run& run, const StepFailure& failure) const;
+  static asio::awaitable<void> without_failing(asio::awaitable<void> work);
   void refuse_if_busy(const Run& run) const;
   void announce(Run& run, Time began);
   asio::awaitable<void> report(RunPointer run, protocol::CommandResult result);

@@ -34,10 +34,11 @@ struct ActionError : Error {
 
 /// What a command does, in two parts, so that an agent that was restarted meanwhile can do the
 /// second one alone: `plan` looks and changes nothing, then the runner goes through the steps, then
-/// `finish` does what is left to do after their success.
+/// `finish` does what is left to do after their success, and `after_undo` after an undo.
 struct Action {
-  std::function<asio::awaitable<runner::Spec>(const Bytes&)> plan;
+  std::function<asio::awaitable<runner::Spec>(const Bytes&, const std::string& id)> plan;
   std::function<asio::awaitable<void>(const Bytes&)> finish;
+  std::function<asio::awaitable<void>(const Bytes&)> after_undo;  ///< empty: nothing
   std::function<Error(const StepFailure&)> explain;
 };
 
@@ -49,14 +50,26 @@ class Catalogue {
   void add(Owner& owner,
            asio::awaitable<runner::Spec> (Owner::*plan)(Arguments),
            asio::awaitable<void> (Owner::*finish)(Arguments)) {
-    Action action;
-    action.plan = [&owner, plan](const Bytes& bytes) {
+    auto action = made<Arguments>(owner, finish);
+    action.plan = [&owner, plan](const Bytes& bytes, const std::string&) {
       return (owner.*plan)(protocol::decode_arguments<Arguments>(bytes));
     };
-    action.finish = [&owner, finish](const Bytes& bytes) {
-      return (owner.*finish)(protocol::decode_arguments<Arguments>(bytes));
+    actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
+  }
+
+  /// One that can be undone: its plan gets the command's id.
+  template <class Arguments, class Owner>
+  void add(Owner& owner,
+           asio::awaitable<runner::Spec> (Owner::*plan)(Arguments, std::string),
+           asio::awaitable<void> (Owner::*finish)(Arguments),
+           asio::awaitable<void> (Owner::*after_undo)(Arguments)) {
+    auto action = made<Arguments>(owner, finish);
+    action.plan = [&owner, plan](const Bytes& bytes, const std::string& id) {
+      return (owner.*plan)(protocol::decode_arguments<Arguments>(bytes), id);
     };
-    action.explain = [&owner](const StepFailure& failure) { return owner.explain(failure); };
+    action.after_undo = [&owner, after_undo](const Bytes& bytes) {
+      return (owner.*after_undo)(protocol::decode_arguments<Arguments>(bytes));
+    };
     actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
   }
 
@@ -66,6 +79,16 @@ class Catalogue {
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
+  template <class Arguments, class Owner>
+  static Action made(Owner& owner, asio::awaitable<void> (Owner::*finish)(Arguments)) {
+    Action action;
+    action.finish = [&owner, finish](const Bytes& bytes) {
+      return (owner.*finish)(protocol::decode_arguments<Arguments>(bytes));
+    };
+    action.explain = [&owner](const StepFailure& failure) { return owner.explain(failure); };
+    return action;
+  }
+
   std::map<std::string, Action> actions_;
 };
 

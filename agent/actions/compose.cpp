@@ -97,6 +97,8 @@ void Compose::add_to(Catalogue& catalogue) {
   catalogue.add<protocol::ComposeRestart>(*this, &Compose::plan_restart, &Compose::finish_restart);
   catalogue.add<protocol::ComposeRebuild>(*this, &Compose::plan_rebuild, &Compose::finish_rebuild);
   catalogue.add<protocol::ComposeDown>(*this, &Compose::plan_down, &Compose::finish_down);
+  catalogue.add<protocol::ComposeDeploy>(
+      *this, &Compose::plan_deploy, &Compose::finish_deploy, &Compose::after_undo);
 }
 
 asio::awaitable<runner::Spec> Compose::plan_up(protocol::ComposeUp command) {

@@ -13,6 +13,7 @@
 #include "protocol/commands.h"
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct ComposeSettings {
   /// How long a container must have been up, by the engine's own time of its start, for the start
   /// to count. One whose health check is healthy needs no time. See docs/decisions/0011.
   std::chrono::milliseconds settle{1000};
+  std::string deployment_program;     ///< path of portoser-deployment
+  std::filesystem::path data_folder;  ///< the agent's: journal and kept deployments
 };
 
 class Compose {
@@ -44,6 +47,8 @@ class Compose {
   asio::awaitable<runner::Spec> plan_restart(protocol::ComposeRestart command);
   asio::awaitable<runner::Spec> plan_rebuild(protocol::ComposeRebuild command);
   asio::awaitable<runner::Spec> plan_down(protocol::ComposeDown command);
+  /// Its arguments make no sense: `Error{invalid}`. `id`: the command's.
+  asio::awaitable<runner::Spec> plan_deploy(protocol::ComposeDeploy command, std::string id);
 
   /// Gives the restart policies back and looks whether the containers stay up: one that ends at
   /// once is an `ActionError{CONTAINER_EXITED}`.
@@ -53,6 +58,10 @@ class Compose {
   /// Takes the restart policies away.
   asio::awaitable<void> finish_stop(protocol::ComposeStop command);
   asio::awaitable<void> finish_down(protocol::ComposeDown command);
+  /// Gives the restart policies back; that the containers are well is known already.
+  asio::awaitable<void> finish_deploy(protocol::ComposeDeploy command);
+  /// Restart policies are as they were: of what runs again, and of what did not run before.
+  asio::awaitable<void> after_undo(protocol::ComposeDeploy command);
 
   Error explain(const StepFailure& failure);
 

@@ -18,27 +18,6 @@ bool knows_ansi(const ComposeTool& tool) {
   return minor >= 28;
 }
 
-runner::Step step(const ComposeTool& tool,
-                  const ComposeCall& call,
-                  std::string name,
-                  const Words& words,
-                  const Words& services) {
-  runner::Step out;
-  out.name = std::move(name);
-  out.folder = std::filesystem::path{call.file}.parent_path().string();
-  out.argv = tool.argv;
-  if (knows_ansi(tool)) {
-    out.argv.insert(out.argv.end(), {"--ansi", "never"});
-  } else {
-    out.argv.emplace_back("--no-ansi");
-  }
-  out.argv.insert(out.argv.end(), {"-f", call.file});
-  if (!call.project.empty()) out.argv.insert(out.argv.end(), {"-p", call.project});
-  out.argv.insert(out.argv.end(), words.begin(), words.end());
-  out.argv.insert(out.argv.end(), services.begin(), services.end());
-  return out;
-}
-
 Words service_of(const ComposeCall& call) {
   return call.compose_service.empty() ? Words{} : Words{call.compose_service};
 }
@@ -46,24 +25,50 @@ Words service_of(const ComposeCall& call) {
 /// `up` reads the file whole before it touches anything, and says the same about it: the check is
 /// for what builds or pulls for minutes first, or would speak of the wrong thing.
 runner::Step check(const ComposeTool& tool, const ComposeCall& call) {
-  return step(tool, call, "config", {"config", "-q"}, {});
+  return compose_step(tool, call, "config", {"config", "-q"}, {});
 }
 
 runner::Step recreate(const ComposeTool& tool, const ComposeCall& call) {
   Words words{"up", "-d", "--force-recreate"};
   // Of the whole project nothing is a dependency that could be left alone.
   if (!call.compose_service.empty()) words.emplace_back("--no-deps");
-  return step(tool, call, "up", words, service_of(call));
+  return compose_step(tool, call, "up", words, service_of(call));
 }
 
 }  // namespace
 
+std::vector<std::string> tool_words(const ComposeTool& tool) {
+  auto words = tool.argv;
+  if (knows_ansi(tool)) {
+    words.insert(words.end(), {"--ansi", "never"});
+  } else {
+    words.emplace_back("--no-ansi");
+  }
+  return words;
+}
+
+runner::Step compose_step(const ComposeTool& tool,
+                          const ComposeCall& call,
+                          std::string name,
+                          const std::vector<std::string>& words,
+                          const std::vector<std::string>& services) {
+  runner::Step out;
+  out.name = std::move(name);
+  out.folder = std::filesystem::path{call.file}.parent_path().string();
+  out.argv = tool_words(tool);
+  out.argv.insert(out.argv.end(), {"-f", call.file});
+  if (!call.project.empty()) out.argv.insert(out.argv.end(), {"-p", call.project});
+  out.argv.insert(out.argv.end(), words.begin(), words.end());
+  out.argv.insert(out.argv.end(), services.begin(), services.end());
+  return out;
+}
+
 std::vector<runner::Step> up_steps(const ComposeTool& tool, const ComposeCall& call) {
-  return {step(tool, call, "up", {"up", "-d"}, service_of(call))};
+  return {compose_step(tool, call, "up", {"up", "-d"}, service_of(call))};
 }
 
 std::vector<runner::Step> stop_steps(const ComposeTool& tool, const ComposeCall& call) {
-  return {step(tool, call, "stop", {"stop"}, service_of(call))};
+  return {compose_step(tool, call, "stop", {"stop"}, service_of(call))};
 }
 
 std::vector<runner::Step> restart_steps(const ComposeTool& tool, const ComposeCall& call) {
@@ -74,17 +79,18 @@ std::vector<runner::Step> rebuild_steps(const ComposeTool& tool,
                                         const ComposeCall& call,
                                         const RebuildNeeds& needs) {
   std::vector<runner::Step> steps{check(tool, call)};
-  if (!needs.build.empty()) steps.push_back(step(tool, call, "build", {"build"}, needs.build));
-  if (!needs.pull.empty()) steps.push_back(step(tool, call, "pull", {"pull"}, needs.pull));
+  if (!needs.build.empty())
+    steps.push_back(compose_step(tool, call, "build", {"build"}, needs.build));
+  if (!needs.pull.empty()) steps.push_back(compose_step(tool, call, "pull", {"pull"}, needs.pull));
   steps.push_back(recreate(tool, call));
   return steps;
 }
 
 std::vector<runner::Step> down_steps(const ComposeTool& tool, const ComposeCall& call) {
-  if (call.compose_service.empty()) return {step(tool, call, "down", {"down"}, {})};
+  if (call.compose_service.empty()) return {compose_step(tool, call, "down", {"down"}, {})};
   // `down` is about whole projects: 1.29 takes no service. Volumes stay with `rm` too.
-  return {step(tool, call, "stop", {"stop"}, service_of(call)),
-          step(tool, call, "down", {"rm", "-f"}, service_of(call))};
+  return {compose_step(tool, call, "stop", {"stop"}, service_of(call)),
+          compose_step(tool, call, "down", {"rm", "-f"}, service_of(call))};
 }
 
 std::map<std::string, std::string> compose_environment(const std::string& engine_socket) {

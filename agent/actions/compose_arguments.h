@@ -31,6 +31,15 @@ struct RebuildNeeds {
   std::vector<std::string> pull;
 };
 
+/// The tool with what stands before `-f`.
+std::vector<std::string> tool_words(const ComposeTool& tool);
+/// One call of it.
+runner::Step compose_step(const ComposeTool& tool,
+                          const ComposeCall& call,
+                          std::string name,
+                          const std::vector<std::string>& words,
+                          const std::vector<std::string>& services);
+
 std::vector<runner::Step> up_steps(const ComposeTool& tool, const ComposeCall& call);
 std::vector<runner::Step> stop_steps(const ComposeTool& tool, const ComposeCall& call);
 std::vector<runner::Step> restart_steps(const ComposeTool& tool, const ComposeCall& call);

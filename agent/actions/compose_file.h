@@ -15,5 +15,9 @@ namespace portoser::agent::actions {
 /// `if_not_present`: an image that is there is then good enough, and one that is not is pulled by
 /// `up` before it stops anything.
 RebuildNeeds rebuild_needs(const std::string& file, const std::string& compose_service);
+/// The same of a text that is to lie there.
+RebuildNeeds rebuild_needs_of_text(const std::string& text,
+                                   const std::string& file,
+                                   const std::string& compose_service);
 
 }  // namespace portoser::agent::actions

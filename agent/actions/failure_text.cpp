@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -75,7 +76,8 @@ std::string port_in(const std::string& line) {
 }
 
 std::string what_failed(std::string_view step) {
-  if (step == "config") return "the compose file is not valid";
+  if (step == "config" || step == "check") return "the compose file is not valid";
+  if (step == "images") return "an image that the text needs could not be had";
   if (step == "build") return "the image could not be built";
   if (step == "pull") return "the image could not be pulled";
   if (step == "up") return "the containers could not be started";
@@ -197,8 +199,11 @@ std::optional<Error> file_invalid(const StepFailure& failure) {
       "is missing a value",
   });
   // What is built may speak of YAML too; by then the file has passed its check.
-  if (failure.step == "build" || failure.step == "pull") return std::nullopt;
-  if (failure.step != "config" && line_with(failure.lines, parts).empty()) return std::nullopt;
+  if (failure.step == "build" || failure.step == "pull" || failure.step == "images") {
+    return std::nullopt;
+  }
+  const bool is_check = failure.step == "config" || failure.step == "check";
+  if (!is_check && line_with(failure.lines, parts).empty()) return std::nullopt;
   // The whole of what compose says, which is often more than one line, but no Python traceback.
   std::string text;
   for (const auto& line : failure.lines) {
@@ -211,13 +216,64 @@ std::optional<Error> file_invalid(const StepFailure& failure) {
       .hint("nothing was stopped; mend the file and try again");
 }
 
+/// The text behind the prefix, of the last line that has it among the last few.
+std::optional<std::string> told(const Lines& lines, std::string_view prefix) {
+  constexpr std::size_t few = 4;
+  const auto from = lines.size() > few ? lines.size() - few : 0;
+  for (auto i = lines.size(); i > from; --i) {
+    if (lines[i - 1].starts_with(prefix)) return lines[i - 1].substr(prefix.size());
+  }
+  return std::nullopt;
+}
+
+/// "REASON: a sentence" in the last line: portoser-deployment knows what is wrong.
+std::optional<Error> told_reason(const Lines& lines) {
+  struct Known {
+    std::string_view reason;
+    Code code;
+  };
+  constexpr std::array<Known, 11> known{{{"STALE_REVISION", Code::conflict},
+                                         {"DEPLOYMENT_NOT_KEPT", Code::not_found},
+                                         {"IMAGE_GONE", Code::not_found},
+                                         {"HEALTH_NOT_BACK", Code::internal},
+                                         {"CONTAINER_EXITED", Code::internal},
+                                         {"ENGINE_UNAVAILABLE", Code::unavailable},
+                                         {"ENGINE_TIMEOUT", Code::deadline},
+                                         {"ENGINE_ERROR", Code::unavailable},
+                                         {"DISK_FULL", Code::unavailable},
+                                         {"NOT_FOUND", Code::not_found},
+                                         {"INTERNAL", Code::internal}}};
+  if (lines.empty()) return std::nullopt;
+  for (const auto& [reason, code] : known) {
+    const auto prefix = std::string{reason} + ": ";
+    if (!lines.back().starts_with(prefix)) continue;
+    // What has no reason of its own failed, and the sentence says how.
+    const bool is_general = reason == "INTERNAL" || reason == "NOT_FOUND";
+    return Error{is_general ? Code::internal : code, lines.back().substr(prefix.size())}
+        .reason(is_general ? "ACTION_FAILED" : reason)
+        .hint(told(lines, "hint: ").value_or("its log has the whole output"));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::int64_t> told_exit_code(const Lines& lines) {
+  const auto text = told(lines, "exit: ");
+  std::int64_t code = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), code).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return code;
+}
 
 Error explain_compose_failure(const StepFailure& failure) {
   if (!failure.problem.empty()) {
-    if (failure.exit_code == 127) return compose_missing(failure.problem);
+    const bool is_ours = failure.problem.find("portoser-deployment") != std::string::npos;
+    if (failure.exit_code == 127 && !is_ours) return compose_missing(failure.problem);
     return Error{Code::internal, failure.problem}.reason("ACTION_FAILED");
   }
+  if (auto error = told_reason(failure.lines)) return *error;
   if (auto error = engine_away(failure.lines)) return *error;
   if (auto error = disk_full(failure)) return *error;
   if (auto error = port_taken(failure.lines)) return *error;

@@ -80,6 +80,12 @@ void flush_entries(const fs::path& folder) {
   if (directory.is_open()) ::fsync(directory.get());
 }
 
+void flush_file(const fs::path& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file.is_open() || ::fsync(file.get()) == 0) return;
+  throw Error{Code::internal, system_error_text("cannot flush", path), path.string()};
+}
+
 /// Over the room that was made for it. False: there is none, or it is too long.
 bool write_into_room(const fs::path& folder, protocol::CommandResult result) {
   result.last_lines.clear();
@@ -160,7 +166,17 @@ void Journal::plan(const std::string& id, const runner::Spec& spec) {
   write_new(folder / runner::output_file, "");
   write_new(folder / runner::reserved_outcome_file, std::string(runner::outcome_bytes, ' '));
   write_new(folder / runner::lock_file, std::string(runner::pid_bytes, ' '));
+  if (!spec.parameters.empty()) write_new(folder / runner::parameters_file, spec.parameters);
+  if (!spec.undo.empty()) {
+    write_new(folder / runner::progress_file, std::string(runner::progress_bytes, ' '));
+  }
   write_new(folder / runner::spec_file, to_text(spec));
+  if (spec.undo.empty()) return;
+  // Whoever undoes it after a power cut needs the spec. What the file holds comes before its name.
+  flush_file(folder / runner::spec_file);
+  if (!spec.parameters.empty()) flush_file(folder / runner::parameters_file);
+  flush_file(folder / runner::progress_file);
+  flush_entries(folder);
 }
 
 void Journal::finish(const protocol::CommandResult& result) const {

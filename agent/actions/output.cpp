@@ -119,7 +119,9 @@ void OutputFollower::flush() {
   sink_(std::move(progress));
 }
 
-std::vector<std::string> last_output_lines(const fs::path& folder, std::size_t count) {
+std::vector<std::string> last_output_lines(const fs::path& folder,
+                                           const std::string& before,
+                                           std::size_t count) {
   const Descriptor file{::open((folder / runner::output_file).c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat facts {};
   if (!file.is_open() || ::fstat(file.get(), &facts) != 0) return {};
@@ -134,7 +136,12 @@ std::vector<std::string> last_output_lines(const fs::path& folder, std::size_t c
     const auto end = std::min(rest.find('\n'), rest.size());
     const auto record = rest.substr(0, end);
     rest.remove_prefix(std::min(rest.size(), end + 1));
-    if (record.size() < 2 || record.front() == runner::step_mark) continue;
+    if (record.empty()) continue;
+    if (record.front() == runner::step_mark) {
+      if (!before.empty() && record.substr(1) == before) break;
+      continue;
+    }
+    if (record.size() < 2) continue;
     lines.emplace_back(record.substr(1, longest_last_line));
     if (lines.size() > count) lines.pop_front();
   }

@@ -52,8 +52,10 @@ class OutputFollower {
   bool rewound_ = false;
 };
 
-/// The last lines that a step wrote, each cut to a length that fits a message. Blocking.
+/// The last lines that a step wrote, each cut to a length that fits a message. Blocking. `before`:
+/// only those before the first step of that name; empty, or there is none: all.
 std::vector<std::string> last_output_lines(const std::filesystem::path& folder,
+                                           const std::string& before = {},
                                            std::size_t count = 20);
 
 }  // namespace portoser::agent::actions

@@ -88,7 +88,8 @@ RunnerProcess::RunnerProcess(const asio::any_io_executor& executor, pid_t pid, D
 
 RunnerProcess RunnerProcess::start(const asio::any_io_executor& executor,
                                    const std::string& program,
-                                   const fs::path& folder) {
+                                   const fs::path& folder,
+                                   bool resume) {
   const auto lock = open_lock(folder, O_CREAT);
   if (!lock.is_open()) {
     throw Error{Code::internal, system_error_text("cannot open", folder / runner::lock_file)};
@@ -101,7 +102,8 @@ RunnerProcess RunnerProcess::start(const asio::any_io_executor& executor,
   const SpawnSettings settings{lock.get()};
   std::string name = program;
   std::string argument = folder.string();
-  char* const argv[] = {name.data(), argument.data(), nullptr};
+  std::string how = "resume";
+  char* const argv[] = {name.data(), argument.data(), resume ? how.data() : nullptr, nullptr};
   pid_t pid = 0;
   const int failure = ::posix_spawn(
       &pid, program.c_str(), settings.actions(), settings.attributes(), argv, ::environ);

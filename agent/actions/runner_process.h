@@ -17,10 +17,12 @@ namespace portoser::agent::actions {
 
 class RunnerProcess {
  public:
-  /// `folder`: the command's, with its spec. Cannot be started: `Error{unavailable}`.
+  /// `folder`: the command's, with its spec. `resume`: one that was started before is gone without
+  /// an outcome. Cannot be started: `Error{unavailable}`.
   static RunnerProcess start(const asio::any_io_executor& executor,
                              const std::string& program,
-                             const std::filesystem::path& folder);
+                             const std::filesystem::path& folder,
+                             bool resume = false);
   /// The one that runs there; none: nobody does, and its outcome is there or never will be.
   static asio::awaitable<std::optional<RunnerProcess>> adopt(std::filesystem::path folder);
 

@@ -199,6 +199,16 @@ std::vector<TakenPort> taken_ports_from(std::string_view text) {
   return taken;
 }
 
+std::string health_output_from(std::string_view text) {
+  const auto value = parse(text);
+  const auto& checks = member(member(member(value, "State"), "Health"), "Log");
+  if (!checks.is_array() || checks.empty()) return {};
+  auto output = text_of(checks.back(), "Output");
+  const auto exit_code = number_of(checks.back(), "ExitCode");
+  if (output.empty()) output = "exit " + std::to_string(exit_code);
+  return output;
+}
+
 std::optional<ContainerEvent> event_from(std::string_view text) {
   const auto value = json::parse(text, nullptr, false);
   if (!value.is_object() || text_of(value, "Type") != "container") return std::nullopt;

@@ -17,6 +17,9 @@ namespace portoser::agent::engine {
 EngineInfo engine_info_from(std::string_view json);
 std::vector<std::string> container_ids_from(std::string_view json);
 Container container_from(std::string_view json);
+/// Of an inspected container: what its newest health check wrote, or its exit status when that is
+/// nothing; empty: it was never checked.
+std::string health_output_from(std::string_view json);
 
 Image image_from(std::string_view json);
 std::vector<Platform> platforms_from(std::string_view json);

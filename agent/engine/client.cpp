@@ -42,8 +42,8 @@ void check_id(const std::string& id) {
   }
 }
 
-/// So do references of images, which have slashes, a tag and a digest.
-void check_reference(const std::string& reference) {
+/// Names of images become part of a path; theirs may have slashes, colons and a digest.
+void check_image(const std::string& reference) {
   constexpr std::string_view allowed =
       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-/:@";
   if (reference.empty() || reference.front() == '.' || reference.front() == '/' ||
@@ -178,12 +178,65 @@ asio::awaitable<void> Client::inspect_some(Batch& batch) {
 }
 
 asio::awaitable<Container> Client::inspect(std::string id) {
+  const auto body = co_await inspect_text(std::move(id));
+  co_return container_from(body);
+}
+
+asio::awaitable<std::string> Client::inspect_text(std::string id) {
   check_id(id);
   HttpRequest request;
   request.method = "GET";
   request.target = co_await versioned("/containers/" + id + "/json");
-  const auto body = co_await ask(std::move(request));
-  co_return container_from(body);
+  co_return co_await ask(std::move(request));
+}
+
+asio::awaitable<std::string> Client::health_output(std::string id) {
+  const auto body = co_await inspect_text(std::move(id));
+  co_return health_output_from(body);
+}
+
+asio::awaitable<void> Client::remove_container(std::string id) {
+  check_id(id);
+  HttpRequest stop;
+  stop.method = "POST";
+  stop.target = co_await versioned("/containers/" + id + "/stop");
+  try {
+    co_await ask(std::move(stop));
+  } catch (const Error& error) {
+    if (error.code() == Code::not_found) co_return;
+    // It may be stopped already; what is worse, the removal says too.
+  }
+  HttpRequest remove;
+  remove.method = "DELETE";
+  remove.target = co_await versioned("/containers/" + id + "?force=1");
+  try {
+    co_await ask(std::move(remove));
+  } catch (const Error& error) {
+    if (error.code() != Code::not_found) throw;
+  }
+}
+
+asio::awaitable<void> Client::tag_image(std::string image, std::string name, std::string tag) {
+  check_image(image);
+  check_image(name);
+  check_image(tag);
+  HttpRequest request;
+  request.method = "POST";
+  request.target =
+      co_await versioned(fmt::format("/images/{}/tag?repo={}&tag={}", image, name, tag));
+  co_await ask(std::move(request));
+}
+
+asio::awaitable<void> Client::untag_image(std::string reference) {
+  check_image(reference);
+  HttpRequest request;
+  request.method = "DELETE";
+  request.target = co_await versioned("/images/" + reference);
+  try {
+    co_await ask(std::move(request));
+  } catch (const Error& error) {
+    if (error.code() != Code::not_found) throw;
+  }
 }
 
 asio::awaitable<void> Client::set_restart_policy(std::string id, std::string policy) {
@@ -197,7 +250,7 @@ asio::awaitable<void> Client::set_restart_policy(std::string id, std::string pol
 }
 
 asio::awaitable<std::optional<Image>> Client::find_image(std::string reference) {
-  check_reference(reference);
+  check_image(reference);
   try {
     const auto body = co_await get("/images/" + reference + "/json");
     co_return image_from(body);
@@ -208,7 +261,7 @@ asio::awaitable<std::optional<Image>> Client::find_image(std::string reference) 
 }
 
 asio::awaitable<std::vector<Platform>> Client::platforms(std::string reference) {
-  check_reference(reference);
+  check_image(reference);
   const auto body = co_await get("/distribution/" + reference + "/json");
   co_return platforms_from(body);
 }

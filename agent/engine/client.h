@@ -56,6 +56,17 @@ class Client {
   asio::awaitable<std::vector<std::string>> volumes();   ///< names
   /// Of running containers.
   asio::awaitable<std::vector<TakenPort>> taken_ports();
+  /// What the newest health check of a container wrote; see `health_output_from`.
+  asio::awaitable<std::string> health_output(std::string id);
+  /// Stops it as the engine does by itself, then removes it; its volumes stay. Gone already: fine.
+  asio::awaitable<void> remove_container(std::string id);
+
+  /// `name` without a tag. The image is not there: `Error{not_found}`.
+  asio::awaitable<void> tag_image(std::string image, std::string name, std::string tag);
+  /// Takes a name away, and the image too when it has no other. There is no such name: fine. A
+  /// container is made of the image and it has no other name: `Error{conflict}`, it stays.
+  asio::awaitable<void> untag_image(std::string reference);
+
   /// What the engine still remembers (its newest 256 events of every kind) of that time, oldest
   /// first; all by its wall clock. `until_ns` is not later than `now_ns`, or the clock was set
   /// back: of the time to come the engine gives what it has and then waits, so a second has to do.
@@ -76,6 +87,7 @@ class Client {
   asio::awaitable<std::string> versioned(std::string path);
   asio::awaitable<std::string> ask(HttpRequest request);
   asio::awaitable<std::string> get(std::string path);
+  asio::awaitable<std::string> inspect_text(std::string id);
   asio::awaitable<void> collect_events(std::string target, std::vector<ContainerEvent>& events);
   asio::awaitable<void> inspect_some(Batch& batch);
 

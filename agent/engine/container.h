@@ -11,10 +11,10 @@
 namespace portoser::agent::engine {
 
 struct Container {
-  std::string id;    ///< 64 hexadecimal digits
-  std::string name;  ///< without the leading slash
-  std::string image;
-  std::string image_id;  ///< "sha256:…"
+  std::string id;        ///< 64 hexadecimal digits
+  std::string name;      ///< without the leading slash
+  std::string image;     ///< as it was named when the container was made
+  std::string image_id;  ///< "sha256:..."
   std::map<std::string, std::string> labels;
   std::string state;     ///< created, running, paused, restarting, removing, exited, dead
   std::string health;    ///< starting, healthy, unhealthy; empty: no check is defined

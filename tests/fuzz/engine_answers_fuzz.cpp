@@ -50,6 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(std::none_of(ids.begin(), ids.end(), [](const auto& id) { return id.empty(); }));
   });
   attempt([&] { check(engine::container_from(text)); });
+  attempt([&] { must(!engine::image_from(text).id.empty()); });
+  attempt([&] { engine::health_output_from(text); });
   if (const auto event = engine::event_from(text)) {
     must(!event->id.empty() && !event->action.empty());
     must(!event->signal || is_signal(*event->signal));

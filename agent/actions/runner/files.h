@@ -20,6 +20,15 @@ inline constexpr std::size_t outcome_bytes = 4096;
 /// Locked (flock) from before the runner starts until it is gone; holds its pid, then blanks.
 inline constexpr auto lock_file = "runner.lock";
 inline constexpr std::size_t pid_bytes = 16;
+/// How far the runner came; see progress.h. There for a spec with an undo, and full of blanks at
+/// first, so that a disk without room cannot hide it.
+inline constexpr auto progress_file = "progress.log";
+inline constexpr std::size_t progress_bytes = 4096;
+/// What steps of our own need to know, as JSON: their command lines name no more than the folder.
+inline constexpr auto parameters_file = "parameters.json";
+/// In the environment of every step: the command's id, by which what a killed runner left behind is
+/// found.
+inline constexpr auto command_variable = "PORTOSER_COMMAND";
 /// The descriptor on which the runner inherits the lock.
 inline constexpr int lock_descriptor = 3;
 
@@ -35,6 +44,11 @@ struct Step {
   bool may_fail = false;          ///< its failure does not end the run
 };
 
+/// A spec may say how its change is undone. Steps before `undo_from` change nothing. A failure, a
+/// cancel or the deadline in one from there on leads to the undo, which has a time of its own and
+/// cannot be cancelled. From `settled_from` on the change holds: those steps have the same, and a
+/// runner that is started anew goes through them again. So each step from `settled_from` on, of
+/// `undo` and of `tidy` gives the same end when it is killed and run again.
 struct Spec {
   std::string service;             ///< for the agent
   std::vector<std::string> locks;  ///< for the agent: what no other command may touch meanwhile
@@ -43,7 +57,21 @@ struct Spec {
   std::vector<std::string> unset;  ///< variables taken out of the environment
   std::int64_t deadline_ns = 0;    ///< CLOCK_BOOTTIME; 0: none
   std::int64_t grace_ms = 10'000;  ///< between SIGTERM and SIGKILL
+  std::vector<Step> undo{};        ///< empty: what is done stays
+  std::int64_t undo_from = 0;      ///< number of a step, from 0
+  std::int64_t settled_from = 0;   ///< number of a step, or how many there are
+  std::int64_t undo_limit_ms = 0;  ///< of the undo as a whole
+  std::vector<Step> tidy{};        ///< at the end, however it comes; failures are only logged
+  std::string acts_as{};           ///< for the agent: the command it is like; empty: itself
+  std::string parameters{};        ///< for the steps; in a file of its own
 };
+
+/// The exit status by which a step of the undo says that nothing has changed, so that no other step
+/// of it is needed.
+inline constexpr int nothing_to_undo = 100;
+/// Values of `Outcome::undone`; empty: there was nothing to undo.
+inline constexpr auto undo_returned = "returned";
+inline constexpr auto undo_failed = "failed";
 
 struct Outcome {
   std::int64_t exit_code = 0;  ///< of the failed step; 128 + signal for one that a signal ended
@@ -51,14 +79,18 @@ struct Outcome {
   std::string problem;         ///< why the step could not even be started; empty: it was
   bool cancelled = false;
   bool timed_out = false;
-  std::string boot_id;  ///< when it ended
+  bool interrupted = false;    ///< another runner before it was killed, in `failed_step`
+  std::string undone{};        ///< what became of what ran before
+  std::string failed_undo{};   ///< the step of the undo that failed; empty: none
+  std::string undo_problem{};  ///< why it could not even be started
+  std::string boot_id;         ///< when it ended
   std::int64_t uptime_ns = 0;
   std::int64_t wall_us = 0;
 };
 
 std::string to_text(const Spec& spec);
 std::string to_text(const Outcome& outcome);
-/// Text that is neither: `std::exception`.
+/// Text that is neither: `std::exception`. What an earlier version did not write has its default.
 Spec spec_from(std::string_view text);
 Outcome outcome_from(std::string_view text);
 

@@ -1,6 +1,8 @@
 // portoser-action: runs the steps of one command, outside the agent's lifetime. The agent starts it
 // with the command's folder of the journal; it writes the output and how it ended there.
 //
+// With "resume" an earlier one was killed: the change is finished if it held, and undone if not.
+//
 // It is not told to stop when the agent is: whoever does that restarts the agent, and the action
 // goes on. SIGTERM means that somebody cancelled the command.
 #include "agent/actions/runner/files.h"
@@ -47,9 +49,17 @@ std::string read_all(const std::string& path) {
   return text.str();
 }
 
-void set_environment(const Spec& spec) {
+/// The last part of a path.
+std::string name_of(const std::string& folder) {
+  const auto end = folder.find_last_not_of('/') + 1;
+  const auto begin = folder.find_last_of('/', end - 1) + 1;
+  return folder.substr(begin, end - begin);
+}
+
+void set_environment(const Spec& spec, const std::string& id) {
   for (const auto& name : spec.unset) ::unsetenv(name.c_str());
   for (const auto& [name, value] : spec.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  ::setenv(command_variable, id.c_str(), 1);
 }
 
 void stamp(Outcome& outcome) {
@@ -81,7 +91,7 @@ bool write_outcome(const std::string& folder, const std::string& text) {
   return true;
 }
 
-Outcome run(const std::string& folder) {
+Outcome run(const std::string& folder, bool resume) {
   OutputLog log{folder + "/" + output_file};
   Spec spec;
   try {
@@ -92,22 +102,28 @@ Outcome run(const std::string& folder) {
     outcome.problem = std::string{"the command's spec cannot be read: "} + error.what();
     return outcome;
   }
-  set_environment(spec);
-  return run_steps(spec, log);
+  const auto id = name_of(folder);
+  // What a runner before this one left behind must not work on beside us.
+  if (resume) end_leftovers(std::string{command_variable} + "=" + id);
+  set_environment(spec, id);
+  Progress progress{folder, !spec.undo.empty()};
+  return run_steps(spec, log, progress, resume);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("usage: portoser-action FOLDER (of a command in the agent's journal)\n", stderr);
+  const bool resume = argc == 3 && std::string{argv[2]} == "resume";
+  if (argc != 2 && !resume) {
+    std::fputs("usage: portoser-action FOLDER [resume] (FOLDER: of a command in the journal)\n",
+               stderr);
     return 64;
   }
   const std::string folder = argv[1];
   block_signals();
   take_lock();
   become_reaper();
-  auto outcome = run(folder);
+  auto outcome = run(folder, resume);
   stamp(outcome);
   return write_outcome(folder, to_text(outcome)) ? 0 : 74;
 }

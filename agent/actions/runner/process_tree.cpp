@@ -7,6 +7,8 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fstream>
+#include <poll.h>
 #include <set>
 #include <signal.h>
 #include <string>
@@ -17,8 +19,8 @@ namespace portoser::agent::actions::runner {
 namespace {
 
 /// The parent of a living process; 0: gone, or a zombie.
-pid_t parent_of(const char* pid) {
-  const auto path = std::string{"/proc/"} + pid + "/stat";
+pid_t parent_of(pid_t pid) {
+  const auto path = "/proc/" + std::to_string(pid) + "/stat";
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   char text[512];
@@ -34,6 +36,27 @@ pid_t parent_of(const char* pid) {
   return state == 'Z' || state == 'X' ? 0 : parent;
 }
 
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> found;
+  if (auto* folder = ::opendir("/proc")) {
+    while (const auto* entry = ::readdir(folder)) {
+      const auto pid = static_cast<pid_t>(std::atoi(entry->d_name));
+      if (pid > 0) found.push_back(pid);
+    }
+    ::closedir(folder);
+  }
+  return found;
+}
+
+/// A zombie has no environment any more.
+bool was_started_with(pid_t pid, const std::string& entry) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/environ"};
+  for (std::string one; std::getline(file, one, '\0');) {
+    if (one == entry) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void become_reaper() {
@@ -42,13 +65,8 @@ void become_reaper() {
 
 std::vector<pid_t> descendants() {
   std::vector<std::pair<pid_t, pid_t>> all;
-  if (auto* folder = ::opendir("/proc")) {
-    while (const auto* entry = ::readdir(folder)) {
-      const auto pid = static_cast<pid_t>(std::atoi(entry->d_name));
-      if (pid <= 0) continue;
-      if (const auto parent = parent_of(entry->d_name); parent > 0) all.emplace_back(pid, parent);
-    }
-    ::closedir(folder);
+  for (const auto pid : all_processes()) {
+    if (const auto parent = parent_of(pid); parent > 0) all.emplace_back(pid, parent);
   }
   std::set<pid_t> family{::getpid()};
   std::vector<pid_t> found;
@@ -67,6 +85,20 @@ std::size_t signal_descendants(int number) {
   const auto found = descendants();
   for (const auto pid : found) ::kill(pid, number);
   return found.size();
+}
+
+void end_leftovers(const std::string& entry) {
+  constexpr int attempts = 1000;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    std::size_t found = 0;
+    for (const auto pid : all_processes()) {
+      if (pid == ::getpid() || !was_started_with(pid, entry)) continue;
+      ::kill(pid, SIGKILL);
+      ++found;
+    }
+    if (found == 0) return;
+    ::poll(nullptr, 0, 5);
+  }
 }
 
 }  // namespace portoser::agent::actions::runner

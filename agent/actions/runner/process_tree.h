@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 namespace portoser::agent::actions::runner {
@@ -16,5 +17,9 @@ std::vector<pid_t> descendants();
 
 /// To each of them; returns how many there are.
 std::size_t signal_descendants(int number);
+
+/// Kills every process of this machine that was started with this ("NAME=value") in its
+/// environment, and waits until they are gone, five seconds at most.
+void end_leftovers(const std::string& entry);
 
 }  // namespace portoser::agent::actions::runner

@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -24,9 +25,15 @@ std::int64_t uptime_ns() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+/// What ends a run before its steps are through.
+struct Limits {
+  std::int64_t deadline_ns = 0;  ///< CLOCK_BOOTTIME; 0: none
+  bool can_be_cancelled = true;
+};
+
 class StepRunner {
  public:
-  StepRunner(const Spec& spec, OutputLog& log);
+  StepRunner(const Spec& spec, OutputLog& log, Limits limits);
   ~StepRunner();
   StepRunner(const StepRunner&) = delete;
   StepRunner& operator=(const StepRunner&) = delete;
@@ -46,6 +53,7 @@ class StepRunner {
 
   const Spec& spec_;
   OutputLog& log_;
+  Limits limits_;
   pid_t runner_ = ::getpid();
   int signals_ = -1;
   int deadline_ = -1;
@@ -58,7 +66,8 @@ class StepRunner {
   std::int64_t kill_at_ns_ = 0;
 };
 
-StepRunner::StepRunner(const Spec& spec, OutputLog& log) : spec_(spec), log_(log) {
+StepRunner::StepRunner(const Spec& spec, OutputLog& log, Limits limits)
+    : spec_(spec), log_(log), limits_(limits) {
   sigset_t watched;
   ::sigemptyset(&watched);
   ::sigaddset(&watched, SIGTERM);
@@ -66,10 +75,10 @@ StepRunner::StepRunner(const Spec& spec, OutputLog& log) : spec_(spec), log_(log
   ::sigaddset(&watched, SIGCHLD);
   signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
   deadline_ = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (spec.deadline_ns > 0) {
+  if (limits.deadline_ns > 0) {
     itimerspec at{};
-    at.it_value.tv_sec = spec.deadline_ns / 1'000'000'000;
-    at.it_value.tv_nsec = spec.deadline_ns % 1'000'000'000;
+    at.it_value.tv_sec = limits.deadline_ns / 1'000'000'000;
+    at.it_value.tv_nsec = limits.deadline_ns % 1'000'000'000;
     ::timerfd_settime(deadline_, TFD_TIMER_ABSTIME, &at, nullptr);
   }
 }
@@ -180,7 +189,7 @@ void StepRunner::wait_for_events(Outcome& outcome) {
 void StepRunner::look_for_end(Outcome& outcome) {
   signalfd_siginfo info{};
   while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    if (info.ssi_signo == SIGCHLD || ending_) continue;
+    if (info.ssi_signo == SIGCHLD || ending_ || !limits_.can_be_cancelled) continue;
     outcome.cancelled = true;
     begin_end();
   }
@@ -218,16 +227,127 @@ void StepRunner::begin_end() {
   signal_descendants(SIGTERM);
 }
 
+Limits protected_for(std::int64_t limit_ms) {
+  return {uptime_ns() + limit_ms * 1'000'000, false};
+}
+
+/// One command: its steps, then what may have to follow.
+class CommandRunner {
+ public:
+  CommandRunner(const Spec& spec, OutputLog& log, Progress& progress)
+      : spec_(spec), log_(log), progress_(progress) {}
+
+  Outcome run();
+  Outcome resume();
+
+ private:
+  [[nodiscard]] bool can_be_undone() const { return !spec_.undo.empty(); }
+  [[nodiscard]] std::int64_t settled_from() const;
+  /// The steps that can be undone, until one fails.
+  void go_through();
+  void settle();
+  void undo();
+  void tidy();
+
+  const Spec& spec_;
+  OutputLog& log_;
+  Progress& progress_;
+  Outcome outcome_;
+};
+
+std::int64_t CommandRunner::settled_from() const {
+  const auto count = static_cast<std::int64_t>(spec_.steps.size());
+  return can_be_undone() ? std::clamp<std::int64_t>(spec_.settled_from, 0, count) : count;
+}
+
+Outcome CommandRunner::run() {
+  go_through();
+  if (outcome_.failed_step.empty()) {
+    settle();
+  } else if (can_be_undone() && progress_.reached().begun >= spec_.undo_from) {
+    undo();
+  }
+  tidy();
+  return outcome_;
+}
+
+Outcome CommandRunner::resume() {
+  const auto before = progress_.reached();
+  if (!before.undoing && before.ended + 1 >= settled_from()) {
+    log_.notice("the command was cut off after its change held; it is finished now");
+    settle();
+  } else {
+    outcome_.interrupted = true;
+    const auto step = static_cast<std::size_t>(std::max<std::int64_t>(0, before.begun));
+    outcome_.failed_step = step < spec_.steps.size() ? spec_.steps[step].name : "prepare";
+    log_.notice("the command was cut off in the step \"" + outcome_.failed_step + "\"");
+    if (before.undoing || before.begun >= spec_.undo_from) undo();
+  }
+  tidy();
+  return outcome_;
+}
+
+void CommandRunner::go_through() {
+  StepRunner runner{spec_, log_, {spec_.deadline_ns, true}};
+  for (std::int64_t number = 0; number < settled_from(); ++number) {
+    const auto& step = spec_.steps[static_cast<std::size_t>(number)];
+    if (!progress_.begin(number)) {
+      outcome_.failed_step = step.name;
+      outcome_.problem = "how far the command comes cannot be written down";
+      log_.notice(outcome_.problem);
+      return;
+    }
+    runner.run(step, outcome_);
+    if (!outcome_.failed_step.empty()) return;
+    // Not noted: should this runner be killed, the next one undoes more than it had to.
+    if (!progress_.end(number)) log_.notice("how far the command came cannot be written down");
+  }
+}
+
+void CommandRunner::settle() {
+  StepRunner runner{spec_, log_, protected_for(spec_.undo_limit_ms)};
+  const auto count = static_cast<std::int64_t>(spec_.steps.size());
+  for (auto number = settled_from(); number < count; ++number) {
+    Outcome ignored;  // what holds is not spoilt by what comes after it; the log tells
+    runner.run(spec_.steps[static_cast<std::size_t>(number)], ignored);
+  }
+}
+
+void CommandRunner::undo() {
+  // Not noted: the next runner, if there has to be one, comes to the same by the step that began.
+  if (!progress_.undo()) log_.notice("the undo cannot be written down");
+  StepRunner runner{spec_, log_, protected_for(spec_.undo_limit_ms)};
+  outcome_.undone = undo_returned;
+  for (const auto& step : spec_.undo) {
+    Outcome undoing;
+    runner.run(step, undoing);
+    if (undoing.failed_step.empty()) continue;
+    if (undoing.exit_code == nothing_to_undo && !undoing.timed_out) {
+      outcome_.undone.clear();
+    } else {
+      outcome_.undone = undo_failed;
+      outcome_.failed_undo = step.name;
+      outcome_.undo_problem = undoing.timed_out ? "it took longer than it may" : undoing.problem;
+    }
+    return;
+  }
+}
+
+void CommandRunner::tidy() {
+  constexpr std::int64_t limit_ms = 60'000;
+  if (spec_.tidy.empty()) return;
+  StepRunner runner{spec_, log_, protected_for(limit_ms)};
+  for (const auto& step : spec_.tidy) {
+    Outcome ignored;
+    runner.run(step, ignored);
+  }
+}
+
 }  // namespace
 
-Outcome run_steps(const Spec& spec, OutputLog& log) {
-  Outcome outcome;
-  StepRunner runner{spec, log};
-  for (const auto& step : spec.steps) {
-    runner.run(step, outcome);
-    if (!outcome.failed_step.empty()) break;
-  }
-  return outcome;
+Outcome run_steps(const Spec& spec, OutputLog& log, Progress& progress, bool resume) {
+  CommandRunner runner{spec, log, progress};
+  return resume ? runner.resume() : runner.run();
 }
 
 }  // namespace portoser::agent::actions::runner

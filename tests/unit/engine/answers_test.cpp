@@ -47,6 +47,26 @@ TEST(EngineAnswers, TakesMissingPartsOfAContainerAsAbsent) {
   EXPECT_EQ(container.restart_limit, 0);
 }
 
+TEST(EngineAnswers, ReadsWhichImageAContainerIsMadeOf) {
+  EXPECT_EQ(container_from(R"({"Id":"6f2a","Image":"sha256:11"})").image_id, "sha256:11");
+  EXPECT_EQ(container_from(R"({"Id":"6f2a","Image":7})").image_id, "");
+  const auto image = image_from(R"({"Id":"sha256:11","Os":"linux","Architecture":"arm64"})");
+  EXPECT_EQ(image.id, "sha256:11");
+  EXPECT_EQ(image.platform.architecture, "arm64");
+  EXPECT_THROW(image_from("{}"), Error);
+}
+
+TEST(EngineAnswers, ReadsWhatTheNewestHealthCheckWrote) {
+  EXPECT_EQ(health_output_from(R"({"State":{"Health":{"Log":[{"ExitCode":0,"Output":"old"},
+                                  {"ExitCode":1,"Output":"refused\n"}]}}})"),
+            "refused\n");
+  EXPECT_EQ(health_output_from(R"({"State":{"Health":{"Log":[{"ExitCode":7}]}}})"), "exit 7");
+  EXPECT_EQ(health_output_from(R"({"State":{"Health":{"Log":[]}}})"), "");
+  EXPECT_EQ(health_output_from(R"({"State":{"Health":{"Log":"x"}}})"), "");
+  EXPECT_EQ(health_output_from("{}"), "");
+  EXPECT_THROW(health_output_from("<html>"), Error);
+}
+
 TEST(EngineAnswers, ReadsTheLimitOfRestarts) {
   const auto container = container_from(
       R"({"Id":"6f2a","HostConfig":{"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":5}}})");

@@ -113,6 +113,34 @@ TEST_F(EngineClient, KeepsTheVersionWhenOneContainerIsGone) {
   EXPECT_EQ(std::count(engine.requests().begin(), engine.requests().end(), "GET /version"), 1);
 }
 
+TEST_F(EngineClient, FindsNamesAndReleasesImages) {
+  engine.answer("GET /v1.41/images/host:5000/app:1/json", 200, R"({"Id":"sha256:11"})");
+  engine.answer("POST /v1.41/images/sha256:11/tag?repo=portoser-kept/app&tag=one", 201, "");
+  engine.answer("DELETE /v1.41/images/portoser-kept/app:one", 200, "[]");
+  EXPECT_EQ(run(client.find_image("host:5000/app:1"))->id, "sha256:11");
+  EXPECT_FALSE(run(client.find_image("absent")));
+  run(client.tag_image("sha256:11", "portoser-kept/app", "one"));
+  EXPECT_EQ(error_of(client.tag_image("sha256:22", "app", "one")).code(), Code::not_found);
+  run(client.untag_image("portoser-kept/app:one"));
+  run(client.untag_image("portoser-kept/app:two"));  // was not there
+  engine.answer("DELETE /v1.41/images/used:1", 409, R"({"message":"a container uses it"})");
+  EXPECT_EQ(error_of(client.untag_image("used:1")).code(), Code::conflict);
+}
+
+TEST_F(EngineClient, NamesOfImagesCannotChangeThePath) {
+  for (const auto* name : {"", "../containers/a1", "a b", "a?x=1", "/a", "a#b", ".a"}) {
+    EXPECT_EQ(error_of(client.find_image(name)).code(), Code::invalid) << name;
+  }
+}
+
+TEST_F(EngineClient, RemovesAContainerThatMayBeStoppedOrGone) {
+  engine.answer("POST /v1.41/containers/a1/stop", 304, "");
+  engine.answer("DELETE /v1.41/containers/a1?force=1", 204, "");
+  run(client.remove_container("a1"));
+  EXPECT_EQ(engine.requests().back(), "DELETE /v1.41/containers/a1?force=1");
+  run(client.remove_container("gone"));
+}
+
 TEST_F(EngineClient, InspectsEveryContainerFourSideBySideAndLeavesOutTheVanished) {
   std::string list = "[";
   for (int i = 0; i < 20; ++i) {

@@ -123,6 +123,8 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
   EXPECT_EQ(golden_message<Cancel>("cancel_before_unless_begun.hex"), cancel);
 
   auto result = filled<CommandResult>();
+  result.undone.clear();
+  EXPECT_EQ(golden_message<CommandResult>("result_before_undone.hex"), result);
   result.failed_step.clear();
   EXPECT_EQ(golden_message<CommandResult>("result_before_failed_step.hex"), result);
 
@@ -167,6 +169,7 @@ TEST(Golden, NoFileIsMissing) {
                                             "progress_before_steps.hex",
                                             "result.hex",
                                             "result_before_failed_step.hex",
+                                            "result_before_undone.hex",
                                             "sample.hex",
                                             "sample_before_left_out.hex",
                                             "sample_before_service_failed.hex",
@@ -178,7 +181,8 @@ TEST(Golden, NoFileIsMissing) {
                                             "state_without_compose_version.hex",
                                             "welcome.hex"));
   EXPECT_THAT(names_in(arguments),
-              testing::UnorderedElementsAre("compose.down.hex",
+              testing::UnorderedElementsAre("compose.deploy.hex",
+                                            "compose.down.hex",
                                             "compose.rebuild.hex",
                                             "compose.restart.hex",
                                             "compose.stop.hex",

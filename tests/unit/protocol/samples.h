@@ -163,6 +163,7 @@ inline CommandResult filled() {
   message.last_lines = {"Bind for 0.0.0.0:8090 failed: port is already allocated"};
   message.when = some_moment();
   message.failed_step = "up";
+  message.undone = "returned";
   return message;
 }
 

@@ -1,0 +1,159 @@
+#include "agent/actions/deploy_steps.h"
+
+#include "agent/deployments/parameters.h"
+#include "common/describe_json.h"
+#include "common/ids.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace portoser::agent::actions {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class DeploySteps {
+ public:
+  DeploySteps(const ComposeTool& tool, const ComposeCall& call, const DeployRequest& request)
+      : tool_(tool), call_(call), request_(request), candidate_(call) {
+    if (request.command.replaces_text) {
+      candidate_.file = deployments::candidate_of(call.file, request.id);
+    }
+  }
+
+  runner::Spec spec();
+
+ private:
+  [[nodiscard]] runner::Step own(const std::string& name) const;
+  [[nodiscard]] runner::Step up() const;
+  [[nodiscard]] Words services() const {
+    return call_.compose_service.empty() ? Words{} : Words{call_.compose_service};
+  }
+  void prepare(std::vector<runner::Step>& steps) const;
+  [[nodiscard]] std::string parameters() const;
+
+  const ComposeTool& tool_;
+  const ComposeCall& call_;
+  const DeployRequest& request_;
+  ComposeCall candidate_;  ///< of the text that will be there
+};
+
+/// A step of portoser-deployment.
+runner::Step DeploySteps::own(const std::string& name) const {
+  runner::Step step;
+  step.name = name;
+  step.folder = std::filesystem::path{call_.file}.parent_path().string();
+  step.argv = {request_.program, name, request_.folder};
+  return step;
+}
+
+/// What can be told to be wrong, and what takes long, before anything is touched.
+void DeploySteps::prepare(std::vector<runner::Step>& steps) const {
+  const auto& command = request_.command;
+  if (command.action == "restore") {
+    steps.push_back(own("check-kept"));
+    return;
+  }
+  const bool is_rebuild = command.action == "rebuild";
+  if (command.replaces_text) {
+    steps.push_back(own("check"));
+  } else if (is_rebuild) {
+    steps.push_back(compose_step(tool_, call_, "check", {"config", "-q"}, {}));
+  }
+  if (!is_rebuild) {
+    if (command.replaces_text) steps.push_back(own("images"));
+    return;
+  }
+  const auto& needs = request_.needs;
+  if (!needs.build.empty()) {
+    steps.push_back(compose_step(tool_, candidate_, "build", {"build"}, needs.build));
+  }
+  if (!needs.pull.empty()) {
+    steps.push_back(compose_step(tool_, candidate_, "pull", {"pull"}, needs.pull));
+  }
+}
+
+runner::Step DeploySteps::up() const {
+  const auto& command = request_.command;
+  Words words{"up", "-d"};
+  // Without a new text and a rebuild `up` may have to build what is not there yet; it does so
+  // before it stops anything.
+  if (command.replaces_text || command.action == "rebuild") words.emplace_back("--no-build");
+  if (command.action == "up") return compose_step(tool_, call_, "up", words, services());
+  words.emplace_back("--force-recreate");
+  // Of the whole project nothing is a dependency that could be left alone.
+  if (!call_.compose_service.empty()) words.emplace_back("--no-deps");
+  return compose_step(tool_, call_, "up", words, services());
+}
+
+std::string DeploySteps::parameters() const {
+  const auto& command = request_.command;
+  deployments::Parameters out;
+  out.command = request_.id;
+  out.data = request_.data;
+  out.engine_socket = request_.engine_socket;
+  out.tool = tool_words(tool_);
+  out.is_v2 = tool_.is_v2();
+  out.service = command.target.service;
+  out.file = call_.file;
+  out.project = call_.project;
+  out.compose_service = call_.compose_service;
+  out.action = command.action;
+  out.deployment = command.deployment;
+  out.restore = command.action == "restore" ? command.restore : std::string{};
+  out.replaces_text = command.replaces_text;
+  out.text = to_base64url(command.text);
+  out.revision = command.revision;
+  out.health_ms = command.health_ms;
+  out.settle_ms = request_.settle.count();
+  return dump(to_json(out));
+}
+
+runner::Spec DeploySteps::spec() {
+  constexpr std::int64_t least_undo_ms = 15 * 60'000;
+  const auto& command = request_.command;
+  const bool is_restore = command.action == "restore";
+  runner::Spec out;
+  out.service = command.target.service;
+  out.steps.push_back(own("keep-before"));
+  // From here on: building and pulling move the names of images.
+  out.undo_from = static_cast<std::int64_t>(out.steps.size());
+  prepare(out.steps);
+  if (command.replaces_text || is_restore) {
+    out.steps.push_back(own("install"));
+    if (call_.compose_service.empty()) out.steps.push_back(own("remove-gone"));
+  }
+  if (is_restore) {
+    auto step = own("up-kept");
+    step.name = "up";
+    out.steps.push_back(std::move(step));
+  } else {
+    out.steps.push_back(up());
+  }
+  out.steps.push_back(own("health"));
+  out.settled_from = static_cast<std::int64_t>(out.steps.size());
+  if (!command.deployment.empty()) out.steps.push_back(own("keep"));
+  out.undo = {own("undo"), own("undo-up"), own("undo-health")};
+  out.undo_limit_ms = least_undo_ms + std::max<std::int64_t>(0, command.health_ms);
+  out.tidy = {own("tidy")};
+  out.parameters = parameters();
+  if (command.action == "up") {
+    out.acts_as = protocol::ComposeUp::name;
+  } else if (command.action == "rebuild") {
+    out.acts_as = protocol::ComposeRebuild::name;
+  } else {
+    out.acts_as = protocol::ComposeRestart::name;
+  }
+  return out;
+}
+
+}  // namespace
+
+runner::Spec deploy_spec(const ComposeTool& tool,
+                         const ComposeCall& call,
+                         const DeployRequest& request) {
+  return DeploySteps{tool, call, request}.spec();
+}
+
+}  // namespace portoser::agent::actions

@@ -1,0 +1,76 @@
+#include "agent/deployments/compose_yaml.h"
+
+#include "common/file.h"
+
+#include <filesystem>
+
+namespace portoser::agent::deployments {
+namespace {
+
+/// `extends` may go round in a circle.
+constexpr int deepest_extends = 16;
+
+}  // namespace
+
+YAML::Node load_compose(const std::string& file) {
+  try {
+    return YAML::Load(read_file(file, 4U << 20U));
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+YAML::Node parse_compose(const std::string& text) {
+  try {
+    return YAML::Load(text);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+YAML::Node member(const YAML::Node& map, const std::string& key, int depth) {
+  if (!map.IsMap() || depth > deepest_extends) return YAML::Node{YAML::NodeType::Undefined};
+  if (const auto own = map[key]) return own;
+  const auto merged = map["<<"];
+  if (!merged) return YAML::Node{YAML::NodeType::Undefined};
+  if (merged.IsMap()) return member(merged, key, depth + 1);
+  if (merged.IsSequence()) {
+    for (const auto& one : merged) {
+      if (auto found = member(one, key, depth + 1)) return found;
+    }
+  }
+  return YAML::Node{YAML::NodeType::Undefined};
+}
+
+std::string text_of(const YAML::Node& node) {
+  return node && node.IsScalar() ? node.Scalar() : std::string{};
+}
+
+YAML::Node inherited(const std::string& file,
+                     const YAML::Node& root,
+                     const YAML::Node& service,
+                     const std::string& key,
+                     int depth) {
+  if (auto own = member(service, key)) return own;
+  const auto extends = member(service, "extends");
+  if (!extends || depth > deepest_extends) return YAML::Node{YAML::NodeType::Undefined};
+  auto base_name = text_of(extends);
+  auto base_file = file;
+  if (extends.IsMap()) {
+    base_name = text_of(member(extends, "service"));
+    if (const auto other = text_of(member(extends, "file")); !other.empty()) {
+      base_file = (std::filesystem::path{file}.parent_path() / other).string();
+    }
+  }
+  const auto base_root = base_file == file ? root : load_compose(base_file);
+  const auto base = member(member(base_root, "services"), base_name);
+  if (!base) return YAML::Node{YAML::NodeType::Undefined};
+  return inherited(base_file, base_root, base, key, depth + 1);
+}
+
+bool has_profile(const YAML::Node& service) {
+  const auto profiles = member(service, "profiles");
+  return profiles && profiles.IsSequence() && profiles.size() > 0;
+}
+
+}  // namespace portoser::agent::deployments

@@ -1,0 +1,57 @@
+/// What `portoser-deployment` asks of the Docker engine, one call after the other. Blocking.
+#pragma once
+
+#include "agent/engine/client.h"
+#include "agent/engine/container.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portoser::agent::deployments {
+
+/// Errors are those of `engine::Client`.
+class EngineCalls {
+ public:
+  EngineCalls() = default;
+  EngineCalls(const EngineCalls&) = delete;
+  EngineCalls& operator=(const EngineCalls&) = delete;
+  virtual ~EngineCalls() = default;
+
+  virtual void ping() = 0;
+  virtual std::vector<engine::Container> containers() = 0;
+  virtual std::string health_output(const std::string& id) = 0;
+  virtual void remove_container(const std::string& id) = 0;
+  virtual std::optional<std::string> image_id(const std::string& reference) = 0;
+  virtual void tag_image(const std::string& image,
+                         const std::string& repository,
+                         const std::string& tag) = 0;
+  virtual void untag_image(const std::string& reference) = 0;
+};
+
+class RealEngine : public EngineCalls {
+ public:
+  explicit RealEngine(const std::string& socket);
+
+  void ping() override;
+  std::vector<engine::Container> containers() override;
+  std::string health_output(const std::string& id) override;
+  void remove_container(const std::string& id) override;
+  std::optional<std::string> image_id(const std::string& reference) override;
+  void tag_image(const std::string& image,
+                 const std::string& repository,
+                 const std::string& tag) override;
+  void untag_image(const std::string& reference) override;
+
+ private:
+  template <class T>
+  T wait(asio::awaitable<T> call);
+
+  asio::io_context context_{1};
+  engine::Client client_;
+};
+
+}  // namespace portoser::agent::deployments

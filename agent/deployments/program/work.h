@@ -1,0 +1,111 @@
+/// The steps of `compose.deploy` that need code of our own. Each gives the same end when it is
+/// killed and run again. What fails is an `Error` whose reason docs/errors.md has; where compose
+/// itself fails, its exit status is returned. Blocking; one thread.
+#pragma once
+
+#include "agent/deployments/kept_deployments.h"
+#include "agent/deployments/parameters.h"
+#include "agent/deployments/program/compose_run.h"
+#include "agent/deployments/program/engine_calls.h"
+#include "agent/deployments/program/whole_file.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace portoser::agent::deployments {
+
+/// The exit status of a step of the undo that found nothing changed; the runner knows it.
+inline constexpr int nothing_to_undo = 100;
+
+/// Time as this work sees it; a test has its own.
+struct WorkClock {
+  std::function<std::int64_t()> now_us;
+  std::function<std::chrono::steady_clock::time_point()> now;
+  std::function<void(std::chrono::milliseconds)> pause;
+};
+WorkClock system_clock();
+
+class Work {
+ public:
+  /// All references must outlive it.
+  Work(const Parameters& parameters, EngineCalls& engine, WorkClock clock);
+
+  /// By the name of the step. Unknown: `Error{invalid}`.
+  int run(const std::string& step);
+
+  /// Writes down what runs now, for the undo.
+  int keep_before();
+  /// Compose looks at the new text, which lies beside the file.
+  int check();
+  /// Of a restore: everything that it needs is here.
+  int check_kept();
+  /// What the new text needs and the engine does not have.
+  int images();
+  int install();
+  /// Removes containers of services that are gone from the text.
+  int remove_gone();
+  /// Of a restore: what ran then, and nothing else.
+  int up_kept();
+  int health();
+  int keep();
+  int undo();
+  int undo_up();
+  int undo_health();
+  int tidy();
+
+ private:
+  using Containers = std::vector<engine::Container>;
+  /// What a file is to be: none, it is not to be there.
+  struct Wanted {
+    std::string path;
+    std::optional<WholeFile> file;
+  };
+
+  // work.cpp
+  [[nodiscard]] bool replaces_file() const {
+    return parameters_.replaces_text || !parameters_.restore.empty();
+  }
+  [[nodiscard]] Containers containers();
+  void await_engine();
+  [[nodiscard]] KeptDeployment before() const;
+  [[nodiscard]] KeptDeployment kept() const;  ///< of a restore
+  [[nodiscard]] std::string new_text() const;
+  [[nodiscard]] std::string candidate() const;
+  [[nodiscard]] std::vector<Wanted> files_of(const KeptDeployment& kept) const;
+  void put(const Wanted& wanted, const std::string& why) const;
+  [[nodiscard]] WholeFile as_compose_file(std::string text) const;
+  void name_images(const KeptDeployment& kept);
+
+  // keep.cpp
+  void write_down(const std::string& id, const std::string& tag, const std::set<std::string>& more);
+  void hold_images(const KeptDeployment& kept);
+  void let_go(const KeptDeployment& kept);
+
+  // change.cpp
+  struct Needs {
+    std::vector<std::string> build;
+    std::vector<std::string> pull;
+  };
+  Needs missing_images();
+  void remove_unnamed(const std::string& text, const std::string& other);
+
+  // undo.cpp
+  [[nodiscard]] KeptDeployment what_ran() const;
+  [[nodiscard]] bool runs_as(const KeptDeployment& before);
+
+  const Parameters& parameters_;
+  EngineCalls& engine_;
+  WorkClock clock_;
+  ComposeRun compose_;
+  KeptDeployments store_;
+};
+
+/// Of the compose services of a deployment: those of which a container was up.
+std::set<std::string> services_up(const KeptDeployment& kept);
+
+}  // namespace portoser::agent::deployments

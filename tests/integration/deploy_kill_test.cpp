@@ -1,0 +1,111 @@
+// Agent, runner or both are killed in each step of a change: the service ends as it was or as it
+// shall be, never as neither.
+#include "tests/integration/deploy_fixture.h"
+
+#include <fmt/format.h>
+
+namespace portoser::test {
+namespace {
+
+using testing::AnyOf;
+using testing::ElementsAre;
+
+enum class Victim { agent, runner, both };
+
+struct KillCase {
+  Victim victim;
+  std::string step;
+};
+void PrintTo(const KillCase& one, std::ostream* out) {
+  constexpr const char* names[] = {"agent", "runner", "both"};
+  *out << names[static_cast<int>(one.victim)] << " in " << one.step;
+}
+
+class DeployKill : public DeployTest, public testing::WithParamInterface<KillCase> {
+ protected:
+  [[nodiscard]] static std::string text_with(int i) {
+    return fmt::format(
+        "version: '3'\nservices:\n  web: {{image: portoser-test/busybox, command: sleep 100000, "
+        "environment: ['V={}']}}\n",
+        i);
+  }
+  void strike(const std::string& id) {
+    if (GetParam().victim != Victim::runner) agent_.kill();
+    if (GetParam().victim != Victim::agent) kill_runner(id);
+    if (GetParam().victim != Victim::runner) start_agent();
+  }
+};
+
+TEST_P(DeployKill, EndsAsTheOldOrAsTheNew) {
+  ASSERT_TRUE(deploy_text(text_with(1), deployment_id(1)).succeeded);
+  const auto old = what_runs();
+  const auto id = send([&](auto& arguments) {
+    arguments.replaces_text = true;
+    arguments.text = text_with(2);
+    arguments.revision = store_.find("notes", deployment_id(1))->text_sha256;
+    arguments.deployment = deployment_id(2);
+  });
+  ASSERT_TRUE(await_step(id, GetParam().step));
+  strike(id);
+  const auto result = await_result(id);
+  const auto now = what_runs();
+  ASSERT_EQ(now.size(), 1U) << log_of(id);
+  if (result.succeeded) {
+    EXPECT_EQ(text(), text_with(2));
+    EXPECT_THAT(now[0], testing::HasSubstr("V=2"));
+    EXPECT_THAT(now[0], testing::HasSubstr("true"));
+    EXPECT_TRUE(store_.find("notes", deployment_id(2)).has_value());
+  } else {
+    EXPECT_EQ(result.reason, "ACTION_INTERRUPTED") << result.message;
+    EXPECT_THAT(result.undone, AnyOf("", "returned")) << result.message << log_of(id);
+    EXPECT_EQ(now, old) << log_of(id);
+    EXPECT_EQ(text(), text_with(1));
+  }
+  EXPECT_THAT(files(), ElementsAre("docker-compose.yml"));
+  // And it goes on from there.
+  const auto next = deploy_text(text_with(3), deployment_id(3));
+  EXPECT_TRUE(next.succeeded) << next.message;
+}
+
+std::vector<KillCase> cases() {
+  std::vector<KillCase> all;
+  for (const auto victim : {Victim::agent, Victim::runner, Victim::both}) {
+    for (const auto* step : {"keep-before", "check", "images", "install", "up", "health", "keep"}) {
+      all.push_back({victim, step});
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, DeployKill, testing::ValuesIn(cases()));
+
+class DeployKillTwice : public DeployTest {};
+
+TEST_F(DeployKillTwice, AnUndoThatIsKilledIsDoneByTheNext) {
+  make_image("app:1");
+  make_image("app:bad", "RUN true");
+  const auto text_with = [](const std::string& image) {
+    return "version: '3'\nservices:\n  web: {image: '" + image + "'}\n";
+  };
+  ASSERT_TRUE(deploy_text(text_with("app:1"), deployment_id(1)).succeeded);
+  const auto old = what_runs();
+  for (const auto* step : {"undo", "undo-up", "undo-health"}) {
+    const auto id = send([&](auto& arguments) {
+      arguments.replaces_text = true;
+      arguments.text = text_with("app:bad");
+      arguments.revision = store_.find("notes", deployment_id(1))->text_sha256;
+    });
+    ASSERT_TRUE(await_step(id, step));
+    agent_.kill();
+    kill_runner(id);
+    start_agent();
+    const auto result = await_result(id);
+    EXPECT_FALSE(result.succeeded);
+    EXPECT_EQ(result.undone, "returned") << step << ": " << result.message << log_of(id);
+    EXPECT_EQ(what_runs(), old) << step;
+    EXPECT_EQ(text(), text_with("app:1"));
+  }
+}
+
+}  // namespace
+}  // namespace portoser::test

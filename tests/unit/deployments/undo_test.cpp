@@ -1,0 +1,141 @@
+// The steps back.
+#include "common/file.h"
+#include "tests/unit/deployments/work_fixture.h"
+
+namespace portoser::agent::deployments {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Undo : public WorkTest {
+ protected:
+  Undo() {
+    add("w", "web", "sha256:a1");
+    add("d", "db", "sha256:b1");
+  }
+};
+
+TEST_F(Undo, OfWhatTouchedNothingIsNoUndo) {
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("undo"), nothing_to_undo);
+}
+
+TEST_F(Undo, GivesImagesTheirNamesBackThoughNothingWasStopped) {
+  EXPECT_EQ(run("keep-before"), 0);
+  engine.images["app:1"] = "sha256:a2";  // built, and then something failed
+  EXPECT_EQ(run("undo"), nothing_to_undo);
+  EXPECT_EQ(engine.images["app:1"], "sha256:a1");
+}
+
+TEST_F(Undo, PutsTheTextBackAndMakesWhatWasReplaced) {
+  const auto before = text();
+  ask_for_text("services: {web: {image: 'app:2'}, db: {image: 'base:1'}}\n");
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("install"), 0);
+  replace("w", "w2", "sha256:a2");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo"), 0) << "again, after a kill";
+  EXPECT_EQ(text(), before);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(calls(), ElementsAre("up -d --no-build --no-deps --force-recreate web"));
+  EXPECT_EQ(reason_of("undo-health"), "INTERNAL") << "it is not of the image it had before";
+  replace("w2", "w3", "sha256:a1");
+  EXPECT_EQ(run("undo-health"), 0);
+}
+
+TEST_F(Undo, StartsWhatIsOnlyStopped) {
+  EXPECT_EQ(run("keep-before"), 0);
+  engine.list[1].state = "exited";
+  replace("w", "w2", "sha256:a2");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(calls(),
+              ElementsAre("up -d --no-build --no-deps db",
+                          "up -d --no-build --no-deps --force-recreate web"));
+}
+
+TEST_F(Undo, StopsWhatDidNotRun) {
+  engine.list[0].state = "exited";
+  EXPECT_EQ(run("keep-before"), 0);
+  engine.list[0].state = "running";
+  engine.list[0].started_us = clock_us;
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(calls(), ElementsAre("stop web"));
+  EXPECT_EQ(run("undo-health"), 0);
+}
+
+TEST_F(Undo, RemovesWhatTheNewTextBrought) {
+  ask_for_text(text() + "  cache: {image: 'base:1'}\n");
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("install"), 0);
+  add("c", "cache", "sha256:b1");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_EQ(engine.list.size(), 2U);
+  EXPECT_THAT(calls(), IsEmpty());
+}
+
+TEST_F(Undo, KeepsAnEditThatCameInBetween) {
+  const auto before = text();
+  ask_for_text("services: {web: {image: 'app:2'}}\n");
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("install"), 0);
+  write_file_atomic(file, "by hand\n");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(text(), before);
+  EXPECT_EQ(read_file(store.folder_of("notes") / parameters.command / "edited.yml"), "by hand\n");
+}
+
+TEST_F(Undo, AfterAnEditByHandGoesBackToTheTextThatRan) {
+  const auto ran = text();
+  keep_as(deployment_id(1));
+  write_file_atomic(file, "services: {web: {image: 'app:2'}, db: {image: 'base:1'}}\n", 0640);
+  EXPECT_EQ(run("keep-before"), 0);
+  replace("w", "w2", "sha256:a2");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(text(), ran);
+  EXPECT_EQ(read_file(store.folder_of("notes") / parameters.command / "compose.yml"),
+            "services: {web: {image: 'app:2'}, db: {image: 'base:1'}}\n");
+  EXPECT_EQ(run("undo"), 0) << "again, after a kill";
+  EXPECT_EQ(text(), ran);
+}
+
+TEST_F(Undo, AnEditByHandThatStoppedNothingStays) {
+  keep_as(deployment_id(1));
+  write_file_atomic(file, "services: [\n", 0640);
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("undo"), nothing_to_undo);
+  EXPECT_EQ(text(), "services: [\n");
+}
+
+TEST_F(Undo, WaitsForAnEngineThatIsNotUpYet) {
+  EXPECT_EQ(run("keep-before"), 0);
+  engine.away = 3;
+  EXPECT_EQ(run("undo"), nothing_to_undo);
+  engine.away = 1'000'000;
+  EXPECT_EQ(reason_of("undo"), "ENGINE_UNAVAILABLE");
+}
+
+TEST_F(Undo, WhatWasHealthyHasToBeSoAgain) {
+  engine.list[0].health = "healthy";
+  EXPECT_EQ(run("keep-before"), 0);
+  engine.list[0].health = "starting";
+  EXPECT_EQ(reason_of("undo-health"), "INTERNAL");
+  int looks = 0;
+  engine.before_look = [&] {
+    if (++looks == 3) engine.list[0].health = "healthy";
+  };
+  EXPECT_EQ(run("undo-health"), 0);
+}
+
+TEST_F(Undo, WhatWasNotWellHasOnlyToBeThere) {
+  engine.list[0].health = "unhealthy";
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("undo-health"), 0);
+}
+
+}  // namespace
+}  // namespace portoser::agent::deployments

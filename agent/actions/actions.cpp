@@ -78,6 +78,7 @@ struct Actions::Run {
   bool announced = false;  ///< on_service_command_started was called
   bool cancelled = false;
   bool withdrawn = false;  ///< must not begin any more
+  bool gave_up = false;    ///< neither finished nor undone: no runner came through
   std::optional<RunnerProcess> process;
   std::optional<OutputFollower> output;
   std::optional<runner::Outcome> outcome;
@@ -265,6 +266,7 @@ asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
     result.when.wall_us = run->outcome->wall_us;
   } else {
     result.when = result_of(*run).when;
+    if (run->gave_up) result.undone = runner::undo_failed;
   }
   co_await report(run, std::move(result));
 }
@@ -354,7 +356,10 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
     co_await supervise(run);
     run->outcome = co_await on_pool(pool_, read);
   }
-  if (!run->outcome) throw cut_off();
+  if (!run->outcome) {
+    run->gave_up = !run->spec.undo.empty();
+    throw cut_off();
+  }
   const auto& outcome = *run->outcome;
   const auto& action = catalogue_.at(run->command.name);
   if (outcome.cancelled || outcome.timed_out || outcome.interrupted ||
@@ -398,7 +403,7 @@ asio::awaitable<ActionError> Actions::failure_of(RunPointer run) {
   std::string sentence = "what ran before runs again";
   if (outcome.undone.empty()) sentence = "nothing that runs was touched";
   if (outcome.undone == runner::undo_failed) {
-    auto end = [folder] { return last_output_lines(folder); };
+    auto end = [folder, step = outcome.failed_undo] { return last_lines_of(folder, step); };
     StepFailure undoing;
     undoing.step = outcome.failed_undo;
     undoing.problem = outcome.undo_problem;

@@ -33,6 +33,42 @@ int open_watch(const fs::path& output) {
   return watch;
 }
 
+/// Of the file's end; what is there, when it is read.
+template <class OnRecord>
+void each_record(const fs::path& folder, const OnRecord& on_record) {
+  const Descriptor file{::open((folder / runner::output_file).c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat facts {};
+  if (!file.is_open() || ::fstat(file.get(), &facts) != 0) return;
+  const auto from = std::max<std::int64_t>(0, facts.st_size - (256 << 10));
+  std::string text(static_cast<std::size_t>(facts.st_size - from), '\0');
+  const auto got = ::pread(file.get(), text.data(), text.size(), from);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  std::string_view rest = text;
+  if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    if (end > 0) on_record(rest.substr(0, end));
+    rest.remove_prefix(std::min(rest.size(), end + 1));
+  }
+}
+
+/// The last so many lines among records.
+class LastLines {
+ public:
+  explicit LastLines(std::size_t count) : count_(count) {}
+
+  void add(std::string_view record) {
+    if (record.size() < 2 || record.front() == runner::step_mark) return;
+    lines_.emplace_back(record.substr(1, longest_last_line));
+    if (lines_.size() > count_) lines_.pop_front();
+  }
+  [[nodiscard]] std::vector<std::string> take() const { return {lines_.begin(), lines_.end()}; }
+
+ private:
+  std::size_t count_;
+  std::deque<std::string> lines_;
+};
+
 }  // namespace
 
 OutputFollower::OutputFollower(const asio::any_io_executor& executor,
@@ -122,30 +158,29 @@ void OutputFollower::flush() {
 std::vector<std::string> last_output_lines(const fs::path& folder,
                                            const std::string& before,
                                            std::size_t count) {
-  const Descriptor file{::open((folder / runner::output_file).c_str(), O_RDONLY | O_CLOEXEC)};
-  struct stat facts {};
-  if (!file.is_open() || ::fstat(file.get(), &facts) != 0) return {};
-  const auto from = std::max<std::int64_t>(0, facts.st_size - (256 << 10));
-  std::string text(static_cast<std::size_t>(facts.st_size - from), '\0');
-  const auto got = ::pread(file.get(), text.data(), text.size(), from);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
-  std::deque<std::string> lines;
-  std::string_view rest = text;
-  if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const auto record = rest.substr(0, end);
-    rest.remove_prefix(std::min(rest.size(), end + 1));
-    if (record.empty()) continue;
+  LastLines lines{count};
+  bool is_over = false;
+  each_record(folder, [&](std::string_view record) {
+    is_over = is_over || (!before.empty() && record.front() == runner::step_mark &&
+                          record.substr(1) == before);
+    if (!is_over) lines.add(record);
+  });
+  return lines.take();
+}
+
+std::vector<std::string> last_lines_of(const fs::path& folder,
+                                       const std::string& step,
+                                       std::size_t count) {
+  LastLines lines{count};
+  bool is_inside = false;
+  each_record(folder, [&](std::string_view record) {
     if (record.front() == runner::step_mark) {
-      if (!before.empty() && record.substr(1) == before) break;
-      continue;
+      is_inside = record.substr(1) == step;
+      if (is_inside) lines = LastLines{count};
     }
-    if (record.size() < 2) continue;
-    lines.emplace_back(record.substr(1, longest_last_line));
-    if (lines.size() > count) lines.pop_front();
-  }
-  return {lines.begin(), lines.end()};
+    if (is_inside) lines.add(record);
+  });
+  return lines.take();
 }
 
 }  // namespace portoser::agent::actions

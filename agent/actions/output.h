@@ -57,5 +57,9 @@ class OutputFollower {
 std::vector<std::string> last_output_lines(const std::filesystem::path& folder,
                                            const std::string& before = {},
                                            std::size_t count = 20);
+/// Those of that step alone, when it ran last.
+std::vector<std::string> last_lines_of(const std::filesystem::path& folder,
+                                       const std::string& step,
+                                       std::size_t count = 20);
 
 }  // namespace portoser::agent::actions

@@ -199,7 +199,7 @@ void DeployTest::make_image(const std::string& name, const std::string& line) co
       context / "Dockerfile",
       fmt::format(
           "FROM {}\nHEALTHCHECK --interval=1s --timeout=5s --retries=2 CMD cat /ok || (echo "
-          "no /ok here; exit 1)\nCMD [\"sleep\", \"100000\"]\n{}\n",
+          "no /ok here; exit 1)\nSTOPSIGNAL SIGKILL\nCMD [\"sleep\", \"100000\"]\n{}\n",
           busybox_image,
           line));
   engine_.docker({"build", "-q", "-t", name, context.string()});

@@ -26,7 +26,7 @@ class DeployKill : public DeployTest, public testing::WithParamInterface<KillCas
   [[nodiscard]] static std::string text_with(int i) {
     return fmt::format(
         "version: '3'\nservices:\n  web: {{image: portoser-test/busybox, command: sleep 100000, "
-        "environment: ['V={}']}}\n",
+        "stop_signal: SIGKILL, environment: ['V={}']}}\n",
         i);
   }
   void strike(const std::string& id) {

@@ -5,6 +5,7 @@
 #include "common/notify.h"
 #include "common/version.h"
 #include "controller/api/collector.h"
+#include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
@@ -23,6 +24,7 @@
 #include "controller/api/metrics_state.h"
 #include "controller/api/prometheus.h"
 #include "controller/api/registry.h"
+#include "controller/api/rollback.h"
 #include "controller/api/service_edits.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
@@ -130,6 +132,9 @@ struct Rooms {
         preflight(registry, fleet, live),
         recording(registry, fleet, history),
         actions(registry, fleet, jobs, preflight, recording, action_limits(settings)),
+        compose_files(registry, fleet, jobs, preflight, recording, deploy_limits(settings)),
+        rollback(
+            registry, editor, fleet, jobs, history, preflight, recording, deploy_limits(settings)),
         host_actions(registry, fleet, jobs, actions),
         deployment_socket(clock),
         uptime_socket(database, clock),
@@ -150,6 +155,8 @@ struct Rooms {
         device_tokens(join_tokens, clock),
         jobs_api(jobs, core),
         history_api(history, clock),
+        compose_api(compose_files, jobs, core),
+        rollback_api(rollback, jobs, core),
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
@@ -201,6 +208,8 @@ struct Rooms {
     device_tokens.add_to(web);
     jobs_api.add_to(web);
     history_api.add_to(web);
+    compose_api.add_to(web);
+    rollback_api.add_to(web);
     metrics.add_to(web);
     prometheus.add_to(web);
     metrics_history.add_to(web);
@@ -234,6 +243,8 @@ struct Rooms {
   deployment::Preflight preflight;
   deployment::Recording recording;
   deployment::ServiceActions actions;
+  deployment::ComposeFiles compose_files;
+  deployment::Rollback rollback;
   deployment::HostActions host_actions;
   api::RequestCounters requests;
   api::JobCounters job_counters;
@@ -256,6 +267,8 @@ struct Rooms {
   api::DeviceTokensApi device_tokens;
   api::JobsApi jobs_api;
   api::HistoryApi history_api;
+  api::ComposeApi compose_api;
+  api::RollbackApi rollback_api;
   api::MetricsApi metrics;
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;

@@ -66,6 +66,8 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
   retention.jobs = settings.retention_jobs_days * day;
   retention.jobs_at_least = settings.retention_jobs_at_least;
   retention.events = settings.retention_events_days * day;
+  retention.deployments = settings.retention_deployments_days * day;
+  retention.deployments_at_least = settings.retention_deployments_at_least;
   return retention;
 }
 
@@ -100,7 +102,14 @@ deployment::ActionLimits action_limits(const ControllerSettings& settings) {
   return {.start = seconds{settings.actions_start_seconds},
           .stop = seconds{settings.actions_stop_seconds},
           .restart = seconds{settings.actions_restart_seconds},
-          .rebuild = seconds{settings.actions_rebuild_seconds}};
+          .rebuild = seconds{settings.actions_rebuild_seconds},
+          .health = seconds{settings.actions_health_seconds}};
+}
+
+deployment::DeployLimits deploy_limits(const ControllerSettings& settings) {
+  using std::chrono::seconds;
+  return {.change = seconds{settings.actions_rebuild_seconds},
+          .health = seconds{settings.actions_health_seconds}};
 }
 
 telemetry::CollectionSettings collection_settings(const ControllerSettings& settings) {

@@ -1,6 +1,7 @@
 /// What each room is told of the controller's settings.
 #pragma once
 
+#include "controller/deployment/deploy_command.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
@@ -28,6 +29,7 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
 telemetry::SeriesSettings series_settings(const ControllerSettings& settings);
 telemetry::RemoteWriteSettings remote_write_settings(const ControllerSettings& settings);
 deployment::ActionLimits action_limits(const ControllerSettings& settings);
+deployment::DeployLimits deploy_limits(const ControllerSettings& settings);
 telemetry::CollectionSettings collection_settings(const ControllerSettings& settings);
 
 }  // namespace portoser

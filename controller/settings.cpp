@@ -168,6 +168,13 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_REBUILD_SECONDS",
             .help = "how long the rebuild of a service may take before its host ends it",
             .check = between(1, 86'400)})
+      .add(settings.actions_health_seconds,
+           {.key = "actions.health_seconds",
+            .env = "PORTOSER_HEALTH_SECONDS",
+            .help =
+                "how long the health of a service may take to come after a rebuild, an update or a "
+                "rollback before its host goes back to what ran",
+            .check = between(1, 3600)})
       .add(settings.retention_jobs_days,
            {.key = "retention.jobs_days",
             .env = "PORTOSER_RETENTION_JOBS_DAYS",
@@ -183,6 +190,16 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_RETENTION_EVENTS_DAYS",
             .help = "days that events of services, containers and hosts are kept",
             .check = between(1, most_days)})
+      .add(settings.retention_deployments_days,
+           {.key = "retention.deployments_days",
+            .env = "PORTOSER_RETENTION_DEPLOYMENTS_DAYS",
+            .help = "days that the history of deployments is kept",
+            .check = between(1, most_days)})
+      .add(settings.retention_deployments_at_least,
+           {.key = "retention.deployments_at_least",
+            .env = "PORTOSER_RETENTION_DEPLOYMENTS_AT_LEAST",
+            .help = "how many of the newest deployments are kept whatever their age",
+            .check = between(0, 1'000'000)})
       .add(settings.series_raw_hours,
            {.key = "series.raw_hours",
             .env = "PORTOSER_SERIES_RAW_HOURS",

@@ -46,9 +46,12 @@ struct ControllerSettings {
   int actions_stop_seconds = 120;
   int actions_restart_seconds = 300;
   int actions_rebuild_seconds = 1800;
+  int actions_health_seconds = 120;
   int retention_jobs_days = 90;
   int retention_jobs_at_least = 1000;
   int retention_events_days = 400;
+  int retention_deployments_days = 400;
+  int retention_deployments_at_least = 1000;
   int series_raw_hours = 2;
   int series_minute_hours = 48;
   int series_quarter_days = 400;

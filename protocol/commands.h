@@ -67,8 +67,9 @@ struct ComposeDeploy {
   static constexpr std::string_view name = "compose.deploy";
   static constexpr std::size_t text_limit = std::size_t{256} << 10U;
   ComposeTarget target;
-  /// "up", "restart" (recreates), "rebuild" (builds or pulls first) or "restore" (a deployment that
-  /// the host kept; nothing is built or pulled).
+  /// "up", "restart" (recreates), "rebuild" (builds or pulls first), "restore" (a deployment that
+  /// the host kept; nothing is built or pulled) or "write" (the text alone; nothing that runs is
+  /// touched).
   std::string action;
   /// deploy-YYYYMMDD-HHMMSS-xxxxxxxx, under which what runs afterwards is kept on the host; empty:
   /// it is not.
@@ -81,12 +82,15 @@ struct ComposeDeploy {
   std::string revision;
   /// How long health may take to come; 0: a minute.
   std::int64_t health_ms = 0;
+  /// What stays up for the settle time is well: a health check that has not passed yet is not
+  /// waited for.
+  bool settles_only = false;
   bool operator==(const ComposeDeploy&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(
     ComposeDeploy,
     (),
-    (target, action, deployment, restore, replaces_text, text, revision, health_ms))
+    (target, action, deployment, restore, replaces_text, text, revision, health_ms, settles_only))
 
 template <template <class...> class List>
 using Commands =

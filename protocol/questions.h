@@ -43,7 +43,7 @@ struct ComposeInspection {
   std::vector<EnvironmentKey> environment;
   std::vector<ImageInUse> images;  ///< of the containers that are there, running or not
   std::string images_problem;      ///< why `images` is not known; empty: it is
-  std::vector<std::string> kept;   ///< deployments that the host can go back to, oldest first
+  std::vector<std::string> kept;   ///< deployments that the host can go back to, newest first
   bool operator==(const ComposeInspection&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ComposeInspection,

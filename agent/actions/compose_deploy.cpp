@@ -20,7 +20,7 @@ Error wrong(const std::string& what, const std::string& where) {
 }
 
 void check_deploy(const protocol::ComposeDeploy& command) {
-  constexpr std::array<std::string_view, 4> actions{"up", "restart", "rebuild", "restore"};
+  constexpr std::array<std::string_view, 5> actions{"up", "restart", "rebuild", "restore", "write"};
   if (std::find(actions.begin(), actions.end(), command.action) == actions.end()) {
     throw wrong(fmt::format("compose.deploy has no action \"{}\"", command.action), "action");
   }
@@ -31,6 +31,9 @@ void check_deploy(const protocol::ComposeDeploy& command) {
   const bool is_restore = command.action == "restore";
   if (is_restore && command.replaces_text) {
     throw wrong("a kept deployment has its own text", "replaces_text");
+  }
+  if (command.action == "write" && !command.replaces_text) {
+    throw wrong("there is nothing to write", "replaces_text");
   }
   if (is_restore && command.restore.empty()) throw wrong("which deployment?", "restore");
   if (command.replaces_text && command.text.size() > protocol::ComposeDeploy::text_limit) {

@@ -62,7 +62,7 @@ void DeploySteps::prepare(std::vector<runner::Step>& steps) const {
     steps.push_back(compose_step(tool_, call_, "check", {"config", "-q"}, {}));
   }
   if (!is_rebuild) {
-    if (command.replaces_text) steps.push_back(own("images"));
+    if (command.replaces_text && command.action != "write") steps.push_back(own("images"));
     return;
   }
   const auto& needs = request_.needs;
@@ -106,6 +106,7 @@ std::string DeploySteps::parameters() const {
   out.text = to_base64url(command.text);
   out.revision = command.revision;
   out.health_ms = command.health_ms;
+  out.settles_only = command.settles_only;
   out.settle_ms = request_.settle.count();
   return dump(to_json(out));
 }
@@ -120,6 +121,15 @@ runner::Spec DeploySteps::spec() {
   // From here on: building and pulling move the names of images.
   out.undo_from = static_cast<std::int64_t>(out.steps.size());
   prepare(out.steps);
+  if (command.action == "write") {
+    out.steps.push_back(own("install"));
+    out.settled_from = static_cast<std::int64_t>(out.steps.size());
+    out.undo = {own("undo")};
+    out.undo_limit_ms = least_undo_ms;
+    out.tidy = {own("tidy")};
+    out.parameters = parameters();
+    return out;
+  }
   if (command.replaces_text || is_restore) {
     out.steps.push_back(own("install"));
     if (call_.compose_service.empty()) out.steps.push_back(own("remove-gone"));

@@ -28,6 +28,7 @@ struct Parameters {
   std::string revision;
   std::int64_t health_ms = 0;
   std::int64_t settle_ms = 0;
+  bool settles_only = false;
 };
 BOOST_DESCRIBE_STRUCT(Parameters,
                       (),
@@ -47,7 +48,8 @@ BOOST_DESCRIBE_STRUCT(Parameters,
                        text,
                        revision,
                        health_ms,
-                       settle_ms))
+                       settle_ms,
+                       settles_only))
 
 /// Where the text of a command lies while it is checked and built from: beside the file, since
 /// compose takes names in it as relative to it.

@@ -1,5 +1,6 @@
 #include "agent/inspection/compose_inspection.h"
 
+#include "agent/deployments/kept_deployments.h"
 #include "agent/engine/compose_labels.h"
 #include "agent/inspection/environment_keys.h"
 #include "agent/inspection/question_files.h"
@@ -34,6 +35,8 @@ asio::awaitable<protocol::ComposeInspection> inspect_compose(protocol::InspectCo
         identity.file, text, target.compose_service, read_file(data / fingerprint_key_file));
     if (text.size() <= protocol::compose_text_limit) out.text = std::move(text);
   }
+  const deployments::KeptDeployments kept{data};
+  for (const auto& one : kept.list(target.service)) out.kept.push_back(one.id);
   try {
     const auto containers = co_await engine.containers();
     for (const auto& container : containers) {

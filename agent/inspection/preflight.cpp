@@ -2,6 +2,7 @@
 
 #include "agent/actions/compose_tool.h"
 #include "agent/actions/failure_text.h"
+#include "agent/deployments/kept_deployments.h"
 #include "agent/engine/compose_labels.h"
 #include "agent/inspection/compose_model.h"
 #include "agent/inspection/findings.h"
@@ -54,6 +55,40 @@ bool speaks_of_a_missing_value(const std::string& text) {
          text.find("Missing mandatory value") != std::string::npos ||
          text.find("Couldn't find env file") != std::string::npos ||
          text.find("env file") != std::string::npos;
+}
+
+/// Everything of a kept deployment must still be here: none, with a finding: it is not.
+std::optional<deployments::KeptDeployment> kept_deployment(const protocol::PreflightCompose& asked,
+                                                           const std::filesystem::path& data,
+                                                           Findings& findings) {
+  findings.begin("kept");
+  const deployments::KeptDeployments store{data};
+  auto kept = store.find(asked.target.service, asked.restore);
+  if (!kept) {
+    findings.error("DEPLOYMENT_NOT_KEPT",
+                   asked.restore,
+                   fmt::format("this host does not keep the deployment {}", asked.restore),
+                   fmt::format("a host keeps the newest {} of a service; choose one of these",
+                               deployments::most_kept));
+    return std::nullopt;
+  }
+  return kept;
+}
+
+asio::awaitable<void> check_kept_images(const deployments::KeptDeployment& kept,
+                                        engine::Client& engine,
+                                        Findings& findings) {
+  findings.begin("images");
+  for (const auto& image : kept.images) {
+    const auto found = co_await engine.find_image(image.image_id);
+    if (found) continue;
+    findings.error("IMAGE_GONE",
+                   image.reference,
+                   fmt::format("the image {} of {} is not on this host any more",
+                               image.reference,
+                               image.compose_service),
+                   "docker image prune -a takes kept images too; rebuild the service instead");
+  }
 }
 
 /// Where the file that compose shall check lies, and what its relative paths mean.
@@ -130,13 +165,18 @@ std::vector<ModelService> meant(const ComposeModel& model, const std::string& co
 asio::awaitable<void> check_with_engine(const protocol::PreflightCompose& asked,
                                         const engine::ComposeIdentity& identity,
                                         const ComposeModel& model,
+                                        const std::optional<deployments::KeptDeployment>& kept,
                                         std::vector<std::string> folders,
                                         engine::Client& engine,
                                         Findings& findings) {
   const auto machine = co_await engine.machine();
   if (!machine.root_folder.empty()) folders.push_back(machine.root_folder);
   check_disk(folders, findings);
-  co_await check_images(model.services, asked.action == "rebuild", engine, findings);
+  if (kept) {
+    co_await check_kept_images(*kept, engine, findings);
+  } else {
+    co_await check_images(model.services, asked.action == "rebuild", engine, findings);
+  }
   co_await check_externals(model, engine, findings);
   std::set<std::string> own;
   const auto containers = co_await engine.containers();
@@ -165,6 +205,13 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
                                fmt::join(target.files, ", ")),
                    "copy the project's folder to this host, or correct the path in the registry");
     co_return std::move(findings.report());
+  }
+  std::optional<deployments::KeptDeployment> kept;
+  if (asked.action == "restore") {
+    kept = kept_deployment(asked, place.data, findings);
+    if (!kept) co_return std::move(findings.report());
+    asked.replaces_text = true;
+    asked.text = deployments::KeptDeployments{place.data}.text(*kept);
   }
   const auto to_check = file_to_check(asked, identity.file, place);
   std::optional<Error> failed;
@@ -196,7 +243,7 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
   check_memory(model, read_file("/proc/meminfo"), findings);
   std::vector<std::string> folders{to_check.folder};
   try {
-    co_await check_with_engine(asked, identity, model, std::move(folders), engine, findings);
+    co_await check_with_engine(asked, identity, model, kept, std::move(folders), engine, findings);
   } catch (const Error& error) {
     failed = error;
   }

@@ -1,6 +1,8 @@
 #include "controller/deployment/service_actions.h"
 
 #include "controller/deployment/compose_target.h"
+#include "controller/deployment/deploy_command.h"
+#include "controller/deployment/look_first.h"
 #include "protocol/codec.h"
 
 #include <fmt/format.h>
@@ -64,6 +66,17 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
         .reason("KIND_NOT_SUPPORTED");
   }
   return service;
+}
+
+std::string deploy_action(Action action) {
+  switch (action) {
+    case Action::start:
+      return "up";
+    case Action::restart:
+      return "restart";
+    default:
+      return "rebuild";
+  }
 }
 
 /// What is stopped needs nothing, and compose checks the file of a restart before it stops
@@ -158,9 +171,25 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   protocol::ComposeTarget target;
   target.service = run->record().service;
   if (!run->resumed) {
-    if (looks_first(action)) co_await look_first(action, run);
+    if (looks_first(action)) {
+      PreflightWish wish;
+      wish.service = run->record().service;
+      wish.action = deploy_action(action);
+      std::string participle = action == Action::start ? "started" : "rebuilt";
+      co_await look_first(preflight_, recording_, run, std::move(wish), std::move(participle));
+    }
     const auto registry = registry_.snapshot()->registry;
     target = compose_target(*registry, usable(*registry, run->record().service));
+  }
+  const bool may_return = fleet_.knows(run->record().host, protocol::ComposeDeploy::name);
+  if (action != Action::stop && may_return) {
+    protocol::ComposeDeploy command;
+    command.target = std::move(target);
+    command.action = deploy_action(action);
+    // Nobody who starts or restarts something waits for the first check of its health.
+    command.settles_only = action != Action::rebuild;
+    co_await deploy(run, std::move(command), {limits_.of(action), limits_.health});
+    co_return;
   }
   auto command = command_of(action, target);
   const auto result = co_await run->command(
@@ -168,23 +197,9 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   if (!result.succeeded) throw jobs::error_of(result);
 }
 
-asio::awaitable<void> ServiceActions::look_first(Action action, std::shared_ptr<jobs::Run> run) {
-  run->step("preflight");
-  PreflightWish wish;
-  wish.service = run->record().service;
-  wish.action = action == Action::start ? "up" : "rebuild";
-  auto looking = preflight_.look(std::move(wish));
-  const auto report = co_await std::move(looking);
-  for (const auto& finding : report.findings) {
-    run->log(fmt::format("{}: {}", finding.severity, finding.message));
-  }
-  if (!report.findings.empty()) {
-    co_await recording_.keep_findings(run->record(), report.findings);
-  }
-  require_good(report,
-               fmt::format("\"{}\" is not {}",
-                           run->record().service,
-                           action == Action::start ? "started" : "rebuilt"));
+const registry::Service& ServiceActions::require_usable(const registry::Registry& registry,
+                                                        const std::string& service) {
+  return usable(registry, service);
 }
 
 void ServiceActions::require_success(const storage::JobRecord& job) {

@@ -26,6 +26,7 @@ struct ActionLimits {
   std::chrono::seconds stop{120};
   std::chrono::seconds restart{300};
   std::chrono::seconds rebuild{1800};
+  std::chrono::seconds health{120};  ///< in which health must come after a rebuild, or it is undone
 
   [[nodiscard]] std::chrono::seconds of(Action action) const;
 };
@@ -56,9 +57,12 @@ class ServiceActions {
   /// what is away, too slow, cancelled or busy keeps its code, and so does what was refused here.
   static void require_success(const storage::JobRecord& job);
 
+  /// The entry, when something may be done with it: throws what `begin` throws of it.
+  static const registry::Service& require_usable(const registry::Registry& registry,
+                                                 const std::string& service);
+
  private:
   asio::awaitable<void> carry_out(Action action, std::shared_ptr<jobs::Run> run);
-  asio::awaitable<void> look_first(Action action, std::shared_ptr<jobs::Run> run);
 
   registry::RegistryWatch& registry_;
   fleet::Fleet& fleet_;

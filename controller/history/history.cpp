@@ -14,7 +14,6 @@
 namespace portoser::history {
 namespace {
 
-
 std::string phase_status(const std::string& state) {
   if (state == "succeeded") return "completed";
   if (state == "running") return "in_progress";
@@ -72,9 +71,8 @@ History::History(storage::Database& database, const Clock& clock, asio::any_io_e
 std::string History::id_of(const storage::JobRecord& job) {
   constexpr std::size_t digits = 8;
   const auto seconds = std::chrono::system_clock::to_time_t(job.created_at);
-  return fmt::format("deploy-{:%Y%m%d-%H%M%S}-{}",
-                     fmt::gmtime(seconds),
-                     to_hex(sha256(job.id)).substr(0, digits));
+  return fmt::format(
+      "deploy-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(seconds), to_hex(sha256(job.id)).substr(0, digits));
 }
 
 asio::awaitable<void> History::recover() {
@@ -121,10 +119,11 @@ asio::awaitable<void> History::keep_findings(std::string job_id, std::string fin
   co_await store_.update(std::move(*record));
 }
 
-asio::awaitable<void> History::end(const storage::JobRecord& job, Snapshot after) {
+asio::awaitable<void> History::end(const storage::JobRecord& job, Snapshot after, bool returned) {
   auto record = co_await store_.find_job(job.id);
   if (!record) co_return;
   describe_end(*record, job);
+  if (returned) record->outcome = "returned";
   record->config_after = std::move(after.config);
   record->state_after = std::move(after.state);
   co_await store_.update(std::move(*record));

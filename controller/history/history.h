@@ -49,8 +49,8 @@ class History : public jobs::Listener {
                               Snapshot before);
   /// What a preflight found: a JSON list.
   asio::awaitable<void> keep_findings(std::string job_id, std::string findings);
-  /// The job as it ends. Without a record: nothing.
-  asio::awaitable<void> end(const storage::JobRecord& job, Snapshot after);
+  /// The job as it ends. Without a record: nothing. `returned`: what ran before runs again.
+  asio::awaitable<void> end(const storage::JobRecord& job, Snapshot after, bool returned = false);
 
   asio::awaitable<storage::DeploymentPage> list(storage::DeploymentFilter filter);
   /// `Error{not_found}`, DEPLOYMENT_UNKNOWN.

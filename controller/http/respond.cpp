@@ -11,10 +11,11 @@
 namespace portoser::http {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, unsigned>, 5> status_of_reason{{
+constexpr std::array<std::pair<std::string_view, unsigned>, 6> status_of_reason{{
     {"METHOD_NOT_ALLOWED", 405},
     {"REQUEST_TIMEOUT", 408},
     {"PRECONDITION_FAILED", 412},
+    {"STALE_REVISION", 412},
     {"UPGRADE_REQUIRED", 426},
     {"HEADERS_TOO_LARGE", 431},
 }};

@@ -142,6 +142,7 @@ asio::awaitable<void> Run::write_batch() {
 Error error_of(const protocol::CommandResult& result) {
   std::vector<ErrorDetail> details;
   if (!result.failed_step.empty()) details.push_back({"step", result.failed_step});
+  if (!result.undone.empty()) details.push_back({"undone", result.undone});
   for (const auto& line : result.last_lines) details.push_back({"output", line});
   return Error{code_from_string(result.code), result.message}
       .reason(result.reason)

@@ -76,8 +76,8 @@ class Run {
   std::function<void()> on_step_;
 };
 
-/// What a command ended with, as the error of its job. The tool's last lines ("output") and the
-/// step that failed ("step") are details.
+/// What a command ended with, as the error of its job. The tool's last lines ("output"), the step
+/// that failed ("step") and what became of what ran before ("undone") are details.
 Error error_of(const protocol::CommandResult& result);
 
 }  // namespace portoser::jobs

@@ -42,6 +42,15 @@ Spellings spellings_of(Section section, std::string_view field) {
   return look_up(spellings(section), field);
 }
 
+std::string canonical_field(Section section, std::string_view key) {
+  for (const auto& names : spellings(section)) {
+    if (std::find(names.begin(), names.end(), key) != names.end()) {
+      return std::string{names.front()};
+    }
+  }
+  return std::string{key};
+}
+
 Spellings health_spellings_of(std::string_view key) {
   static const std::vector<Spellings> of_health{{"interval", "interval_seconds"},
                                                 {"timeout", "timeout_seconds"}};

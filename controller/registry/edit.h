@@ -28,6 +28,10 @@ struct EntryEdit {
   std::vector<FieldChange> fields;  ///< in the order in which new ones are written
 };
 
+/// The name that docs/registry.md has first for a key of an entry; the key itself when it has one
+/// name only.
+std::string canonical_field(Section section, std::string_view key);
+
 /// "host" or "service", for messages.
 std::string_view word_for(Section section);
 

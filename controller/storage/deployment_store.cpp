@@ -1,6 +1,7 @@
 #include "controller/storage/deployment_store.h"
 
 #include "common/error.h"
+#include "controller/storage/beside.h"
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
 
@@ -99,7 +100,8 @@ DeploymentRecord read_light(Query& row) {
   DeploymentRecord record;
   [&]<std::size_t... Index>(std::index_sequence<Index...>) {
     row.read(record.*(std::get<Index>(deployment_columns).member)...);
-  }(std::make_index_sequence<std::tuple_size_v<decltype(deployment_columns)> - 2>{});
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(deployment_columns)> - 2>{});
   return record;
 }
 
@@ -159,9 +161,8 @@ DeploymentCounts counts_in(std::int64_t total,
 }  // namespace
 
 asio::awaitable<void> DeploymentStore::insert(DeploymentRecord record) {
-  return database_.write([record = std::move(record)](Connection& connection) {
-    insert_one(connection, record);
-  });
+  return database_.write(
+      [record = std::move(record)](Connection& connection) { insert_one(connection, record); });
 }
 
 asio::awaitable<std::int64_t> DeploymentStore::insert_all(std::vector<DeploymentRecord> records) {
@@ -297,6 +298,26 @@ asio::awaitable<std::int64_t> DeploymentStore::delete_before(Time moment, std::i
     deleted += gone;
     if (gone < at_once) co_return deleted;
   }
+}
+
+DeploymentFile::DeploymentFile(const std::filesystem::path& path, const Clock& clock)
+    : connection_(open_beside(path, clock)) {}
+
+DeploymentFile::~DeploymentFile() = default;
+
+std::int64_t DeploymentFile::insert_all(const std::vector<DeploymentRecord>& records) {
+  return with_plain_errors(connection_->path(), [&] {
+    connection_->run("BEGIN IMMEDIATE");
+    std::int64_t added = 0;
+    try {
+      for (const auto& record : records) added += insert_one(*connection_, record);
+      connection_->run("COMMIT");
+    } catch (...) {
+      if (connection_->in_transaction()) connection_->run("ROLLBACK");
+      throw;
+    }
+    return added;
+  });
 }
 
 }  // namespace portoser::storage

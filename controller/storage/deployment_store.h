@@ -6,12 +6,16 @@
 #include "common/tasks.h"
 
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace portoser::storage {
 
+class Connection;
 class Database;
 
 struct DeploymentRecord {
@@ -22,9 +26,9 @@ struct DeploymentRecord {
   std::string service;
   std::string machine;
   std::string from_machine;  ///< of a move; empty: none
-  std::string action;        ///< start, stop, restart, rebuild, update, rollback; imported: its own word
-  std::string status;        ///< running, success, failure, rolled_back
-  std::string outcome;       ///< succeeded, failed, returned, cancelled, interrupted
+  std::string action;   ///< start, stop, restart, rebuild, update, rollback; imported: its own word
+  std::string status;   ///< running, success, failure, rolled_back
+  std::string outcome;  ///< succeeded, failed, returned, cancelled, interrupted
   std::string actor;
   std::string source;  ///< api, auto, cli
   std::string why;     ///< as somebody gave it, or the job that it is a part of
@@ -32,9 +36,9 @@ struct DeploymentRecord {
   std::optional<std::int64_t> duration_ms;
   std::string error;
   std::optional<std::int64_t> exit_code;
-  std::string phases = "[]";          ///< JSON, like all that follow
-  std::string findings = "[]";        ///< of the preflight
-  std::string extra = "{}";           ///< of an imported one: what has no place here
+  std::string phases = "[]";           ///< JSON, like all that follow
+  std::string findings = "[]";         ///< of the preflight
+  std::string extra = "{}";            ///< of an imported one: what has no place here
   std::string config_before = "null";  ///< the entry in the registry
   std::string config_after = "null";
   std::string state_before = "null";  ///< compose file, environment, images
@@ -96,6 +100,22 @@ class DeploymentStore {
 
  private:
   Database& database_;
+};
+
+/// For `portoser-controller import-history`, whether or not a controller runs (beside.h). All calls
+/// block.
+class DeploymentFile {
+ public:
+  DeploymentFile(const std::filesystem::path& path, const Clock& clock);
+  DeploymentFile(const DeploymentFile&) = delete;
+  DeploymentFile& operator=(const DeploymentFile&) = delete;
+  ~DeploymentFile();
+
+  /// As `DeploymentStore::insert_all`.
+  std::int64_t insert_all(const std::vector<DeploymentRecord>& records);
+
+ private:
+  std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace portoser::storage

@@ -33,13 +33,18 @@ asio::awaitable<void> Retention::delete_old() {
     stats_.jobs += static_cast<std::uint64_t>(jobs);
   }
   const auto events = co_await events_.delete_before(now - settings_.events);
+  const auto deployments = co_await deployments_.delete_before(now - settings_.deployments,
+                                                               settings_.deployments_at_least);
   {
     const std::lock_guard lock{mutex_};
+    stats_.deployments += static_cast<std::uint64_t>(deployments);
     stats_.events += static_cast<std::uint64_t>(events);
     stats_.succeeded_at = now;
   }
-  if (jobs > 0 || events > 0) {
-    log::info("storage", "old rows deleted", {{"jobs", jobs}, {"events", events}});
+  if (jobs > 0 || events > 0 || deployments > 0) {
+    log::info("storage",
+              "old rows deleted",
+              {{"jobs", jobs}, {"events", events}, {"deployments", deployments}});
   }
 }
 

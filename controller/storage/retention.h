@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/storage/age_guard.h"
+#include "controller/storage/deployment_store.h"
 #include "controller/storage/event_store.h"
 #include "controller/storage/job_store.h"
 
@@ -21,12 +22,15 @@ struct RetentionSettings {
   std::chrono::hours jobs{24 * 90};   ///< after their end
   std::int64_t jobs_at_least = 1000;  ///< finished ones that stay, whatever their age
   std::chrono::hours events{24 * 400};
+  std::chrono::hours deployments{24 * 400};  ///< after their beginning
+  std::int64_t deployments_at_least = 1000;  ///< that stay, whatever their age
 };
 
 /// Counted since the start.
 struct RetentionStats {
-  std::uint64_t jobs = 0;    ///< deleted
-  std::uint64_t events = 0;  ///< deleted
+  std::uint64_t jobs = 0;         ///< deleted
+  std::uint64_t events = 0;       ///< deleted
+  std::uint64_t deployments = 0;  ///< deleted
   std::uint64_t failures = 0;
   std::optional<Time> succeeded_at;  ///< none: not yet
 };
@@ -37,6 +41,7 @@ class Retention {
       : guard_(database, clock),
         jobs_(database),
         events_(database),
+        deployments_(database),
         clock_(clock),
         settings_(settings) {}
 
@@ -52,6 +57,7 @@ class Retention {
   AgeGuard guard_;
   JobStore jobs_;
   EventStore events_;
+  DeploymentStore deployments_;
   const Clock& clock_;
   RetentionSettings settings_;
   mutable std::mutex mutex_;

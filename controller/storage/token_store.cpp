@@ -2,6 +2,7 @@
 
 #include "common/describe_json.h"
 #include "common/error.h"
+#include "controller/storage/beside.h"
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
 #include "controller/storage/device_rows.h"
@@ -216,25 +217,8 @@ asio::awaitable<Registration> TokenStore::register_device(std::string token_id,
       });
 }
 
-TokenFile::TokenFile(const std::filesystem::path& path, const Clock& clock) {
-  with_plain_errors(path, [&] {
-    connection_ = std::make_unique<Connection>(path, Connection::Mode::write);
-    const auto migrations = embedded_migrations();
-    const int version = schema_version(*connection_, migrations);
-    if (version == 0) {
-      migrate(*connection_, migrations, clock);
-    } else if (version != static_cast<int>(migrations.size())) {
-      throw Error{Code::conflict,
-                  fmt::format("the database {} has version {} and this program needs version {}",
-                              path.string(),
-                              version,
-                              migrations.size()),
-                  path.string()}
-          .reason("DATABASE_OLDER")
-          .hint("start this version of the controller once: it brings the database forward");
-    }
-  });
-}
+TokenFile::TokenFile(const std::filesystem::path& path, const Clock& clock)
+    : connection_(open_beside(path, clock)) {}
 
 TokenFile::~TokenFile() = default;
 

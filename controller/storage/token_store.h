@@ -74,11 +74,8 @@ class TokenStore {
   Database& database_;
 };
 
-/// The same for `portoser-controller token`, without threads and whether or not a controller runs:
-/// SQLite lets two processes take turns (up to five seconds), and the controller sees a new token
-/// at its next question. It takes no lock for itself. An empty database is brought to this
-/// program's version; an older one is refused (DATABASE_OLDER), since bringing it forward is the
-/// controller's: a running one could be of that older version. All calls block.
+/// The same for `portoser-controller token`, without threads and whether or not a controller runs,
+/// which sees a new token at its next question (beside.h). All calls block.
 class TokenFile {
  public:
   /// Refuses as `Database` does, but for DATABASE_IN_USE.

@@ -58,7 +58,13 @@ int Work::health() {
     }
   }
   for (;;) {
-    const auto verdict = watch.look(containers(), clock_.now_us(), clock_.now());
+    auto now = containers();
+    if (parameters_.settles_only) {
+      for (auto& container : now) {
+        if (container.health == "starting") container.health.clear();
+      }
+    }
+    const auto verdict = watch.look(now, clock_.now_us(), clock_.now());
     const auto& name = verdict.container.name;
     const auto words = fmt::format("its own words: docker logs --tail 50 {}", name);
     switch (verdict.kind) {

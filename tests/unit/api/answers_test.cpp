@@ -129,8 +129,19 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   token.id = "shown";
   storage::TokenStore tokens{*database_};
   run(tokens.insert(token));
+  storage::DeploymentRecord deployment;
+  deployment.id = "deploy-0";
+  deployment.service = "notes";
+  deployment.machine = "brick";
+  deployment.status = "failure";
+  deployment.started_at = clock_.now();
+  deployment.finished_at = clock_.now();
+  storage::DeploymentStore deployments{*database_};
+  run(deployments.insert(deployment));
   std::vector<std::string> times;
   std::set<const http::Endpoint*> asked;
+  // Of a host, which is none here: compose_update_test looks at its answer.
+  const std::set<std::string> asked_elsewhere{"/api/services/{service}/compose"};
   for (const auto* target : {"/ping",
                              "/health",
                              "/api/health",
@@ -160,6 +171,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/jobs/01J/log",
                              "/api/history/deployments",
                              "/api/history/deployments/deploy-0",
+                             "/api/history/rollback/deploy-0/preview",
                              "/api/history/stats",
                              "/api/history/timeline",
                              "/api/metrics",
@@ -196,6 +208,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   for (const auto& endpoint : router_.endpoints()) {
     const bool is_get = endpoint->route.method == http::Method::get && !endpoint->socket;
     if (!is_get || endpoint->response_schema.is_null()) continue;
+    if (asked_elsewhere.contains(endpoint->route.path)) continue;
     EXPECT_TRUE(asked.contains(endpoint.get())) << name_of(*endpoint) << " is not asked here";
   }
 }

@@ -36,6 +36,12 @@ ApiTest::ApiTest() {
   device_changes_ = std::make_unique<DeviceChangesApi>(*fleet_, *registry_, core);
   jobs_api_ = std::make_unique<JobsApi>(*jobs_, core);
   history_api_ = std::make_unique<HistoryApi>(*history_, clock_);
+  compose_files_ = std::make_unique<deployment::ComposeFiles>(
+      *registry_, *fleet_, *jobs_, *preflight_, *recording_);
+  compose_api_ = std::make_unique<ComposeApi>(*compose_files_, *jobs_, core);
+  rollback_ = std::make_unique<deployment::Rollback>(
+      *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *recording_);
+  rollback_api_ = std::make_unique<RollbackApi>(*rollback_, *jobs_, core);
   metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
@@ -86,6 +92,8 @@ ApiTest::ApiTest() {
   device_tokens_.add_to(router_);
   jobs_api_->add_to(router_);
   history_api_->add_to(router_);
+  compose_api_->add_to(router_);
+  rollback_api_->add_to(router_);
   metrics_->add_to(router_);
   prometheus_->add_to(router_);
   metrics_history_->add_to(router_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/api/collector.h"
+#include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
@@ -20,6 +21,7 @@
 #include "controller/api/metrics_state.h"
 #include "controller/api/prometheus.h"
 #include "controller/api/registry.h"
+#include "controller/api/rollback.h"
 #include "controller/api/service_edits.h"
 #include "controller/api/services.h"
 #include "controller/api/system.h"
@@ -90,6 +92,10 @@ class ApiTest : public fleet::FleetTest {
   DeviceTokensApi device_tokens_{join_tokens_, clock_};
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<HistoryApi> history_api_;
+  std::unique_ptr<deployment::ComposeFiles> compose_files_;
+  std::unique_ptr<ComposeApi> compose_api_;
+  std::unique_ptr<deployment::Rollback> rollback_;
+  std::unique_ptr<RollbackApi> rollback_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<telemetry::Collection> collection_;

@@ -32,9 +32,8 @@ class HistoryAnswers : public ApiTest {
   void keep(const storage::DeploymentRecord& one) { run(store_.insert(one)); }
   std::vector<std::string> ids(const std::string& query) {
     std::vector<std::string> all;
-    for (const auto& row : get("/api/history/deployments?" + query)["deployments"]) {
-      all.push_back(row["id"]);
-    }
+    const auto answer = get("/api/history/deployments?" + query);
+    for (const auto& row : answer["deployments"]) all.push_back(row["id"]);
     return all;
   }
   std::string refusal(const std::string& target) {

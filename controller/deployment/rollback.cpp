@@ -1,0 +1,252 @@
+#include "controller/deployment/rollback.h"
+
+#include "controller/deployment/compose_target.h"
+#include "controller/deployment/look_first.h"
+#include "controller/deployment/state_differences.h"
+#include "controller/deployment/text_difference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace portoser::deployment {
+namespace {
+
+constexpr auto masked = "***";
+
+Json parsed(const std::string& text) {
+  auto value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json{} : value;
+}
+
+std::string member(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+void refuse(RollbackPreview& preview, const std::string& reason, std::string why) {
+  if (preview.reason.empty()) preview.reason = reason;
+  preview.reasons.push_back(std::move(why));
+}
+
+/// What can be told of it without its host.
+void judge_record(const storage::DeploymentRecord& record,
+                  const registry::Registry& registry,
+                  RollbackPreview& preview) {
+  if (record.status != "success" && record.status != "rolled_back") {
+    refuse(preview,
+           "DEPLOYMENT_NOT_GOOD",
+           fmt::format("{} did not succeed: there is nothing good to go back to", record.id));
+  }
+  if (record.job_id.empty()) {
+    refuse(preview,
+           "DEPLOYMENT_NOT_KEPT",
+           fmt::format("{} was imported from the old CLI, which kept neither files nor images",
+                       record.id));
+  }
+  const auto* service = registry.find_service(record.service);
+  if (service == nullptr) {
+    refuse(preview,
+           "SERVICE_UNKNOWN",
+           fmt::format("the registry has no service \"{}\" any more; add it again first",
+                       record.service));
+    return;
+  }
+  if (registry.find_host(record.machine) == nullptr) {
+    refuse(preview,
+           "MACHINE_UNKNOWN",
+           fmt::format("the registry has no host \"{}\" any more", record.machine));
+  } else if (service->current_host != record.machine) {
+    refuse(preview,
+           "MOVE_NOT_SUPPORTED",
+           fmt::format("\"{}\" is on \"{}\" now and was on \"{}\"; move it there first",
+                       record.service,
+                       service->current_host.value_or("no host"),
+                       record.machine));
+  }
+}
+
+/// A secret is "***" in the history, and stays what it is now.
+bool has_secret(const Json& value) {
+  if (value.is_string()) return value.get<std::string>() == masked;
+  return value.is_structured() && std::any_of(value.begin(), value.end(), has_secret);
+}
+
+registry::FieldValue field_value(const Json& value) {
+  using registry::FieldValue;
+  if (value.is_string()) return FieldValue::of_text(value.get<std::string>());
+  if (value.is_boolean()) return FieldValue::of_flag(value.get<bool>());
+  if (value.is_number_integer()) return FieldValue::of_number(value.get<long long>());
+  if (value.is_number()) return FieldValue::of_amount(value.get<double>());
+  if (value.is_array()) {
+    std::vector<FieldValue> items;
+    for (const auto& item : value) items.push_back(field_value(item));
+    return FieldValue::of_list(std::move(items));
+  }
+  if (value.is_object()) {
+    std::vector<FieldValue::Member> members;
+    for (const auto& [key, item] : value.items()) members.emplace_back(key, field_value(item));
+    return FieldValue::of_map(std::move(members));
+  }
+  return {};
+}
+
+}  // namespace
+
+Rollback::Rollback(registry::RegistryWatch& registry,
+                   registry::RegistryEditor& editor,
+                   fleet::Fleet& fleet,
+                   jobs::Jobs& jobs,
+                   history::History& history,
+                   Preflight& preflight,
+                   Recording& recording,
+                   DeployLimits limits)
+    : registry_(registry),
+      editor_(editor),
+      fleet_(fleet),
+      jobs_(jobs),
+      history_(history),
+      preflight_(preflight),
+      recording_(recording),
+      limits_(limits) {
+  auto work = recording_.of(
+      "rollback", [this](std::shared_ptr<jobs::Run> run) { return carry_out(std::move(run)); });
+  jobs_.add_kind("rollback", std::move(work));
+}
+
+asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
+  const auto record = co_await history_.find(std::move(deployment_id));
+  RollbackPreview preview;
+  preview.deployment_id = record.id;
+  preview.service = record.service;
+  preview.machine = record.machine;
+  preview.target_config = parsed(record.config_after);
+  const auto registry = registry_.snapshot()->registry;
+  judge_record(record, *registry, preview);
+  if (const auto* service = registry->find_service(record.service)) {
+    preview.current_config = parsed(service->config);
+    preview.differences = config_differences(preview.current_config, preview.target_config);
+  }
+  if (preview.reasons.empty()) co_await look_at_host(record, preview);
+  for (const auto& difference : preview.differences) {
+    if (!has_secret(difference.target_value)) continue;
+    preview.warnings.push_back(
+        fmt::format("{} holds a secret, which stays as it is now", difference.field));
+  }
+  if (preview.differences.empty()) {
+    preview.warnings.emplace_back("nothing differs from what there is now");
+  }
+  preview.safe_to_rollback = preview.reasons.empty();
+  co_return preview;
+}
+
+asio::awaitable<void> Rollback::look_at_host(const storage::DeploymentRecord& record,
+                                             RollbackPreview& preview) {
+  const auto now = co_await recording_.look(record.service, record.machine);
+  const auto current = parsed(now.state);
+  const auto target = parsed(record.state_after);
+  if (const auto problem = member(current, "problem"); !problem.empty()) {
+    refuse(preview, "HOST_UNKNOWN", "how the service stands now is not known: " + problem);
+    co_return;
+  }
+  const auto kept = current.is_object() ? current.find("kept") : current.end();
+  const bool is_kept = kept != current.end() && kept->is_array() &&
+                       std::find(kept->begin(), kept->end(), record.id) != kept->end();
+  if (!is_kept) {
+    refuse(preview,
+           "DEPLOYMENT_NOT_KEPT",
+           fmt::format("\"{}\" does not keep {} any more", record.machine, record.id));
+    co_return;
+  }
+  if (target.is_object() && member(target, "problem").empty()) {
+    auto differences = state_differences(current, target);
+    std::move(differences.begin(), differences.end(), std::back_inserter(preview.differences));
+    preview.compose_difference =
+        unified_difference(member(current, "text"), member(target, "text"));
+  } else {
+    preview.warnings.emplace_back(
+        "what it ran with was not recorded; its host keeps it and can bring it back all the same");
+  }
+  PreflightWish wish;
+  wish.service = record.service;
+  wish.action = "restore";
+  wish.restore = record.id;
+  auto looking = preflight_.look(std::move(wish));
+  auto report = co_await std::move(looking);
+  for (const auto& finding : report.findings) {
+    if (is_error(finding)) {
+      refuse(preview, finding.reason, finding.message);
+    } else if (finding.severity == "warning") {
+      preview.warnings.push_back(finding.message);
+    }
+  }
+  preview.findings = std::move(report.findings);
+}
+
+asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
+                                                 std::string user,
+                                                 std::string why) {
+  const auto preview = co_await this->preview(std::move(deployment_id));
+  if (!preview.safe_to_rollback) {
+    std::vector<ErrorDetail> details;
+    for (const auto& reason : preview.reasons) details.push_back({preview.service, reason});
+    throw Error{Code::conflict, preview.reasons.front(), "path.id"}
+        .reason(preview.reason)
+        .hint("GET /api/history/rollback/" + preview.deployment_id + "/preview shows all of it")
+        .details(std::move(details));
+  }
+  jobs::Request request;
+  request.kind = "rollback";
+  request.service = preview.service;
+  request.host = preview.machine;
+  request.created_by = std::move(user);
+  request.details = dump(Json{{"rollback_of", preview.deployment_id}, {"why", why}});
+  co_return co_await jobs_.submit(std::move(request));
+}
+
+asio::awaitable<void> Rollback::carry_out(std::shared_ptr<jobs::Run> run) {
+  const auto request = parsed(run->record().request);
+  const auto record = co_await history_.find(member(request, "rollback_of"));
+  protocol::ComposeDeploy command;
+  command.target.service = record.service;
+  command.action = "restore";
+  command.restore = record.id;
+  if (!run->resumed) {
+    const auto registry = registry_.snapshot()->registry;
+    const auto& service = registry->require_service(record.service, "path.service");
+    command.target = compose_target(*registry, service);
+    PreflightWish wish;
+    wish.service = record.service;
+    wish.action = "restore";
+    wish.restore = record.id;
+    co_await look_first(preflight_, recording_, run, std::move(wish), "rolled back");
+  }
+  co_await deploy(run, std::move(command), limits_);
+  co_await restore_entry(record, run);
+}
+
+/// After the host: an entry that names another file or port than what runs would be a lie. Done
+/// again by a controller that was killed in between, which changes nothing then.
+asio::awaitable<void> Rollback::restore_entry(const storage::DeploymentRecord& record,
+                                              std::shared_ptr<jobs::Run> run) {
+  const auto registry = registry_.snapshot()->registry;
+  const auto* service = registry->find_service(record.service);
+  const auto target = parsed(record.config_after);
+  if (service == nullptr || !target.is_object()) co_return;
+  registry::EntryEdit edit;
+  edit.section = registry::Section::services;
+  edit.name = record.service;
+  for (const auto& difference : config_differences(parsed(service->config), target)) {
+    if (has_secret(difference.target_value) || has_secret(difference.current_value)) continue;
+    edit.fields.push_back({difference.field, field_value(difference.target_value)});
+  }
+  if (edit.fields.empty()) co_return;
+  registry::EditTerms terms;
+  terms.who = run->record().created_by;
+  auto editing = editor_.edit(std::move(edit), std::move(terms));
+  co_await std::move(editing);
+  run->log("its entry in registry.yml is as it was");
+}
+
+}  // namespace portoser::deployment

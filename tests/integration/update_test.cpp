@@ -1,0 +1,182 @@
+// A compose file that is saved and brought to life, what becomes of it when that goes wrong, and
+// the way back: real programs, a real engine.
+#include "common/file.h"
+#include "tests/integration/update_fixture.h"
+#include "tests/support/await.h"
+
+#include <gmock/gmock.h>
+
+namespace portoser::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+using Update = UpdateTest;
+
+ApiAnswer roll_back(const ControllerProcess& controller,
+                    const std::string& id,
+                    const std::string& body = R"({"confirm": true})") {
+  return controller.post(
+      "/api/history/rollback/" + id + "/execute", body, {{"Content-Type", "application/json"}});
+}
+
+TEST_F(Update, TheFileIsShownWithNamesOfVariablesAndWithoutTheirValues) {
+  project_->write_file(".env", "PASSWORD=very-secret\n");
+  const auto answer = controller_->get("/api/services/notes/compose");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_EQ(answer.body["text"], text());
+  EXPECT_EQ(answer.body["file"], project_->file().string());
+  EXPECT_EQ(answer.body["environment"], Json::parse(R"([{"name":"PASSWORD","file":".env"}])"));
+  EXPECT_THAT(answer.text, Not(HasSubstr("very-secret")));
+  EXPECT_EQ(answer.body["images"][0]["compose_service"], "web");
+  EXPECT_EQ(answer.body["images_problem"], nullptr);
+  std::filesystem::remove(project_->folder() / ".env");
+}
+
+TEST_F(Update, AFileThatSomebodyElseChangedIsNotOverwritten) {
+  const auto revision = compose()["revision"].get<std::string>();
+  const auto other = text("    environment: [BY=hand]\n");
+  project_->write(other);
+  const auto answer = put(text("    environment: [BY=api]\n"), "", revision);
+  EXPECT_EQ(answer.status, 412U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "STALE_REVISION");
+  EXPECT_EQ(read_file(project_->file()), other);
+}
+
+TEST_F(Update, WrittenAloneTouchesNothingThatRuns) {
+  const auto before = container();
+  const auto wanted = text("    environment: [GREETING=written]\n");
+  const auto answer = put(wanted, "");
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_THAT(answer.body["difference"].get<std::string>(),
+              HasSubstr("+    environment: [GREETING=written]"));
+  EXPECT_EQ(read_file(project_->file()), wanted);
+  EXPECT_EQ(container(), before);
+  EXPECT_EQ(newest_record()["action"], "write");
+}
+
+TEST_F(Update, AppliedItRunsAndIsRecordedWithWhatWasThereBefore) {
+  const auto wanted = text("    environment: [GREETING=two]\n");
+  const auto answer = put(wanted);
+  ASSERT_EQ(answer.status, 200U) << answer.text << agent_->log_tail();
+  HttpClient client{port_};
+  EXPECT_THAT(client.get("/").body, HasSubstr("two"));
+  const auto record = newest_record();
+  EXPECT_EQ(record["id"], answer.body["deployment_id"]);
+  EXPECT_EQ(record["action"], "update");
+  EXPECT_EQ(record["status"], "success");
+  EXPECT_EQ(record["why"], "a test");
+  EXPECT_EQ(record["before"]["text"], text());
+  EXPECT_EQ(record["after"]["text"], wanted);
+  EXPECT_THAT(record["after"]["kept"], Contains(record["id"]));
+}
+
+TEST_F(Update, OneWhoseHealthDoesNotComeIsUndoneByItself) {
+  make_image("update:sick",
+             "HEALTHCHECK --interval=1s --retries=2 CMD false\nCMD [\"sleep\", \"9999\"]");
+  const auto before = what_runs();
+  auto sick = text();
+  const std::string image = "image: portoser-test/httpd";
+  sick.replace(sick.find(image), image.size(), "image: update:sick");
+  const auto answer = put(sick);
+  EXPECT_EQ(answer.status, 502U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "HEALTH_NOT_BACK");
+  EXPECT_THAT(answer.body["message"].get<std::string>(), HasSubstr("runs again"));
+  EXPECT_EQ(read_file(project_->file()), text());
+  EXPECT_EQ(what_runs(), before);
+  HttpClient client{port_};
+  EXPECT_EQ(client.get("/").status, 200U);
+  const auto record = newest_record();
+  EXPECT_EQ(record["status"], "failure");
+  EXPECT_EQ(record["outcome"], "returned");
+  EXPECT_EQ(record["after"]["text"], text());
+}
+
+TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {
+  const auto first = put(text("    environment: [GREETING=first]\n"));
+  ASSERT_EQ(first.status, 200U) << first.text;
+  const auto ran = what_runs();
+  const auto id = first.body["deployment_id"].get<std::string>();
+  ASSERT_EQ(put(text("    environment: [GREETING=second]\n")).status, 200U);
+  HttpClient api{controller_->port()};
+  ASSERT_EQ(api.request("PATCH",
+                        "/api/services/notes",
+                        R"({"port": 4711})",
+                        {{"Content-Type", "application/json"}})
+                .status,
+            200U);
+
+  const auto preview = controller_->get("/api/history/rollback/" + id + "/preview").body;
+  EXPECT_EQ(preview["safe_to_rollback"], true) << dump(preview);
+  std::vector<std::string> fields;
+  for (const auto& one : preview["differences"]) fields.push_back(one["field"]);
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("port", "compose"));
+  EXPECT_THAT(preview["compose_difference"].get<std::string>(), HasSubstr("+    environment"));
+
+  EXPECT_EQ(roll_back(*controller_, id, "{}").status, 400U);
+  const auto dry = roll_back(*controller_, id, R"({"dry_run": true})");
+  EXPECT_EQ(dry.body["preview"]["safe_to_rollback"], true) << dry.text;
+
+  const auto answer = roll_back(*controller_, id);
+  ASSERT_EQ(answer.status, 200U) << answer.text;
+  EXPECT_EQ(what_runs(), ran);
+  EXPECT_EQ(read_file(project_->file()), text("    environment: [GREETING=first]\n"));
+  const auto registry = read_file(controller_->registry());
+  EXPECT_THAT(registry, Not(HasSubstr("4711")));
+  EXPECT_THAT(registry, HasSubstr("# the notes"));
+  const auto record = newest_record();
+  EXPECT_EQ(record["id"], answer.body["rollback_deployment_id"]);
+  EXPECT_EQ(record["status"], "rolled_back");
+  EXPECT_EQ(record["rollback_of"], id);
+
+  const auto again = controller_->get("/api/history/rollback/" + id + "/preview").body;
+  EXPECT_EQ(again["differences"], Json::array()) << dump(again);
+  EXPECT_THAT(again["warnings"], Contains("nothing differs from what there is now"));
+}
+
+TEST_F(Update, AFailedDeploymentIsNothingToGoBackTo) {
+  project_->write("services: [broken]\n");
+  EXPECT_EQ(act("rebuild").status, 422U);
+  const auto id = newest_record()["id"].get<std::string>();
+  const auto answer = roll_back(*controller_, id);
+  EXPECT_EQ(answer.status, 409U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "DEPLOYMENT_NOT_GOOD");
+  EXPECT_EQ(roll_back(*controller_, "deploy-20000101-000000-00000000").status, 404U);
+}
+
+TEST_F(Update, AControllerThatIsKilledMidwayFindsTheEndInTheHistory) {
+  make_image("update:slow",
+             "HEALTHCHECK --interval=1s --start-period=60s CMD test -f /ok\n"
+             "CMD [\"sh\", \"-c\", \"sleep 3; touch /ok; sleep 9999\"]");
+  auto slow = text();
+  const std::string image = "image: portoser-test/httpd";
+  slow.replace(slow.find(image), image.size(), "image: update:slow");
+  const auto revision = compose()["revision"].get<std::string>();
+  HttpClient client{controller_->port()};
+  const auto begun =
+      client.request("PUT",
+                     "/api/services/notes/compose?apply=true",
+                     dump(Json{{"text", slow}, {"revision", revision}}),
+                     {{"Content-Type", "application/json"}, {"Prefer", "respond-async"}});
+  ASSERT_EQ(begun.status, 202U) << begun.body;
+  const auto job = Json::parse(begun.body)["job_id"].get<std::string>();
+  await_until("the host waits for health", 60s, [&] {
+    return controller_->get("/api/jobs/" + job).body["step"] == "health";
+  });
+  controller_->kill();
+  controller_->start();
+  await_until("the job is over", 120s, [&] {
+    return controller_->get("/api/jobs/" + job).body["state"] == "succeeded";
+  });
+  const auto record = newest_record();
+  EXPECT_EQ(record["job_id"], job);
+  EXPECT_EQ(record["status"], "success");
+  EXPECT_EQ(record["before"]["text"], text());
+  EXPECT_EQ(record["after"]["text"], slow);
+}
+
+}  // namespace
+}  // namespace portoser::test

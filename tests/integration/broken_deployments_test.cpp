@@ -42,9 +42,8 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
                  fmt::format("127.0.0.1:{}:8080", other_port),
                  "portoser-test/httpd"});
   const auto scratch = *folder_ / "foreign.tar";
-  const auto container_id = engine.docker({"create", "portoser-test/busybox", "true"});
-  engine.docker(
-      {"export", "-o", scratch.string(), container_id.substr(0, container_id.size() - 1)});
+  engine.docker({"create", "--name", "foreign-source", "portoser-test/busybox", "true"});
+  engine.docker({"export", "-o", scratch.string(), "foreign-source"});
   engine.docker({"import", "--platform", "linux/s390x", scratch.string(), "foreign:1"});
 
   const auto port_text = [&](int port) {
@@ -105,7 +104,7 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
     EXPECT_GT(asker.answered(), 0);
     EXPECT_EQ(asker.lost(), 0);
   }
-  engine.docker({"rm", "-f", "holder"});
+  engine.docker({"rm", "-f", "holder", "foreign-source"});
 }
 
 TEST_F(BrokenDeployments, AServiceWhoseEntryOrHostIsWrongIsRefused) {

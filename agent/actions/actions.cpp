@@ -352,7 +352,11 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
        ++attempt) {
     log::warn("actions", "cut-off command is taken up again", {{"id", run->id()}});
     const auto folder = journal_.folder_of(run->id());
-    run->process = RunnerProcess::start(executor_, settings_.runner, folder, true);
+    // What it forked last may hold its lock for a moment longer.
+    run->process = co_await RunnerProcess::adopt(folder);
+    if (!run->process) {
+      run->process = RunnerProcess::start(executor_, settings_.runner, folder, true);
+    }
     co_await supervise(run);
     run->outcome = co_await on_pool(pool_, read);
   }

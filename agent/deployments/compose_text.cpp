@@ -88,6 +88,24 @@ std::set<std::string> services_with_other_images(const std::string& before,
   return {};
 }
 
+std::optional<std::vector<ResolvedService>> plain_services(const std::string& text,
+                                                           const std::filesystem::path& file) try {
+  std::vector<ResolvedService> services;
+  bool has_variables = false;
+  const auto root = parse_compose(text);
+  each_service(root, [&](const std::string& name, const YAML::Node& service) {
+    if (has_profile(service)) return;
+    auto image = text_of(inherited(file.string(), root, service, "image"));
+    has_variables = has_variables || image.find('$') != std::string::npos;
+    const auto build = inherited(file.string(), root, service, "build");
+    services.push_back({name, std::move(image), static_cast<bool>(build)});
+  });
+  if (has_variables) return std::nullopt;
+  return services;
+} catch (const YAML::Exception&) {
+  return std::nullopt;
+}
+
 std::vector<ResolvedService> resolved_services(const std::string& config) try {
   std::vector<ResolvedService> services;
   each_service(parse_compose(config), [&](const std::string& name, const YAML::Node& service) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,5 +40,8 @@ struct ResolvedService {
 };
 /// Without those that a profile holds back.
 std::vector<ResolvedService> resolved_services(const std::string& config);
+/// The same from a text; none: it has variables in names of images, which only compose resolves.
+std::optional<std::vector<ResolvedService>> plain_services(const std::string& text,
+                                                           const std::filesystem::path& file);
 
 }  // namespace portoser::agent::deployments

@@ -70,6 +70,9 @@ void DeployTest::start_agent() {
       60s,
       [&] { return memory_->seen().all<protocol::State>().size() > before; },
       [&] { return agent_.log_tail(); });
+  protocol::Assign assign;
+  assign.services.push_back({"notes", "docker", {project_.file().string()}, "", ""});
+  controller_->send(assign);
 }
 
 void DeployTest::restart_agent() {
@@ -193,6 +196,7 @@ std::vector<std::string> DeployTest::files() const {
 }
 
 void DeployTest::make_image(const std::string& name, const std::string& line) const {
+  if (engine_.try_docker({"image", "inspect", name}).exit_status == 0) return;
   const auto context = folder_ / "image";
   make_folder(context);
   write_file_atomic(
@@ -207,6 +211,14 @@ void DeployTest::make_image(const std::string& name, const std::string& line) co
 
 std::string DeployTest::deployment_id(int number) {
   return fmt::format("deploy-20261130-120000-{:08x}", number);
+}
+
+std::vector<std::string> DeployTest::events() const {
+  std::vector<std::string> types;
+  for (const auto& event : memory_->seen().all<protocol::Event>()) {
+    if (event.service == "notes") types.push_back(event.event_type);
+  }
+  return types;
 }
 
 std::string DeployTest::log_of(const std::string& id) const {

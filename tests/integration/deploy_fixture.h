@@ -45,13 +45,16 @@ class DeployTest : public testing::Test {
   [[nodiscard]] std::string image_id(const std::string& reference) const;
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::vector<std::string> files() const;
-  /// An image with that line at its end. Its check asks every second whether /ok is there.
+  /// An image with that line at its end, unless there is one of that name. Its check asks every
+  /// second whether /ok is there.
   void make_image(const std::string& name, const std::string& line = "RUN touch /ok") const;
   static std::string deployment_id(int number);
+  /// Types of the service's events, in their order.
+  [[nodiscard]] std::vector<std::string> events() const;
   [[nodiscard]] std::string log_of(const std::string& id) const;
 
   TempFolder folder_{"deploy"};
-  const PrivateEngine& engine_ = PrivateEngine::shared();
+  PrivateEngine& engine_ = PrivateEngine::shared();
   ComposeProject project_;
   agent::deployments::KeptDeployments store_;
   std::shared_ptr<ControllerMemory> memory_ = std::make_shared<ControllerMemory>();

@@ -1,12 +1,18 @@
 // Agent, runner or both are killed in each step of a change: the service ends as it was or as it
 // shall be, never as neither.
+#include "common/crypto.h"
+#include "common/ids.h"
 #include "tests/integration/deploy_fixture.h"
+#include "tests/support/await.h"
 
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 namespace portoser::test {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::AnyOf;
 using testing::ElementsAre;
 
@@ -62,15 +68,33 @@ TEST_P(DeployKill, EndsAsTheOldOrAsTheNew) {
     EXPECT_EQ(text(), text_with(1));
   }
   EXPECT_THAT(files(), ElementsAre("docker-compose.yml"));
+  if (std::getenv("PORTOSER_TEST_ALL_KILLS") == nullptr) return;
   // And it goes on from there.
   const auto next = deploy_text(text_with(3), deployment_id(3));
   EXPECT_TRUE(next.succeeded) << next.message;
 }
 
+/// All of them take ten minutes; those that went wrong most easily are asked for every time.
 std::vector<KillCase> cases() {
-  std::vector<KillCase> all;
+  std::vector<KillCase> all{{Victim::agent, "up"},
+                            {Victim::runner, "install"},
+                            {Victim::runner, "health"},
+                            {Victim::runner, "keep"},
+                            {Victim::both, "images"},
+                            {Victim::both, "up"},
+                            {Victim::both, "health"}};
+  if (std::getenv("PORTOSER_TEST_ALL_KILLS") == nullptr) return all;
+  all.clear();
   for (const auto victim : {Victim::agent, Victim::runner, Victim::both}) {
-    for (const auto* step : {"keep-before", "check", "images", "install", "up", "health", "keep"}) {
+    for (const auto* step : {"keep-before",
+                             "check",
+                             "images",
+                             "install",
+                             "remove-gone",
+                             "up",
+                             "health",
+                             "keep",
+                             "tidy"}) {
       all.push_back({victim, step});
     }
   }
@@ -105,6 +129,36 @@ TEST_F(DeployKillTwice, AnUndoThatIsKilledIsDoneByTheNext) {
     EXPECT_EQ(what_runs(), old) << step;
     EXPECT_EQ(text(), text_with("app:1"));
   }
+}
+
+/// As when the power comes back: the agent is there before the engine.
+TEST_F(DeployKillTwice, AnUndoWaitsForTheEngine) {
+  make_image("app:1");
+  make_image("app:bad", "RUN true");
+  project_.write("version: '3'\nservices:\n  web: {image: 'app:1'}\n");
+  ASSERT_TRUE(deploy([](auto&) {}).succeeded);
+  const auto old = what_runs();
+  const auto before = text();
+  const auto id = send([&](auto& arguments) {
+    arguments.replaces_text = true;
+    arguments.text = "version: '3'\nservices:\n  web: {image: 'app:bad'}\n";
+    arguments.revision = to_hex(sha256(before));
+  });
+  ASSERT_TRUE(await_step(id, "health"));
+  agent_.kill();
+  kill_runner(id);
+  engine_.stop();
+  start_agent();
+  await_until(
+      "it waits",
+      60s,
+      [&] { return log_of(id).find("waiting for the engine") != std::string::npos; },
+      [&] { return log_of(id); });
+  EXPECT_EQ(text(), before) << "the file needs no engine";
+  engine_.start();
+  const auto result = await_result(id);
+  EXPECT_EQ(result.undone, "returned") << result.message << log_of(id);
+  EXPECT_EQ(what_runs(), old);
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ TEST_F(Deploy, AnImageWhoseHealthDoesNotComeReturnsByItself) {
   EXPECT_THAT(result.message, HasSubstr("what ran before runs again"));
   EXPECT_THAT(result.last_lines, Contains(HasSubstr("no /ok here")));
   EXPECT_EQ(what_runs(), before);
+  EXPECT_THAT(events(), ElementsAre("start", "restart")) << "it was not away twice";
   EXPECT_EQ(text(), text_of("app:1"));
   EXPECT_FALSE(store_.find("notes", deployment_id(1)));
   EXPECT_THAT(files(), ElementsAre("docker-compose.yml"));
@@ -188,20 +189,19 @@ TEST_F(Deploy, ACancelReturns) {
 }
 
 TEST_F(Deploy, AnyOfTheLastTwentyComesBackExactly) {
-  project_.write_file("web.env", "E=0\n");
   const auto text_with = [](int i) {
     return fmt::format(
         "version: '3'\nservices:\n  web: {{image: 'app:now', env_file: web.env, environment: "
-        "['V={}', "
-        "'D=${{D:-none}}']}}\n",
+        "['V={}', 'D=${{D:-none}}']}}\n",
         i);
   };
   std::vector<std::vector<std::string>> ran(23);
   for (int i = 1; i <= 22; ++i) {
     engine_.docker({"tag", i % 2 == 0 ? "app:1" : "app:2", "app:now"});
+    project_.write(text_with(i));
     project_.write_file("web.env", fmt::format("E={}\n", i));
     project_.write_file(".env", fmt::format("D={}\n", i));
-    const auto result = deploy_text(text_with(i), deployment_id(i));
+    const auto result = deploy([&](auto& arguments) { arguments.deployment = deployment_id(i); });
     ASSERT_TRUE(result.succeeded) << result.message;
     ran[static_cast<std::size_t>(i)] = what_runs();
   }

@@ -41,7 +41,9 @@ Work::Needs Work::missing_images() {
   const auto changed = services_with_other_images(store_.text(ran), new_text(), parameters_.file);
   std::map<std::string, std::string> references;
   for (const auto& image : ran.images) references[image.compose_service] = image.reference;
-  for (const auto& service : resolved_services(compose_.output({"config"}, candidate()))) {
+  auto services = plain_services(new_text(), parameters_.file);
+  if (!services) services = resolved_services(compose_.output({"config"}, candidate()));
+  for (const auto& service : *services) {
     if (!parameters_.compose_service.empty() && service.name != parameters_.compose_service) {
       continue;
     }

@@ -51,6 +51,20 @@ TEST(ComposeText, KnowsWhichServicesGetAnotherImage) {
   EXPECT_THAT(others, ElementsAre("made", "new", "tag"));
 }
 
+TEST(ComposeText, NeedsComposeOnlyWhereNamesOfImagesHaveVariables) {
+  const auto plain = plain_services(
+      "x-a: &a {image: 'base:1'}\nservices:\n  web: {<<: *a, command: 'echo $A'}\n"
+      "  app: {extends: web, build: .}\n  off: {image: '${X}', profiles: [p]}\n",
+      "/srv/a.yml");
+  ASSERT_TRUE(plain.has_value());
+  ASSERT_EQ(plain->size(), 2U);
+  EXPECT_EQ((*plain)[0].image, "base:1");
+  EXPECT_FALSE((*plain)[0].is_built);
+  EXPECT_EQ((*plain)[1].image, "base:1");
+  EXPECT_TRUE((*plain)[1].is_built);
+  EXPECT_FALSE(plain_services("services: {web: {image: 'app:${TAG}'}}", "/srv/a.yml"));
+}
+
 TEST(ComposeText, ReadsWhatComposeResolved) {
   const auto services = resolved_services(
       "services:\n  app:\n    build: {context: /srv}\n  web: {image: 'nginx:1.25'}\n");

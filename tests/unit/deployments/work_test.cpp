@@ -53,7 +53,8 @@ TEST_F(WorkTest, AnEditWhileItPreparesIsLeftAlone) {
 }
 
 TEST_F(WorkTest, OnlyImagesThatAreMissingOrMadeInAnotherWayAreHad) {
-  ask_for_text("services:\n  web: {image: 'app:2'}\n  db: {image: 'base:1'}\n  app: {build: .}\n");
+  ask_for_text(
+      "services:\n  web: {image: 'app:${TAG}'}\n  db: {image: 'base:1'}\n  app: {build: .}\n");
   write_file_atomic(folder / "tool/do-config",
                     "echo \"services:\"; echo \"  web: {image: 'app:2'}\"; echo \"  db: {image: "
                     "'base:1'}\"; echo \"  app: {build: {context: .}}\"\n");

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/version.h"
+#include "controller/api/audit.h"
 #include "controller/api/collector.h"
 #include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
@@ -155,6 +156,7 @@ struct Rooms {
         device_tokens(join_tokens, clock),
         jobs_api(jobs, core),
         history_api(history, clock),
+        audit_api(database),
         compose_api(compose_files, jobs, core),
         rollback_api(rollback, jobs, core),
         metrics(registry, live, clock),
@@ -180,6 +182,7 @@ struct Rooms {
                    metrics),
         uptime(registry, database, uptime_history, fleet, clock, core),
         system(registry, database, clock),
+        audit(database, clock, core),
         tasks(core),
         background(prometheus.executor()) {
     live.add_listener(series);
@@ -208,6 +211,7 @@ struct Rooms {
     device_tokens.add_to(web);
     jobs_api.add_to(web);
     history_api.add_to(web);
+    audit_api.add_to(web);
     compose_api.add_to(web);
     rollback_api.add_to(web);
     metrics.add_to(web);
@@ -267,6 +271,7 @@ struct Rooms {
   api::DeviceTokensApi device_tokens;
   api::JobsApi jobs_api;
   api::HistoryApi history_api;
+  api::AuditApi audit_api;
   api::ComposeApi compose_api;
   api::RollbackApi rollback_api;
   api::MetricsApi metrics;
@@ -327,6 +332,7 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   notify_service_manager("STOPPING=1");
   rooms.editor.stop();
   co_await server.stop();
+  co_await rooms.audit.stop();
   rooms.remote_write.give_up();
   rooms.tasks.stop();
   rooms.background.stop();

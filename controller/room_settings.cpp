@@ -66,6 +66,7 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
   retention.jobs = settings.retention_jobs_days * day;
   retention.jobs_at_least = settings.retention_jobs_at_least;
   retention.events = settings.retention_events_days * day;
+  retention.audit = settings.retention_audit_days * day;
   retention.deployments = settings.retention_deployments_days * day;
   retention.deployments_at_least = settings.retention_deployments_at_least;
   return retention;

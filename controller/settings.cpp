@@ -200,6 +200,11 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
             .env = "PORTOSER_RETENTION_DEPLOYMENTS_AT_LEAST",
             .help = "how many of the newest deployments are kept whatever their age",
             .check = between(0, 1'000'000)})
+      .add(settings.retention_audit_days,
+           {.key = "retention.audit_days",
+            .env = "PORTOSER_RETENTION_AUDIT_DAYS",
+            .help = "days that the audit trail is kept",
+            .check = between(1, most_days)})
       .add(settings.series_raw_hours,
            {.key = "series.raw_hours",
             .env = "PORTOSER_SERIES_RAW_HOURS",

@@ -52,6 +52,7 @@ struct ControllerSettings {
   int retention_events_days = 400;
   int retention_deployments_days = 400;
   int retention_deployments_at_least = 1000;
+  int retention_audit_days = 400;
   int series_raw_hours = 2;
   int series_minute_hours = 48;
   int series_quarter_days = 400;

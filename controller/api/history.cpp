@@ -1,9 +1,8 @@
 #include "controller/api/history.h"
 
 #include "controller/api/history_rows.h"
+#include "controller/api/time_ranges.h"
 #include "controller/http/router.h"
-
-#include <fmt/format.h>
 
 #include <cmath>
 #include <utility>
@@ -82,17 +81,6 @@ void fill(CountsView& view, const storage::DeploymentCounts& counts) {
   view.avg_duration_ms = std::round(counts.average_duration_ms.value_or(0));
 }
 
-std::optional<Time> time_of(const http::CallContext& call, const std::string& name) {
-  const auto text = call.query(name);
-  if (!text) return std::nullopt;
-  const auto time = time_from_rfc3339(*text);
-  if (time) return time;
-  // A day alone, as a date field of a form gives it.
-  if (const auto day = time_from_rfc3339(*text + "T00:00:00Z")) return day;
-  throw Error{Code::invalid, fmt::format("\"{}\" is no time", *text), "query." + name}.hint(
-      "for example 2026-03-04 or 2026-03-04T09:15:00Z");
-}
-
 std::vector<http::Parameter> filters() {
   return {{"service", "only of this service"},
           {"machine", "only on this machine"},
@@ -113,12 +101,8 @@ storage::DeploymentFilter filter_of(const http::CallContext& call) {
   filter.machine = call.query("machine");
   filter.status = call.query("status");
   filter.action = call.query("action");
-  filter.from = time_of(call, "from_date");
-  filter.until = time_of(call, "to_date");
-  constexpr std::size_t date_length = 10;
-  if (filter.until && call.query("to_date")->size() == date_length) {
-    *filter.until += std::chrono::hours{24};
-  }
+  filter.from = begin_of(call, "from_date");
+  filter.until = end_of(call, "to_date");
   filter.limit = call.query_int("limit", filter.limit, 1, most_deployments);
   filter.offset = call.query_int("offset", 0, 0, std::int64_t{1} << 40U);
   return filter;

@@ -35,16 +35,18 @@ asio::awaitable<void> Retention::delete_old() {
   const auto events = co_await events_.delete_before(now - settings_.events);
   const auto deployments = co_await deployments_.delete_before(now - settings_.deployments,
                                                                settings_.deployments_at_least);
+  const auto audit = co_await audit_.delete_before(now - settings_.audit);
   {
     const std::lock_guard lock{mutex_};
+    stats_.audit += static_cast<std::uint64_t>(audit);
     stats_.deployments += static_cast<std::uint64_t>(deployments);
     stats_.events += static_cast<std::uint64_t>(events);
     stats_.succeeded_at = now;
   }
-  if (jobs > 0 || events > 0 || deployments > 0) {
+  if (jobs > 0 || events > 0 || deployments > 0 || audit > 0) {
     log::info("storage",
               "old rows deleted",
-              {{"jobs", jobs}, {"events", events}, {"deployments", deployments}});
+              {{"jobs", jobs}, {"events", events}, {"deployments", deployments}, {"audit", audit}});
   }
 }
 

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/storage/age_guard.h"
+#include "controller/storage/audit_store.h"
 #include "controller/storage/deployment_store.h"
 #include "controller/storage/event_store.h"
 #include "controller/storage/job_store.h"
@@ -24,6 +25,7 @@ struct RetentionSettings {
   std::chrono::hours events{24 * 400};
   std::chrono::hours deployments{24 * 400};  ///< after their beginning
   std::int64_t deployments_at_least = 1000;  ///< that stay, whatever their age
+  std::chrono::hours audit{24 * 400};
 };
 
 /// Counted since the start.
@@ -31,6 +33,7 @@ struct RetentionStats {
   std::uint64_t jobs = 0;         ///< deleted
   std::uint64_t events = 0;       ///< deleted
   std::uint64_t deployments = 0;  ///< deleted
+  std::uint64_t audit = 0;        ///< rows deleted
   std::uint64_t failures = 0;
   std::optional<Time> succeeded_at;  ///< none: not yet
 };
@@ -42,6 +45,7 @@ class Retention {
         jobs_(database),
         events_(database),
         deployments_(database),
+        audit_(database),
         clock_(clock),
         settings_(settings) {}
 
@@ -58,6 +62,7 @@ class Retention {
   JobStore jobs_;
   EventStore events_;
   DeploymentStore deployments_;
+  AuditStore audit_;
   const Clock& clock_;
   RetentionSettings settings_;
   mutable std::mutex mutex_;

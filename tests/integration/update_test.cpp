@@ -72,6 +72,11 @@ TEST_F(Update, AppliedItRunsAndIsRecordedWithWhatWasThereBefore) {
   EXPECT_EQ(record["before"]["text"], text());
   EXPECT_EQ(record["after"]["text"], wanted);
   EXPECT_THAT(record["after"]["kept"], Contains(record["id"]));
+  await_until("the request is in the audit trail", 30s, [] {
+    const auto entries = controller_->get("/api/audit?method=PUT&limit=1").body["entries"];
+    return !entries.empty() && entries[0]["path"] == "/api/services/notes/compose" &&
+           entries[0]["status"] == 200;
+  });
 }
 
 TEST_F(Update, OneWhoseHealthDoesNotComeIsUndoneByItself) {

@@ -138,6 +138,9 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   deployment.finished_at = clock_.now();
   storage::DeploymentStore deployments{*database_};
   run(deployments.insert(deployment));
+  storage::AuditStore audit{*database_};
+  run(audit.append(
+      {0, clock_.now(), "ada", "Ada", "POST", "/api/x", 200, "", "127.0.0.1", "r", 1}));
   std::vector<std::string> times;
   std::set<const http::Endpoint*> asked;
   // Of a host, which is none here: compose_update_test looks at its answer.
@@ -169,6 +172,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/jobs",
                              "/api/jobs/01J",
                              "/api/jobs/01J/log",
+                             "/api/audit",
                              "/api/history/deployments",
                              "/api/history/deployments/deploy-0",
                              "/api/history/rollback/deploy-0/preview",

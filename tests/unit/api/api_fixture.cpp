@@ -92,6 +92,7 @@ ApiTest::ApiTest() {
   device_tokens_.add_to(router_);
   jobs_api_->add_to(router_);
   history_api_->add_to(router_);
+  audit_api_.add_to(router_);
   compose_api_->add_to(router_);
   rollback_api_->add_to(router_);
   metrics_->add_to(router_);

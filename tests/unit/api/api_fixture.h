@@ -2,6 +2,7 @@
 /// and has said what it measures.
 #pragma once
 
+#include "controller/api/audit.h"
 #include "controller/api/collector.h"
 #include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
@@ -92,6 +93,7 @@ class ApiTest : public fleet::FleetTest {
   DeviceTokensApi device_tokens_{join_tokens_, clock_};
   std::unique_ptr<JobsApi> jobs_api_;
   std::unique_ptr<HistoryApi> history_api_;
+  AuditApi audit_api_{*database_};
   std::unique_ptr<deployment::ComposeFiles> compose_files_;
   std::unique_ptr<ComposeApi> compose_api_;
   std::unique_ptr<deployment::Rollback> rollback_;

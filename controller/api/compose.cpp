@@ -7,6 +7,8 @@
 #include "controller/history/history.h"
 #include "controller/http/router.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -26,18 +28,28 @@ struct ComposeView {
   std::string service;
   std::string machine;
   std::string file;
-  std::string text;      ///< empty: over 256 KiB
-  std::string revision;  ///< of the file
+  std::string text;
+  std::optional<std::string> text_problem;  ///< why `text` is empty although the file is not
+  std::string revision;                     ///< of the file
   std::int64_t size_bytes = 0;
   std::vector<KeyView> environment;  ///< variables from files; their values stay on the host
   std::vector<protocol::ImageInUse> images;
   std::optional<std::string> images_problem;  ///< why `images` is not known
   std::vector<std::string> kept;              ///< deployments to go back to, newest first
 };
-BOOST_DESCRIBE_STRUCT(
-    ComposeView,
-    (),
-    (service, machine, file, text, revision, size_bytes, environment, images, images_problem, kept))
+BOOST_DESCRIBE_STRUCT(ComposeView,
+                      (),
+                      (service,
+                       machine,
+                       file,
+                       text,
+                       text_problem,
+                       revision,
+                       size_bytes,
+                       environment,
+                       images,
+                       images_problem,
+                       kept))
 
 struct ComposeCheck {
   bool valid = false;      ///< no finding is an error
@@ -60,6 +72,26 @@ struct ComposeWritten {
 BOOST_DESCRIBE_STRUCT(ComposeWritten,
                       (),
                       (success, service, applied, difference, deployment_id, job_id, state))
+
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(Json(text).dump());
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
+/// A text that was shown with a letter replaced would be saved so.
+std::optional<std::string> problem_of_text(const protocol::ComposeInspection& found) {
+  if (found.text.empty() && found.size_bytes > 0) {
+    return fmt::format("the file has {} bytes, and {} are shown at most",
+                       found.size_bytes,
+                       protocol::compose_text_limit);
+  }
+  if (!is_utf8(found.text)) return "the file is no UTF-8";
+  return std::nullopt;
+}
 
 /// What the client read: If-Match goes before the body.
 std::string revision_of(const http::Call<ComposeText>& call, const std::string& present) {
@@ -108,7 +140,8 @@ asio::awaitable<http::Response> ComposeApi::read(http::Call<void> call) {
   view.machine = std::move(file.machine);
   auto& found = file.found;
   view.file = std::move(found.file);
-  view.text = std::move(found.text);
+  view.text_problem = problem_of_text(found);
+  if (!view.text_problem) view.text = std::move(found.text);
   view.revision = found.revision;
   view.size_bytes = found.size_bytes;
   for (const auto& key : found.environment) view.environment.push_back({key.name, key.file});

@@ -37,6 +37,13 @@ std::string key_of(const storage::JobRecord& job) {
 
 }  // namespace
 
+/// The text of a job that is over.
+struct ComposeFiles::Forget {
+  std::map<std::string, Waiting>& waiting;
+  std::string key;
+  ~Forget() { waiting.erase(key); }
+};
+
 ComposeFiles::ComposeFiles(registry::RegistryWatch& registry,
                            fleet::Fleet& fleet,
                            jobs::Jobs& jobs,
@@ -132,11 +139,14 @@ asio::awaitable<void> ComposeFiles::carry_out(bool apply, std::shared_ptr<jobs::
   command.target.service = run->record().service;
   command.action = apply ? "restart" : "write";
   command.replaces_text = true;
+  const auto key = key_of(run->record());
+  // Also what somebody left who asked for the same meanwhile, and joined this job.
+  const Forget forget{waiting_, key};
   if (!run->resumed) {
-    auto waiting = waiting_.extract(key_of(run->record()));
-    if (waiting.empty()) throw Error{Code::internal, "the text of this job is gone"};
-    command.text = std::move(waiting.mapped().text);
-    command.revision = std::move(waiting.mapped().revision);
+    const auto waiting = waiting_.find(key);
+    if (waiting == waiting_.end()) throw Error{Code::internal, "the text of this job is gone"};
+    command.text = waiting->second.text;
+    command.revision = waiting->second.revision;
     const auto registry = registry_.snapshot()->registry;
     command.target = compose_target(*registry, usable_compose(*registry, run->record().service));
     if (apply) {

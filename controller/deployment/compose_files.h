@@ -52,6 +52,7 @@ class ComposeFiles {
     std::string text;
     std::string revision;
   };
+  struct Forget;
   asio::awaitable<void> carry_out(bool apply, std::shared_ptr<jobs::Run> run);
 
   registry::RegistryWatch& registry_;

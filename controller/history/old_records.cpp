@@ -150,8 +150,8 @@ OldRecords read_old_records(const fs::path& folder) {
         "the old CLI keeps its records in ~/.portoser/deployments");
   }
   OldRecords found;
-  for (const auto& entry : fs::recursive_directory_iterator{
-           folder, fs::directory_options::skip_permission_denied}) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator{folder, fs::directory_options::skip_permission_denied}) {
     const auto& path = entry.path();
     if (entry.is_symlink(failure) || !entry.is_regular_file(failure)) continue;
     if (path.extension() != ".json") continue;

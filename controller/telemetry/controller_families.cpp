@@ -35,6 +35,8 @@ void write_retention_families(Exposition& out, const storage::RetentionStats& st
   out.family("portoser_retention_deleted_total", "counter", "What was deleted for its age");
   out.sample({{"kind", "job"}}, static_cast<double>(stats.jobs));
   out.sample({{"kind", "event"}}, static_cast<double>(stats.events));
+  out.sample({{"kind", "deployment"}}, static_cast<double>(stats.deployments));
+  out.sample({{"kind", "audit"}}, static_cast<double>(stats.audit));
   out.family("portoser_retention_failures_total", "counter", "Rounds of deleting that failed");
   out.sample({}, static_cast<double>(stats.failures));
   out.family("portoser_retention_last_success_timestamp_seconds",

@@ -53,8 +53,8 @@ class HistoryTest : public storage::StorageTest {
     return record;
   }
   bool begin(const JobRecord& record, const std::string& action = "restart") {
-    return run(history_->begin(
-        record, {action, "a reason", ""}, {R"({"port":1})", R"({"file":"/a"})"}));
+    return run(
+        history_->begin(record, {action, "a reason", ""}, {R"({"port":1})", R"({"file":"/a"})"}));
   }
   storage::DeploymentPage listed() { return run(history_->list({})); }
 

@@ -82,8 +82,7 @@ TEST_F(DeploymentStoreTest, PagesAreStableAndTheTotalIsBeforePaging) {
   filter.limit = 4;
   filter.offset = 4;
   EXPECT_EQ(run(deployments_.list(filter)).total, 15);
-  EXPECT_THAT(ids(filter),
-              ElementsAre("deploy-0033", "deploy-0030", "deploy-0027", "deploy-0024"));
+  EXPECT_THAT(ids(filter), ElementsAre("deploy-0033", "deploy-0030", "deploy-0027", "deploy-0024"));
   filter.offset = 100;
   EXPECT_TRUE(ids(filter).empty());
 }

@@ -142,6 +142,27 @@ TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {
   EXPECT_THAT(again["warnings"], Contains("nothing differs from what there is now"));
 }
 
+TEST_F(Update, ARowInANamedVolumeOutlivesEverything) {
+  const auto with_volume = [](const std::string& more) {
+    return text("    volumes: ['rows:/rows']\n" + more, "volumes:\n  rows: {}\n");
+  };
+  const auto first = put(with_volume(""));
+  ASSERT_EQ(first.status, 200U) << first.text;
+  auto& engine = PrivateEngine::shared();
+  engine.docker({"exec", container(), "sh", "-c", "echo a row > /rows/row"});
+  const auto expect_row = [&](const char* after) {
+    EXPECT_EQ(engine.docker({"exec", container(), "cat", "/rows/row"}), "a row\n") << after;
+  };
+  for (const auto* action : {"stop", "start", "restart"}) {
+    ASSERT_EQ(act(action).status, 200U) << action;
+    if (std::string{action} != "stop") expect_row(action);
+  }
+  ASSERT_EQ(put(with_volume("    environment: [GREETING=other]\n")).status, 200U);
+  expect_row("an update");
+  ASSERT_EQ(roll_back(*controller_, first.body["deployment_id"].get<std::string>()).status, 200U);
+  expect_row("the way back");
+}
+
 TEST_F(Update, AFailedDeploymentIsNothingToGoBackTo) {
   project_->write("services: [broken]\n");
   EXPECT_EQ(act("rebuild").status, 422U);

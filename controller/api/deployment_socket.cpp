@@ -19,6 +19,8 @@ namespace {
 std::string service_frame_type(const std::string& kind) {
   if (kind == "stop") return "service_stopped";
   if (kind == "rebuild") return "service_rebuilt";
+  if (kind == "update" || kind == "write") return "service_updated";
+  if (kind == "rollback") return "service_rolled_back";
   return "service_" + kind + "ed";
 }
 
@@ -68,6 +70,7 @@ void DeploymentSocket::add_to(http::Router& router) {
                                "service_restarted",
                                "service_rebuilding",
                                "service_rebuilt",
+                               "service_rolled_back",
                                "machine_start",
                                "machine_stop",
                                "machine_restart",

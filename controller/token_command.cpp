@@ -27,6 +27,7 @@ struct TokenOptions {
   std::int64_t uses = 1;
   std::chrono::seconds expires = std::chrono::hours{24};
   bool allow_key_change = false;
+  bool allow_new_host = false;
 };
 
 std::optional<std::int64_t> positive(const std::string& text) {
@@ -84,6 +85,8 @@ TokenOptions take_options(std::vector<std::string>& arguments) {
       options.description = value();
     } else if (name == "--replace-key") {
       options.allow_key_change = true;
+    } else if (name == "--add-host") {
+      options.allow_new_host = true;
     } else {
       rest.push_back(name);
     }
@@ -103,6 +106,7 @@ int create(const ControllerSettings& settings, const TokenOptions& options, cons
   wish.description = options.description;
   if (!options.host.empty()) wish.host = options.host;
   wish.allow_key_change = options.allow_key_change;
+  wish.allow_new_host = options.allow_new_host;
   wish.uses = options.uses;
   wish.expires = options.expires;
   wish.created_by = fleet::command_line_user;
@@ -115,19 +119,21 @@ int create(const ControllerSettings& settings, const TokenOptions& options, cons
 
 int list(const ControllerSettings& settings, const Clock& clock) {
   storage::TokenFile tokens{settings.data / "portoser.db", clock};
-  fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n",
+  fmt::print("{:<10} {:<8} {:<6} {:<16} {:<9} {:<25} {}\n",
              "ID",
              "STATE",
              "USES",
              "HOST",
+             "ADDS HOST",
              "EXPIRES",
              "DESCRIPTION");
   for (const auto& token : tokens.list()) {
-    fmt::print("{:<10} {:<8} {:<6} {:<16} {:<25} {}\n",
+    fmt::print("{:<10} {:<8} {:<6} {:<16} {:<9} {:<25} {}\n",
                token.id,
                fleet::token_state(token, clock.now()),
                fmt::format("{}/{}", token.uses, token.max_uses),
                token.host.value_or("any"),
+               token.allow_new_host ? "yes" : "no",
                token.expires_at ? to_rfc3339(*token.expires_at) : "never",
                token.description);
   }
@@ -151,7 +157,8 @@ int run_token_command(const std::vector<std::string>& given) {
     return 0;
   }
   throw Error{Code::invalid, "this is no token command"}.hint(
-      "token create [--host NAME] [--uses N] [--expires 24h] [--description TEXT] [--replace-key], "
+      "token create [--host NAME] [--uses N] [--expires 24h] [--description TEXT] [--replace-key] "
+      "[--add-host], "
       "token list, or token revoke ID");
 }
 

@@ -13,10 +13,12 @@ struct TokenRequest {
   std::optional<std::int64_t> max_uses;          ///< none: 1
   std::optional<std::string> host;               ///< the only name that may join with it
   bool allow_key_change = false;                 ///< that host may come with another key
+  bool allow_new_host = false;  ///< a name that registry.yml does not have gets an entry there
 };
-BOOST_DESCRIBE_STRUCT(TokenRequest,
-                      (),
-                      (description, expires_in_hours, max_uses, host, allow_key_change))
+BOOST_DESCRIBE_STRUCT(
+    TokenRequest,
+    (),
+    (description, expires_in_hours, max_uses, host, allow_key_change, allow_new_host))
 
 struct TokenRow {
   std::string id;
@@ -24,6 +26,7 @@ struct TokenRow {
   std::string description;
   std::optional<std::string> host;
   bool allow_key_change = false;
+  bool allow_new_host = false;
   std::int64_t max_uses = 0;
   std::int64_t current_uses = 0;
   std::optional<Time> expires_at;
@@ -43,6 +46,7 @@ BOOST_DESCRIBE_STRUCT(TokenRow,
                        description,
                        host,
                        allow_key_change,
+                       allow_new_host,
                        max_uses,
                        current_uses,
                        expires_at,
@@ -82,6 +86,7 @@ TokenRow token_row(const storage::TokenRecord& token, Time now) {
   row.description = token.description;
   row.host = token.host;
   row.allow_key_change = token.allow_key_change;
+  row.allow_new_host = token.allow_new_host;
   row.max_uses = token.max_uses;
   row.current_uses = token.uses;
   row.expires_at = token.expires_at;
@@ -135,6 +140,7 @@ asio::awaitable<CreatedToken> DeviceTokensApi::create(http::Call<TokenRequest> c
   wish.description = std::move(call.body.description);
   wish.host = std::move(call.body.host);
   wish.allow_key_change = call.body.allow_key_change;
+  wish.allow_new_host = call.body.allow_new_host;
   wish.uses = call.body.max_uses.value_or(wish.uses);
   if (call.body.expires_in_hours) wish.expires = fleet::hours_of(*call.body.expires_in_hours);
   wish.created_by = call.user().sub;

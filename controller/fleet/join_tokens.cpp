@@ -67,6 +67,7 @@ NewToken make_token(const TokenWish& wish, const JoinPlace& place, Time now) {
   record.description = wish.description;
   record.host = wish.host;
   record.allow_key_change = wish.allow_key_change;
+  record.allow_new_host = wish.allow_new_host;
   record.max_uses = wish.uses;
   record.created_at = now;
   record.expires_at = now + wish.expires;

@@ -23,6 +23,7 @@ struct TokenWish {
   std::string description{};
   std::optional<std::string> host{};  ///< the only name that may join with it
   bool allow_key_change = false;      ///< that host may come with another key
+  bool allow_new_host = false;  ///< a name that registry.yml does not have gets an entry there
   std::int64_t uses = 1;
   std::chrono::seconds expires = std::chrono::hours{24};
   std::string created_by{};

@@ -17,8 +17,8 @@ namespace portoser::storage {
 namespace {
 
 const std::string select_tokens =
-    "SELECT id, secret_hash, prefix, description, host, allow_key_change, max_uses, uses, "
-    "expires_at, created_at, created_by, revoked_at, last_used_at FROM tokens ";
+    "SELECT id, secret_hash, prefix, description, host, allow_key_change, allow_new_host, "
+    "max_uses, uses, expires_at, created_at, created_by, revoked_at, last_used_at FROM tokens ";
 
 TokenRecord read_token(Query& row) {
   TokenRecord token;
@@ -28,6 +28,7 @@ TokenRecord read_token(Query& row) {
            token.description,
            token.host,
            token.allow_key_change,
+           token.allow_new_host,
            token.max_uses,
            token.uses,
            token.expires_at,
@@ -40,15 +41,17 @@ TokenRecord read_token(Query& row) {
 
 void insert_token(Connection& connection, const TokenRecord& token) {
   auto insert = connection.query(
-      "INSERT INTO tokens (id, secret_hash, prefix, description, host, allow_key_change, max_uses, "
-      "uses, expires_at, created_at, created_by, revoked_at, last_used_at) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
+      "INSERT INTO tokens (id, secret_hash, prefix, description, host, allow_key_change, "
+      "allow_new_host, max_uses, uses, expires_at, created_at, created_by, revoked_at, "
+      "last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO "
+      "NOTHING");
   insert.bind(token.id,
               token.secret_hash,
               token.prefix,
               token.description,
               token.host,
               token.allow_key_change,
+              token.allow_new_host,
               token.max_uses,
               token.uses,
               token.expires_at,

@@ -23,6 +23,7 @@ struct TokenRecord {
   std::string description;
   std::optional<std::string> host;  ///< the only name that may join with it
   bool allow_key_change = false;    ///< a known name may come with another key
+  bool allow_new_host = false;      ///< a name that registry.yml does not have gets an entry there
   std::int64_t max_uses = 1;
   std::int64_t uses = 0;
   std::optional<Time> expires_at;

@@ -315,14 +315,16 @@ TEST_F(DevicesTest, ARemovalSaysWhatBecomesOfItsServices) {
 }
 
 TEST_F(DevicesTest, ATokensSecretIsInTheAnswerThatMadeItAlone) {
-  const auto made = send(Method::post,
-                         "/api/devices/tokens",
-                         {{"description", "rack 2"}, {"max_uses", 3}, {"host", "brick"}});
+  const auto made = send(
+      Method::post,
+      "/api/devices/tokens",
+      {{"description", "rack 2"}, {"max_uses", 3}, {"host", "brick"}, {"allow_new_host", true}});
   const auto text = made["token"].get<std::string>();
   const auto secret = protocol::decode_join_token(text).secret;
   EXPECT_EQ(made["created_by"], "ada");
   EXPECT_EQ(made["max_uses"], 3);
   EXPECT_EQ(made["is_valid"], true);
+  EXPECT_EQ(get("/api/devices/tokens")["tokens"][0]["allow_new_host"], true);
   const auto id = made["id"].get<std::string>();
   for (const auto& target :
        {std::string{"/api/devices/tokens"}, "/api/devices/tokens/" + id, std::string{"/metrics"}}) {

@@ -30,12 +30,13 @@ class TokenCommand : public testing::Test {
 
 TEST_F(TokenCommand, MakesATokenAsItIsAsked) {
   testing::internal::CaptureStdout();
-  create({"--host", "brick", "--replace-key", "--uses", "3", "--expires", "30m"});
+  create({"--host", "brick", "--replace-key", "--uses", "3", "--expires", "30m", "--add-host"});
   EXPECT_GT(testing::internal::GetCapturedStdout().size(), 40U);
   storage::TokenFile tokens{data_ / "portoser.db", SystemClock{}};
   const auto token = tokens.list().at(0);
   EXPECT_EQ(token.host, "brick");
   EXPECT_TRUE(token.allow_key_change);
+  EXPECT_TRUE(token.allow_new_host);
   EXPECT_EQ(token.max_uses, 3);
   EXPECT_EQ(token.expires_at, token.created_at + std::chrono::minutes{30});
 }

@@ -38,6 +38,7 @@ TEST_F(TokenStoreTest, KeepsEveryField) {
   record.description = "rack 2";
   record.host = "nuc-1";
   record.allow_key_change = true;
+  record.allow_new_host = true;
   record.max_uses = 7;
   record.uses = 3;
   record.expires_at = from_unix_us(900);
@@ -50,6 +51,7 @@ TEST_F(TokenStoreTest, KeepsEveryField) {
   EXPECT_EQ(back.description, record.description);
   EXPECT_EQ(back.host, record.host);
   EXPECT_TRUE(back.allow_key_change);
+  EXPECT_TRUE(back.allow_new_host);
   EXPECT_EQ(back.max_uses, 7);
   EXPECT_EQ(back.uses, 3);
   EXPECT_EQ(back.expires_at, record.expires_at);

@@ -39,6 +39,7 @@
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/join_tokens.h"
+#include "controller/fleet/new_hosts.h"
 #include "controller/http/router.h"
 #include "controller/http/server.h"
 #include "controller/jobs/jobs.h"
@@ -126,6 +127,7 @@ struct Rooms {
         series(database, clock, series_settings(settings)),
         remote_write(database, series, live, clock, remote_write_settings(settings)),
         fleet(fleet_settings(settings, keys, shares), database, registry, clock, core, live),
+        new_hosts(registry, editor),
         collection(
             database, fleet, live, series, remote_write, clock, collection_settings(settings)),
         jobs(database, fleet, clock, core),
@@ -185,6 +187,7 @@ struct Rooms {
         audit(database, clock, core),
         tasks(core),
         background(prometheus.executor()) {
+    fleet.add_hosts_by(new_hosts);
     live.add_listener(series);
     live.add_listener(remote_write);
     live.add_listener(uptime_socket);
@@ -241,6 +244,7 @@ struct Rooms {
   telemetry::Series series;
   telemetry::RemoteWrite remote_write;
   fleet::Fleet fleet;
+  fleet::HostsInRegistry new_hosts;
   telemetry::Collection collection;
   jobs::Jobs jobs;
   history::History history;

@@ -62,6 +62,9 @@ class Fleet {
         asio::any_io_executor executor,
         Listener& listener);
 
+  /// As `Joining::add_hosts_by`.
+  void add_hosts_by(NewHosts& new_hosts) { joining_.add_hosts_by(new_hosts); }
+
   /// Reads the devices and opens the gateway.
   asio::awaitable<void> start();
   /// Tells every agent goodbye and ends the background work.

@@ -118,7 +118,9 @@ asio::awaitable<RegistrationAnswer> Fleet::admit(RegistrationRequest request) {
     throw Error{Code::conflict, "the device was removed while it joined", "body.hostname"}.reason(
         "DEVICE_REMOVED");
   }
-  auto answer = answer_to(*member, *registry, std::move(admitted.credential));
+  // Its entry may have come with it.
+  const auto registry_now = registry_.snapshot()->registry;
+  auto answer = answer_to(*member, *registry_now, std::move(admitted.credential));
   answer.known_before = registration.joined == storage::Joined::known;
   if (admitted.without_token) {
     // Anybody may ask, also under another host's name.

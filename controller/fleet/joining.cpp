@@ -7,7 +7,10 @@
 #include "controller/fleet/join_tokens.h"
 #include "protocol/join.h"
 
+#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace portoser::fleet {
 namespace {
@@ -97,6 +100,59 @@ asio::awaitable<Admitted> Joining::claim(const RegistrationRequest& request) {
   co_return admitted;
 }
 
+/// The entry is there before the device is: what the device is told next is read from it.
+asio::awaitable<storage::Registration> Joining::register_with_entry(
+    storage::TokenRecord token, const RegistrationRequest& request, storage::DeviceRecord device) {
+  co_await my_turn();
+  std::optional<storage::Registration> registration;
+  std::optional<std::string> added;
+  std::exception_ptr failure;
+  try {
+    // Of one that is no good any more nobody new gets in, and the store says why.
+    const auto token_now = co_await tokens_.find(token.id);
+    if (token_now && token_state(*token_now, clock_.now()) == "valid") {
+      auto adding = new_hosts_->add(new_host_of(request), "token " + token.id);
+      added = co_await std::move(adding);
+    }
+    auto registering = tokens_.register_device(token.id, clock_.now(), std::move(device));
+    registration = co_await std::move(registering);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure && added) {
+    try {
+      auto taking_back = new_hosts_->take_back(request.hostname, *added, "token " + token.id);
+      co_await std::move(taking_back);
+    } catch (const Error& error) {
+      log::warn("fleet",
+                "the entry of a host that could not join stays in the registry",
+                {{"host", request.hostname}, {"reason", error.what()}});
+    }
+  }
+  end_turn();
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*registration);
+}
+
+asio::awaitable<void> Joining::my_turn() {
+  while (adding_) {
+    const auto executor = co_await asio::this_coro::executor;
+    auto timer =
+        std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
+    waiting_.push_back(timer);
+    boost::system::error_code ignored;
+    co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  adding_ = true;
+}
+
+void Joining::end_turn() {
+  adding_ = false;
+  if (waiting_.empty()) return;
+  waiting_.front()->cancel();
+  waiting_.pop_front();
+}
+
 asio::awaitable<Admitted> Joining::admit(RegistrationRequest request,
                                          std::shared_ptr<const registry::Registry> registry) {
   translate_old_form(request);
@@ -116,7 +172,9 @@ asio::awaitable<Admitted> Joining::admit(RegistrationRequest request,
   // Before the registry is asked: to add the name that the machine has would be the wrong advice.
   storage::check_host(token, request.hostname);
   // Who waits may be added to the registry meanwhile.
-  if (!approval_required_) {
+  const bool adds_entry = token.allow_new_host && new_hosts_ != nullptr &&
+                          registry->find_host(request.hostname) == nullptr;
+  if (!approval_required_ && !adds_entry) {
     require_registry_host(*registry, request.hostname, request.ip, "body.hostname");
   }
   auto device = record_of(request);
@@ -133,8 +191,13 @@ asio::awaitable<Admitted> Joining::admit(RegistrationRequest request,
     admitted.credential = random_hex(32);
     device.credential_hash = to_hex(sha256(admitted.credential));
   }
-  admitted.registration =
-      co_await tokens_.register_device(token.id, clock_.now(), std::move(device));
+  if (adds_entry) {
+    auto registering = register_with_entry(token, request, std::move(device));
+    admitted.registration = co_await std::move(registering);
+  } else {
+    auto registering = tokens_.register_device(token.id, clock_.now(), std::move(device));
+    admitted.registration = co_await std::move(registering);
+  }
   log::info("fleet",
             "a device joined",
             {{"host", admitted.registration.device.name},

@@ -2,6 +2,7 @@
 // wrong about them. A refusal changes nothing.
 
 #include "common/crypto.h"
+#include "common/file.h"
 #include "protocol/curve.h"
 #include "protocol/join.h"
 #include "tests/integration/portoser.h"
@@ -220,6 +221,23 @@ TEST_F(Joining, HostThatIsNotInTheRegistryIsToldTheLinesToAdd) {
   controller_->write_registry(registry);
   await_until("the registry is read again", 30s, [] {
     return controller_->row("/api/machines", "machines", "stranger").is_null();
+  });
+}
+
+TEST_F(Joining, NewHostWithATokenThatSaysSoIsAddedToTheRegistry) {
+  const auto token = controller_->create_token({"--add-host"});
+  const auto gneiss = host("gneiss");
+  gneiss.join(token);
+  EXPECT_NE(device_id("gneiss"), "");
+  const auto text = read_file(controller_->registry());
+  EXPECT_EQ(text.rfind(registry, 0), 0U) << "what was there stays: " << text;
+  EXPECT_THAT(text.substr(std::string{registry}.size()), HasSubstr("gneiss: {ip: "));
+  EXPECT_THAT(text, HasSubstr("arch: linux/"));
+  gneiss.join(token);
+  EXPECT_EQ(read_file(controller_->registry()), text);
+  controller_->write_registry(registry);
+  await_until("the registry is read again", 30s, [] {
+    return controller_->row("/api/machines", "machines", "gneiss").is_null();
   });
 }
 

@@ -1,7 +1,7 @@
 #include "controller/api/jobs.h"
 
 #include "controller/api/service_rows.h"
-#include "controller/deployment/host_actions.h"
+#include "controller/deployment/sweep.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -98,7 +98,7 @@ JobView view_of(const storage::JobRecord& job) {
   view.kind = job.kind;
   view.targets = {job.service.empty() ? job.host : job.service + "@" + job.host};
   view.parent = unless_empty(job.parent);
-  if (job.service.empty()) view.results = deployment::HostActions::results_of(job);
+  if (job.service.empty()) view.results = deployment::Sweep::results_of(job);
   view.service = job.service;
   view.machine = job.host;
   view.state = job.state;

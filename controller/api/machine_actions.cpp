@@ -2,6 +2,7 @@
 
 #include "common/describe_json.h"
 #include "controller/api/job_answer.h"
+#include "controller/deployment/sweep.h"
 #include "controller/http/router.h"
 
 namespace portoser::api {
@@ -61,8 +62,8 @@ asio::awaitable<http::Response> MachineActionsApi::act(deployment::Action action
   answer.machine = call.param("machine");
   answer.job_id = submitted.id;
   auto finish = [](const storage::JobRecord& job, MachineActionAnswer& finished) {
-    deployment::HostActions::require_success(job);
-    finished.results = deployment::HostActions::results_of(job);
+    deployment::Sweep::require_success(job);
+    finished.results = deployment::Sweep::results_of(job);
     for (const auto& result : finished.results) finished.output += result.service + ": done\n";
   };
   auto answering = job_answer(jobs_, core_, call.request(), std::move(answer), std::move(finish));

@@ -2,8 +2,7 @@
 
 #include "controller/deployment/host_actions.h"
 
-#include "protocol/codec.h"
-#include "tests/unit/fleet/fleet_fixture.h"
+#include "tests/unit/deployment/actions_fixture.h"
 
 #include <gmock/gmock.h>
 
@@ -14,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class HostActionsTest : public fleet::FleetTest {
+class HostActionsTest : public ActionsTest {
  protected:
   HostActionsTest() {
     write_registry(
@@ -24,35 +23,14 @@ class HostActionsTest : public fleet::FleetTest {
         "  mail: {current_host: brick, docker_compose: /srv/mail/compose.yml}\n"
         "  elsewhere: {current_host: chalk, docker_compose: /srv/elsewhere/compose.yml}\n");
     start_controller();
-    join_brick();
   }
-  ~HostActionsTest() override { stop_controller(); }
-
-  void write_registry(const std::string& services) {
-    write_file_atomic(
-        folder_ / "registry.yml",
-        "hosts:\n  brick: {ip: 127.0.0.1}\n  chalk: {ip: 127.0.0.2}\nservices:\n" + services);
-    run(registry_->reload());
-  }
-  void start_controller() {
-    jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
-    history_ = std::make_unique<history::History>(*database_, clock_, context_.get_executor());
-    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_);
-    recording_ = std::make_unique<Recording>(*registry_, *fleet_, *history_);
-    actions_ =
-        std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_, *preflight_, *recording_);
-    host_actions_ = std::make_unique<HostActions>(*registry_, *fleet_, *jobs_, *actions_);
-    run(jobs_->start());
-  }
-  void stop_controller() {
-    run(jobs_->stop());
-    run(history_->stop());
+  ~HostActionsTest() override {
+    stop_controller();
     host_actions_.reset();
-    actions_.reset();
-    recording_.reset();
-    preflight_.reset();
-    history_.reset();
-    jobs_.reset();
+  }
+
+  void add_kinds() override {
+    host_actions_ = std::make_unique<HostActions>(*registry_, *fleet_, *jobs_, *actions_);
   }
 
   std::string begin(Action action, const std::string& host = "brick") {
@@ -68,53 +46,7 @@ class HostActionsTest : public fleet::FleetTest {
     return Error{Code::internal, ""};
   }
 
-  /// The next command that the host gets; its job's service.
-  std::string next(fleet::DeviceDouble& device) {
-    const auto command = await<protocol::Command>(device);
-    const auto service = run(jobs_->find(command.id)).service;
-    commands_[service] = command;
-    return service;
-  }
-  void answer(fleet::DeviceDouble& device, const std::string& service, bool succeeded = true) {
-    protocol::CommandResult result;
-    result.sequence = ++sequence_;
-    result.command_id = commands_.at(service).id;
-    result.succeeded = succeeded;
-    if (!succeeded) {
-      result.code = "conflict";
-      result.reason = "PORT_TAKEN";
-      result.message = "port 8090 is taken";
-    }
-    device.send(result);
-  }
-  void expect(fleet::DeviceDouble& device, const std::string& service, bool succeeds = true) {
-    EXPECT_EQ(next(device), service);
-    answer(device, service, succeeds);
-  }
-  storage::JobRecord ended(const std::string& id) { return run(jobs_->wait(id)); }
-  static std::string words(const storage::JobRecord& job) {
-    std::string text;
-    for (const auto& result : HostActions::results_of(job)) {
-      text += (text.empty() ? "" : "; ") + result.service + " ";
-      text += !result.success ? "?" : *result.success ? "done" : *result.error;
-    }
-    return text;
-  }
-  static std::vector<std::string> steps(const storage::JobRecord& job) {
-    std::vector<std::string> all;
-    for (const auto& step : job.steps) all.push_back(step.name + ": " + step.state);
-    return all;
-  }
-
-  std::unique_ptr<jobs::Jobs> jobs_;
-  telemetry::Live live_;
-  std::unique_ptr<history::History> history_;
-  std::unique_ptr<Preflight> preflight_;
-  std::unique_ptr<Recording> recording_;
-  std::unique_ptr<ServiceActions> actions_;
   std::unique_ptr<HostActions> host_actions_;
-  std::map<std::string, protocol::Command> commands_;
-  std::int64_t sequence_ = 0;
 };
 
 TEST_F(HostActionsTest, WhatOthersNeedStartsFirst) {
@@ -130,8 +62,8 @@ TEST_F(HostActionsTest, WhatOthersNeedStartsFirst) {
   EXPECT_EQ(job.state, "succeeded");
   EXPECT_EQ(words(job), "db done; mail done; api done; web done");
   EXPECT_THAT(steps(job), ElementsAre("db, mail: succeeded", "api: succeeded", "web: succeeded"));
-  EXPECT_NO_THROW(HostActions::require_success(job));
-  const auto results = HostActions::results_of(job);
+  EXPECT_NO_THROW(Sweep::require_success(job));
+  const auto results = Sweep::results_of(job);
   const auto part = run(jobs_->find(results[0].job_id));
   EXPECT_EQ(part.parent, id);
   EXPECT_EQ(part.created_by, "ada");
@@ -165,7 +97,7 @@ TEST_F(HostActionsTest, WhoNeedsOneThatFailedIsNotBegunAndTheOthersAre) {
             "not begun: it needs \"api\", which failed");
   EXPECT_THAT(steps(job), ElementsAre("db, mail: failed", "api: succeeded", "web: succeeded"));
   try {
-    HostActions::require_success(job);
+    Sweep::require_success(job);
     FAIL() << "it failed";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::bad_gateway);
@@ -236,7 +168,7 @@ TEST_F(HostActionsTest, AHostWithoutServicesHasNothingToDo) {
   write_registry("  web: {current_host: chalk, docker_compose: /srv/web/compose.yml}\n");
   const auto job = ended(begin(Action::start));
   EXPECT_EQ(job.state, "succeeded");
-  EXPECT_THAT(HostActions::results_of(job), IsEmpty());
+  EXPECT_THAT(Sweep::results_of(job), IsEmpty());
 }
 
 TEST_F(HostActionsTest, WhatCanBeKnownBeforeIsRefusedBefore) {

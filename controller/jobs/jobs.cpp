@@ -22,12 +22,21 @@ constexpr std::size_t most_ended = 10;
 constexpr int quiet_attempts = 3;
 
 /// What one job at a time may have: a service, or a host as a whole. No name has a line break.
-std::string subject_of(const std::string& service, const std::string& host) {
-  return service.empty() ? "\n" + host : service;
+/// Of jobs about neither only identical ones meet; their parts are about services.
+std::string subject_of(const std::string& service,
+                       const std::string& host,
+                       const std::string& fingerprint) {
+  if (!service.empty()) return service;
+  return host.empty() ? "\n\n" + fingerprint : "\n" + host;
 }
 
-const std::string& name_of_subject(const std::string& service, const std::string& host) {
-  return service.empty() ? host : service;
+std::string subject_of(const storage::JobRecord& job) {
+  return subject_of(job.service, job.host, job.fingerprint);
+}
+
+std::string name_of_subject(const std::string& service, const std::string& host) {
+  if (service.empty() && host.empty()) return "several services";
+  return fmt::format("\"{}\"", service.empty() ? host : service);
 }
 
 std::string fingerprint_of(const Request& request) {
@@ -39,11 +48,11 @@ std::string fingerprint_of(const Request& request) {
 Error not_stored(const storage::JobRecord& ended, const Error& reason) {
   const bool never_sent = ended.command_id.empty() && ended.error_reason == "STORAGE_FAILED";
   auto text = never_sent
-                  ? fmt::format("{}; {} of \"{}\" was not begun",
+                  ? fmt::format("{}; {} of {} was not begun",
                                 reason.message(),
                                 ended.kind,
                                 name_of_subject(ended.service, ended.host))
-                  : fmt::format("{} of \"{}\" has {}{}{}, and that could not be stored: {}",
+                  : fmt::format("{} of {} has {}{}{}, and that could not be stored: {}",
                                 ended.kind,
                                 name_of_subject(ended.service, ended.host),
                                 ended.state == "interrupted" ? "been interrupted" : ended.state,
@@ -108,14 +117,14 @@ void Jobs::refuse_when_stopping() const {
 asio::awaitable<Submitted> Jobs::submit(Request request) {
   refuse_when_stopping();
   const auto fingerprint = fingerprint_of(request);
-  const auto subject = subject_of(request.service, request.host);
+  const auto subject = subject_of(request.service, request.host, fingerprint);
   if (const auto busy = by_subject_.find(subject); busy != by_subject_.end()) {
     const auto& other = running_.at(busy->second).run->record();
     if (other.fingerprint == fingerprint) {
       co_return co_await join(other.id);
     }
     throw Error{Code::conflict,
-                fmt::format("\"{}\" is busy: {} is under way",
+                fmt::format("{} is busy: {} is under way",
                             name_of_subject(request.service, request.host),
                             other.kind),
                 request.service.empty() ? "path.machine" : "path.service"}
@@ -133,6 +142,7 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   record.created_at = clock_.now();
   record.request = request.details;
   record.parent = request.parent;
+  record.results = request.results;
   record.fingerprint = fingerprint;
   // The place is taken before the first wait, so that two requests cannot both find it free.
   auto run = std::make_shared<Run>(record, store_, fleet_, clock_, listeners_);
@@ -154,6 +164,17 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   begin(std::move(run));
   wake(record.id);
   co_return Submitted{record.id, false};
+}
+
+asio::awaitable<std::optional<Submitted>> Jobs::join_same(const Request& request) {
+  refuse_when_stopping();
+  const auto fingerprint = fingerprint_of(request);
+  const auto found = by_subject_.find(subject_of(request.service, request.host, fingerprint));
+  if (found == by_subject_.end()) co_return std::nullopt;
+  const auto id = found->second;
+  if (running_.at(id).run->record().fingerprint != fingerprint) co_return std::nullopt;
+  auto joining = join(id);
+  co_return co_await std::move(joining);
 }
 
 asio::awaitable<Submitted> Jobs::join(std::string id) {
@@ -186,7 +207,7 @@ void Jobs::begin(std::shared_ptr<Run> run) {
   if (!record.started_at) record.started_at = clock_.now();
   running_[record.id].run = run;
   running_[record.id].stored = true;
-  by_subject_[subject_of(record.service, record.host)] = record.id;
+  by_subject_[subject_of(record)] = record.id;
   run->on_step([this] { publish(); });
   publish();
   for (auto* listener : listeners_) listener->job_started(record);
@@ -224,7 +245,7 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
              {"reason", record.error_reason}});
   wake(record.id);
   running_.erase(record.id);
-  by_subject_.erase(subject_of(record.service, record.host));
+  by_subject_.erase(subject_of(record));
   publish();
   for (auto* listener : listeners_) listener->job_finished(record);
 }

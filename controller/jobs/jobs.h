@@ -27,12 +27,15 @@ namespace portoser::jobs {
 using Work = std::function<asio::awaitable<void>(std::shared_ptr<Run>)>;
 
 struct Request {
-  std::string kind;     ///< start, stop, restart, rebuild; start_host, stop_host, restart_host
+  std::string kind;     ///< start, stop, restart, rebuild; start_host, …; deploy_batch
   std::string service;  ///< empty: a job about the host
-  std::string host;
+  std::string host;     ///< empty: a job about several services, wherever they are
   std::string created_by;
   std::string parent;          ///< the job that this one is a part of; empty: none
   std::string details = "{}";  ///< JSON text: what else was asked for
+  /// Of a job about several: what it is going to do, as `JobRecord::results`. Identical requests
+  /// may differ in it.
+  std::string results = "[]";
 };
 
 struct Submitted {
@@ -40,7 +43,7 @@ struct Submitted {
   bool joined = false;  ///< an identical job was under way already
 };
 
-/// Jobs under way, by service; those about a host under a key that is no service's. Immutable.
+/// Jobs under way, by service; others under a key that is no service's. Immutable.
 using Active = std::map<std::string, storage::JobRecord, std::less<>>;
 
 class Jobs {
@@ -62,9 +65,11 @@ class Jobs {
   asio::awaitable<void> stop();
 
   /// Persists and begins the job. An identical one under way is joined; another one for the same
-  /// service (or, of jobs about a host, the same host) is `Error{conflict}`, BUSY, whose details
-  /// name it.
+  /// service (or, of jobs about a host, the same host; those about neither do not meet) is
+  /// `Error{conflict}`, BUSY, whose details name it.
   asio::awaitable<Submitted> submit(Request request);
+  /// The identical job under way; none: there is none.
+  asio::awaitable<std::optional<Submitted>> join_same(const Request& request);
   /// Waits for its end. Unknown: `Error{not_found}`; the controller stops: `Error{unavailable}`.
   /// The same, STORAGE_FAILED, when it is over and the database does not take how it ended: the
   /// text says it.

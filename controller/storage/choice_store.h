@@ -4,6 +4,7 @@
 
 #include "common/tasks.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,10 @@ class ChoiceStore {
 
   asio::awaitable<std::optional<std::string>> find(std::string name);
   asio::awaitable<void> keep(std::string name, std::string value);
+  /// Keeps what `change` makes of the value (none: there is none), in one transaction. It runs on
+  /// the thread that writes; what it throws changes nothing. The new value comes back.
+  using Change = std::function<std::string(const std::optional<std::string>& before)>;
+  asio::awaitable<std::string> change(std::string name, Change change);
 
  private:
   Database& database_;

@@ -8,6 +8,7 @@
 #include "controller/api/collector.h"
 #include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
+#include "controller/api/deployment.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -33,7 +34,9 @@
 #include "controller/api/uptime_socket.h"
 #include "controller/audit_log.h"
 #include "controller/controller_key.h"
+#include "controller/deployment/batches.h"
 #include "controller/deployment/dependency_edits.h"
+#include "controller/deployment/deployment_state.h"
 #include "controller/deployment/host_actions.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
@@ -139,6 +142,10 @@ struct Rooms {
         rollback(
             registry, editor, fleet, jobs, history, preflight, recording, deploy_limits(settings)),
         host_actions(registry, fleet, jobs, actions),
+        planner(registry, live, preflight, history),
+        pending_moves(registry, database, clock),
+        batches(registry, jobs, actions, planner, pending_moves),
+        deployment_states(pending_moves, jobs, history),
         deployment_socket(clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
@@ -161,6 +168,14 @@ struct Rooms {
         audit_api(database),
         compose_api(compose_files, jobs, core),
         rollback_api(rollback, jobs, core),
+        deployment_api(pending_moves,
+                       planner,
+                       batches,
+                       deployment_states,
+                       jobs,
+                       deployment_socket,
+                       clock,
+                       core),
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
@@ -217,6 +232,7 @@ struct Rooms {
     audit_api.add_to(web);
     compose_api.add_to(web);
     rollback_api.add_to(web);
+    deployment_api.add_to(web);
     metrics.add_to(web);
     prometheus.add_to(web);
     metrics_history.add_to(web);
@@ -254,6 +270,10 @@ struct Rooms {
   deployment::ComposeFiles compose_files;
   deployment::Rollback rollback;
   deployment::HostActions host_actions;
+  deployment::Planner planner;
+  deployment::PendingMoves pending_moves;
+  deployment::Batches batches;
+  deployment::DeploymentStates deployment_states;
   api::RequestCounters requests;
   api::JobCounters job_counters;
   api::DeploymentSocket deployment_socket;
@@ -278,6 +298,7 @@ struct Rooms {
   api::AuditApi audit_api;
   api::ComposeApi compose_api;
   api::RollbackApi rollback_api;
+  api::DeploymentApi deployment_api;
   api::MetricsApi metrics;
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;

@@ -5,6 +5,7 @@
 #include "controller/api/registry_frames.h"
 #include "controller/api/socket_leave.h"
 #include "controller/api/uptime_socket.h"
+#include "controller/deployment/sweep.h"
 #include "controller/http/router.h"
 
 #include <boost/asio/post.hpp>
@@ -26,7 +27,12 @@ std::string service_frame_type(const std::string& kind) {
 
 /// Its services are told of one by one; it only keeps the end back.
 bool is_about_host(const storage::JobRecord& job) {
-  return job.service.empty();
+  return job.service.empty() && !job.host.empty();
+}
+
+/// Of services wherever they are: one deployment, whose parts are its operations.
+bool is_batch(const storage::JobRecord& job) {
+  return job.service.empty() && job.host.empty();
 }
 
 /// "restart_host" -> "machine_restart", as the old backend called it.
@@ -43,6 +49,31 @@ Json result_of(const storage::JobRecord& job) {
               {"error", nullptr}};
   if (!job.error_message.empty()) result["error"] = job.error_message;
   return result;
+}
+
+void add_results(Json& results, const storage::JobRecord& job) {
+  if (!is_batch(job)) {
+    results.push_back(result_of(job));
+    return;
+  }
+  for (const auto& part : deployment::Sweep::results_of(job)) {
+    auto result = to_json(part);
+    result["success"] = part.success.value_or(false);
+    results.push_back(std::move(result));
+  }
+}
+
+/// What the UI shows of a failure, and the service that it names.
+std::pair<std::string, std::string> failure_of_job(const storage::JobRecord& job) {
+  if (!is_batch(job)) return {job.error_message, job.service};
+  std::string text;
+  std::string service;
+  for (const auto& part : deployment::Sweep::results_of(job)) {
+    if (part.success != false) continue;
+    if (service.empty()) service = part.service;
+    text += (text.empty() ? "" : "; ") + part.service + ": " + part.error.value_or("failed");
+  }
+  return {text.empty() ? job.error_message : text, service};
 }
 
 }  // namespace
@@ -161,10 +192,12 @@ void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
 
 void DeploymentSocket::job_started(const storage::JobRecord& job) {
   under_way_[job.id] = job;
-  if (is_about_host(job)) return;
+  if (is_batch(job)) batches_[job.id].total = deployment::Sweep::results_of(job).size();
+  if (is_about_host(job) || batch_of(job) != nullptr) return;
+  const auto total = is_batch(job) ? batches_[job.id].total : operations_under_way();
   Json frame{{"type", "deployment_started"},
              {"deployment_id", job.id},
-             {"total_operations", operations_under_way()},
+             {"total_operations", total},
              {"service", job.service},
              {"target", job.host},
              {"action", job.kind},
@@ -181,18 +214,36 @@ void DeploymentSocket::job_started(const storage::JobRecord& job) {
 }
 
 std::size_t DeploymentSocket::operations_under_way() const {
-  return static_cast<std::size_t>(
-      std::count_if(under_way_.begin(), under_way_.end(), [](const auto& entry) {
-        return !is_about_host(entry.second);
-      }));
+  std::size_t operations = 0;
+  for (const auto& [id, job] : under_way_) {
+    if (const auto batch = batches_.find(id); batch != batches_.end()) {
+      operations += batch->second.total;
+    } else if (!is_about_host(job) && !batches_.contains(job.parent)) {
+      ++operations;
+    }
+  }
+  return operations;
+}
+
+DeploymentSocket::Batch* DeploymentSocket::batch_of(const storage::JobRecord& job) {
+  const auto found = batches_.find(job.parent);
+  return found == batches_.end() ? nullptr : &found->second;
+}
+
+bool DeploymentSocket::is_one_of_several(const storage::JobRecord& job) {
+  const auto* batch = batch_of(job);
+  return under_way_.size() > batches_.size() + 1 || (batch != nullptr && batch->total > 1);
 }
 
 void DeploymentSocket::job_step(const storage::JobRecord& job) {
-  if (is_about_host(job)) return;
+  if (job.service.empty()) return;
+  const auto* batch = batch_of(job);
+  const auto total = batch != nullptr ? batch->total : ended_count_ + operations_under_way();
+  const auto current = batch != nullptr ? batch->ended + 1 : ended_count_ + 1;
   Json frame{{"type", "deployment_progress"},
-             {"deployment_id", job.id},
-             {"current_operation", ended_count_ + 1},
-             {"total_operations", ended_count_ + operations_under_way()},
+             {"deployment_id", batch != nullptr ? job.parent : job.id},
+             {"current_operation", current},
+             {"total_operations", total},
              {"service", job.service},
              {"target", job.host},
              {"step", job.step},
@@ -203,9 +254,11 @@ void DeploymentSocket::job_step(const storage::JobRecord& job) {
 
 void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::JobLogLine& line) {
   const auto& subject = is_about_host(job) ? job.host : job.service;
-  const auto prefix = under_way_.size() > 1 ? "[" + subject + "] " : std::string{};
+  // The lines of a batch name their service.
+  const bool has_prefix = !is_batch(job) && is_one_of_several(job);
+  const auto prefix = has_prefix ? "[" + subject + "] " : std::string{};
   Json frame{{"type", "deployment_log"},
-             {"deployment_id", job.id},
+             {"deployment_id", batch_of(job) != nullptr ? job.parent : job.id},
              {"message", prefix + line.text},
              {"step", line.step},
              {"seq", ++sequence_},
@@ -220,37 +273,56 @@ void DeploymentSocket::job_finished(const storage::JobRecord& job) {
   if (is_about_host(job)) {
     frame["type"] = machine_frame_type(job.kind);
     frame["machine"] = job.host;
-  } else {
+    broadcast(FrameKind::other, dump(frame));
+  } else if (!is_batch(job)) {
     frame["type"] = service_frame_type(job.kind);
     frame["service"] = job.service;
+    broadcast(FrameKind::other, dump(frame));
+  }
+  if (auto* batch = batch_of(job)) {
+    ++batch->ended;
+  } else if (!is_about_host(job)) {
     // On a busy cluster one job may always overlap the next: the newest results stand for all.
     constexpr std::size_t most_results = 100;
-    ++ended_count_;
+    ended_count_ += is_batch(job) ? batches_[job.id].total : 1;
+    batches_.erase(job.id);
     if (!succeeded) last_failed_ = job;
     ended_.push_back(job);
     if (ended_.size() > most_results) ended_.pop_front();
   }
-  broadcast(FrameKind::other, dump(frame));
   if (under_way_.empty() && !ended_.empty()) tell_end(job.id);
 }
 
 /// Of all that was under way; `last_id`: the job that was over last.
 void DeploymentSocket::tell_end(const std::string& last_id) {
   Json results = Json::array();
-  for (const auto& one : ended_) results.push_back(result_of(one));
+  for (const auto& one : ended_) add_results(results, one);
   Json frame{{"type", !last_failed_ ? "deployment_completed" : "deployment_failed"},
              {"deployment_id", last_id},
              {"results", std::move(results)},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};
   if (last_failed_) {
-    frame["error"] = last_failed_->error_message;
-    frame["service"] = last_failed_->service;
+    auto [text, service] = failure_of_job(*last_failed_);
+    frame["error"] = std::move(text);
+    frame["service"] = std::move(service);
   }
   broadcast(last_failed_ ? FrameKind::other : FrameKind::completed, dump(frame));
   ended_.clear();
   ended_count_ = 0;
   last_failed_.reset();
+}
+
+void DeploymentSocket::tell_refused(const Error& error) {
+  if (!under_way_.empty()) return;
+  Json frame{{"type", "deployment_failed"},
+             {"deployment_id", ""},
+             {"error", error.message()},
+             {"service", ""},
+             {"results", Json::array()},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(clock_.now())}};
+  broadcast(FrameKind::other, dump(frame));
 }
 
 void DeploymentSocket::event_arrived(const storage::EventRecord& event) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "common/error.h"
 #include "controller/api/paced_frames.h"
 #include "controller/fleet/fleet.h"
 #include "controller/http/websocket.h"
@@ -43,8 +44,17 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
                         fleet::Liveness after,
                         std::optional<Time> last_seen) override;
 
+  /// Moves were refused before anything was done. The UI shows no other text of it; while
+  /// something else is under way it would take this for the end of that, and is not told.
+  void tell_refused(const Error& error);
+
  private:
   struct Client;
+  /// A job about several services, told as one deployment.
+  struct Batch {
+    std::size_t total = 0;
+    std::size_t ended = 0;
+  };
 
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
   asio::awaitable<void> talk(std::shared_ptr<Client> client);
@@ -52,6 +62,9 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   asio::awaitable<void> receive(std::shared_ptr<Client> client);
   void broadcast(FrameKind kind, std::string text);
   [[nodiscard]] std::size_t operations_under_way() const;
+  /// Of which the job is a part; null: of none.
+  Batch* batch_of(const storage::JobRecord& job);
+  [[nodiscard]] bool is_one_of_several(const storage::JobRecord& job);
   void tell_end(const std::string& last_id);
 
   const Clock& clock_;
@@ -60,6 +73,7 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   std::set<std::shared_ptr<Client>> clients_;
   // The UI cannot tell two deployments apart: it is told of one end, when the last one is over.
   std::map<std::string, storage::JobRecord> under_way_;
+  std::map<std::string, Batch> batches_;  ///< by the ids of their jobs
   std::deque<storage::JobRecord> ended_;  ///< the newest of them
   std::size_t ended_count_ = 0;
   std::optional<storage::JobRecord> last_failed_;

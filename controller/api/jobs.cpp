@@ -37,7 +37,7 @@ struct JobView {
   std::string kind;
   std::vector<std::string> targets;
   std::string service;  ///< empty: it is about the machine
-  std::string machine;
+  std::string machine;  ///< empty too: about all of `targets`
   std::string state;
   std::string step;
   std::optional<double> progress;  ///< not known yet
@@ -49,7 +49,7 @@ struct JobView {
   std::optional<JobError> error;
   std::string last_output;
   std::optional<std::string> parent;            ///< the job that this one is a part of
-  std::vector<deployment::PartResult> results;  ///< of the services of a job about a host
+  std::vector<deployment::PartResult> results;  ///< of the services of a job about several
 };
 BOOST_DESCRIBE_STRUCT(JobView,
                       (),
@@ -99,6 +99,10 @@ JobView view_of(const storage::JobRecord& job) {
   view.targets = {job.service.empty() ? job.host : job.service + "@" + job.host};
   view.parent = unless_empty(job.parent);
   if (job.service.empty()) view.results = deployment::Sweep::results_of(job);
+  if (job.service.empty() && job.host.empty()) {
+    view.targets.clear();
+    for (const auto& part : view.results) view.targets.push_back(part.service + "@" + part.target);
+  }
   view.service = job.service;
   view.machine = job.host;
   view.state = job.state;

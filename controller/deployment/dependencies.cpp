@@ -241,6 +241,18 @@ std::vector<Wave> DependencyGraph::waves(const std::vector<std::string>& service
   return std::move(peeled.waves);
 }
 
+std::vector<Wave> DependencyGraph::order_of(const std::vector<std::string>& services) const {
+  auto peeled = peel(services);
+  // Whoever needs another, and is not needed by it, reaches more than that one does.
+  std::map<std::size_t, Wave> by_reach;
+  const std::set<std::string_view> wanted(services.begin(), services.end());
+  for (const auto& name : peeled.knotted) {
+    if (wanted.contains(name)) by_reach[with_needed(name).size()].push_back(name);
+  }
+  for (auto& [reach, wave] : by_reach) peeled.waves.push_back(std::move(wave));
+  return std::move(peeled.waves);
+}
+
 std::vector<Wave> DependencyGraph::columns() const {
   auto peeled = peel(order_);
   if (!peeled.knotted.empty()) peeled.waves.push_back(std::move(peeled.knotted));

@@ -39,6 +39,9 @@ class DependencyGraph {
   /// What each needs comes in an earlier wave than it; what lies between two of them, and is not
   /// among them, counts. A cycle: `Error{conflict}`, DEPENDENCY_CYCLE, which names it.
   [[nodiscard]] std::vector<Wave> waves(const std::vector<std::string>& services) const;
+  /// The same, and no cycle is refused: those in one, or in need of one, come behind the others,
+  /// and who is in no cycle still behind what it needs.
+  [[nodiscard]] std::vector<Wave> order_of(const std::vector<std::string>& services) const;
   /// The waves of all services, and behind them those that are in a cycle or need one that is: the
   /// columns of a picture.
   [[nodiscard]] std::vector<Wave> columns() const;

@@ -102,6 +102,47 @@ TEST_F(WholeHost, StartsStopsAndRestartsInOrder) {
   EXPECT_LT(moment("front", "FinishedAt"), moment("back", "FinishedAt"));
 }
 
+TEST_F(WholeHost, MovesToWhereTheServicesAreRestartThemInOrderAsOneDeployment) {
+  ASSERT_EQ(act("start").status, 200U);
+  controller_.await_service("front", "running");
+  controller_.await_service("back", "running");
+  const std::string moves =
+      R"({"moves":[{"service_name":"front","from_machine":"brick","to_machine":"brick"},)"
+      R"({"service_name":"back","to_machine":"brick"}]})";
+  const auto before = moment("back", "StartedAt");
+  const auto plan = controller_.post("/api/deployment/plan", moves);
+  ASSERT_EQ(plan.status, 200U) << plan.text;
+  EXPECT_EQ(plan.body["ok"], true) << plan.text;
+  EXPECT_EQ(plan.body["plan"][0]["service"], "back");
+  EXPECT_EQ(moment("back", "StartedAt"), before);
+
+  SocketClient socket{controller_.port(), "/ws"};
+  const auto done = controller_.post("/api/deployment/execute", moves);
+  ASSERT_EQ(done.status, 200U) << done.text << controller_.log_tail();
+  EXPECT_THAT(services_of(done.body["results"]), ElementsAre("back", "front"));
+  EXPECT_LT(before, moment("back", "StartedAt"));
+  EXPECT_LT(moment("back", "StartedAt"), moment("front", "StartedAt"));
+  const auto frames = frames_until(
+      socket, [](const Json& frame) { return frame["type"] == "deployment_completed"; });
+  const auto number_of = [&](const std::string& type) {
+    return std::count_if(
+        frames.begin(), frames.end(), [&](const Json& frame) { return frame["type"] == type; });
+  };
+  EXPECT_EQ(number_of("deployment_started"), 1);
+  EXPECT_EQ(frames.back()["results"].size(), 2U);
+  const auto record =
+      controller_.get("/api/history/deployments/" + done.body["deployment_id"].get<std::string>());
+  EXPECT_EQ(record.body["service"], "back") << record.text;
+
+  // One of two cannot be done: the other is not touched.
+  projects_[1].write("services: [this is no compose file]\n");
+  const auto started = moment("front", "StartedAt");
+  const auto refused = controller_.post("/api/deployment/execute", moves);
+  EXPECT_EQ(refused.status, 422U) << refused.text;
+  EXPECT_EQ(moment("front", "StartedAt"), started);
+  EXPECT_EQ(controller_.get("/api/deployment/state").status, 200U);
+}
+
 TEST_F(WholeHost, SaysWhichServiceFailedAndBeginsNoneThatNeedsIt) {
   projects_[1].write("services: [this is no compose file]\n");
   const auto failed = act("start");

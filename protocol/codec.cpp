@@ -146,12 +146,18 @@ template Bytes encode_arguments(const ComposeRestart&);
 template Bytes encode_arguments(const ComposeRebuild&);
 template Bytes encode_arguments(const ComposeDown&);
 template Bytes encode_arguments(const ComposeDeploy&);
+template Bytes encode_arguments(const NativeStart&);
+template Bytes encode_arguments(const NativeStop&);
+template Bytes encode_arguments(const NativeRestart&);
 template ComposeUp decode_arguments(const Bytes&);
 template ComposeStop decode_arguments(const Bytes&);
 template ComposeRestart decode_arguments(const Bytes&);
 template ComposeRebuild decode_arguments(const Bytes&);
 template ComposeDown decode_arguments(const Bytes&);
 template ComposeDeploy decode_arguments(const Bytes&);
+template NativeStart decode_arguments(const Bytes&);
+template NativeStop decode_arguments(const Bytes&);
+template NativeRestart decode_arguments(const Bytes&);
 
 template Bytes encode_arguments(const InspectCompose&);
 template Bytes encode_arguments(const ComposeInspection&);

@@ -92,8 +92,51 @@ BOOST_DESCRIBE_STRUCT(
     (),
     (target, action, deployment, restore, replaces_text, text, revision, health_ms, settles_only))
 
+/// What a command about a native or local service works on.
+struct NativeTarget {
+  std::string service;             ///< name in the registry
+  std::string unit;                ///< systemd unit; empty: one made of service.yml
+  std::vector<std::string> files;  ///< candidates for service.yml; the first that exists counts
+  std::string user;                ///< who runs the commands of service.yml
+  std::string working_dir;  ///< where they run; empty: service.yml says it, or its own folder
+  bool operator==(const NativeTarget&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NativeTarget, (), (service, unit, files, user, working_dir))
+
+/// Starts the unit, or the command of service.yml as a unit of its own; gives back the start at
+/// boot that a stop took away.
+struct NativeStart {
+  static constexpr std::string_view name = "native.start";
+  NativeTarget target;
+  bool operator==(const NativeStart&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NativeStart, (), (target))
+
+/// Stops it and takes its start at boot away, so that a reboot of the host does not undo it.
+struct NativeStop {
+  static constexpr std::string_view name = "native.stop";
+  NativeTarget target;
+  bool operator==(const NativeStop&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NativeStop, (), (target))
+
+/// Reads service.yml first: what cannot be started is not stopped.
+struct NativeRestart {
+  static constexpr std::string_view name = "native.restart";
+  NativeTarget target;
+  bool operator==(const NativeRestart&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NativeRestart, (), (target))
+
 template <template <class...> class List>
-using Commands =
-    List<ComposeUp, ComposeStop, ComposeRestart, ComposeRebuild, ComposeDown, ComposeDeploy>;
+using Commands = List<ComposeUp,
+                      ComposeStop,
+                      ComposeRestart,
+                      ComposeRebuild,
+                      ComposeDown,
+                      ComposeDeploy,
+                      NativeStart,
+                      NativeStop,
+                      NativeRestart>;
 
 }  // namespace portoser::protocol

@@ -108,13 +108,15 @@ BOOST_DESCRIBE_STRUCT(Welcome,
 struct AssignedService {
   std::string name;
   std::string kind;  ///< "docker", "native" or "local"
-  std::vector<std::string>
-      files;                    ///< candidates for the compose file; the first that exists counts
+  /// Candidates for the compose file, or the service.yml of another kind; the first that exists
+  /// counts.
+  std::vector<std::string> files;
   std::string project;          ///< `-p`; empty: compose's own choice
   std::string compose_service;  ///< key in the compose file; empty: the whole project
+  std::string unit{};  ///< systemd unit of a native service; empty: one made of service.yml
   bool operator==(const AssignedService&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(AssignedService, (), (name, kind, files, project, compose_service))
+BOOST_DESCRIBE_STRUCT(AssignedService, (), (name, kind, files, project, compose_service, unit))
 
 /// All services of the host. Replaces what was assigned before.
 struct Assign {

@@ -57,14 +57,21 @@ TYPED_TEST(GoldenMessage, HasTheSameBytesAsBefore) {
   expect_golden(encode(filled<TypeParam>(), 7), messages / (std::string{TypeParam::type} + ".hex"));
 }
 
+void fill(ComposeTarget& target) {
+  target = {"notes", {"/srv/notes/compose.yml", "/srv/notes/docker-compose.yml"}, "team", "web"};
+}
+void fill(NativeTarget& target) {
+  target = {
+      "sensor", "sensor.service", {"/srv/apps/sensor/service.yml"}, "ada", "/srv/apps/sensor"};
+}
+
 template <class Named>
 class GoldenCommand : public testing::Test {};
 TYPED_TEST_SUITE(GoldenCommand, Commands<testing::Types>);
 
 TYPED_TEST(GoldenCommand, HasTheSameBytesAsBeforeAndIsReadable) {
   TypeParam command;
-  command.target = {
-      "notes", {"/srv/notes/compose.yml", "/srv/notes/docker-compose.yml"}, "team", "web"};
+  fill(command.target);
   const auto path = arguments / (std::string{TypeParam::name} + ".hex");
   expect_golden(encode_arguments(command).data, path);
   EXPECT_EQ(decode_arguments<TypeParam>(Bytes{read_golden(path)}), command);
@@ -109,6 +116,10 @@ TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
   auto hello = filled<Hello>();
   hello.knows.clear();
   EXPECT_EQ(golden_message<Hello>("hello_before_knows.hex"), hello);
+
+  auto assign = filled<Assign>();
+  assign.services[0].unit.clear();
+  EXPECT_EQ(golden_message<Assign>("assign_before_units.hex"), assign);
 
   auto event = filled<Event>();
   event.origin.clear();
@@ -157,6 +168,7 @@ TEST(Golden, NoFileIsMissing) {
                                             "answer.hex",
                                             "question.hex",
                                             "assign.hex",
+                                            "assign_before_units.hex",
                                             "cancel.hex",
                                             "cancel_before_unless_begun.hex",
                                             "command.hex",
@@ -186,7 +198,10 @@ TEST(Golden, NoFileIsMissing) {
                                             "compose.rebuild.hex",
                                             "compose.restart.hex",
                                             "compose.stop.hex",
-                                            "compose.up.hex"));
+                                            "compose.up.hex",
+                                            "native.restart.hex",
+                                            "native.start.hex",
+                                            "native.stop.hex"));
   EXPECT_THAT(names_in(questions),
               testing::UnorderedElementsAre("compose.inspect.answer.hex",
                                             "compose.inspect.hex",

@@ -54,7 +54,7 @@ template <>
 inline Assign filled() {
   Assign message;
   message.revision = "0123456789abcdef";
-  message.services = {{"notes", "docker", {"/srv/notes/compose.yml"}, "", "web"}};
+  message.services = {{"notes", "docker", {"/srv/notes/compose.yml"}, "", "web", "notes.service"}};
   return message;
 }
 

@@ -26,6 +26,9 @@ struct Container {
   std::int64_t started_us = 0;     ///< wall clock; 0: never
   std::int64_t finished_us = 0;    ///< wall clock; 0: never
   std::int64_t stop_signal = 15;   ///< number; Config.StopSignal, SIGTERM when it is not set
+  /// Of one that is down: whether who ran it calls that a failure. None: the exit code tells.
+  std::optional<bool> failed;
+  std::string ending;  ///< how it ended, in words; empty: the exit code tells
 
   [[nodiscard]] std::string label(const std::string& key) const {
     const auto found = labels.find(key);
@@ -48,7 +51,9 @@ BOOST_DESCRIBE_STRUCT(Container,
                        restart_limit,
                        started_us,
                        finished_us,
-                       stop_signal))
+                       stop_signal,
+                       failed,
+                       ending))
 
 /// One line of `/events` about a container.
 struct ContainerEvent {
@@ -60,6 +65,8 @@ struct ContainerEvent {
   std::optional<std::int64_t> exit_code;  ///< for die
   std::optional<std::int64_t> signal;     ///< for kill
   std::int64_t time_ns = 0;               ///< the engine's wall clock
+  std::optional<bool> failed{};           ///< for die, as `Container::failed`
+  std::string ending{};                   ///< for die, as `Container::ending`
 };
 
 }  // namespace portoser::agent::engine

@@ -1,6 +1,9 @@
 #include "agent/services/board.h"
 
 #include "agent/services/status.h"
+#include "agent/services/unit_status.h"
+#include "agent/systemd/unit.h"
+#include "common/error.h"
 #include "common/log.h"
 
 #include <algorithm>
@@ -40,11 +43,27 @@ bool was_up_before(const std::vector<engine::ContainerEvent>& events) {
 
 }  // namespace
 
-ServiceBoard::ServiceBoard(const Clock& clock, std::string boot_id, BoardCallbacks callbacks)
-    : clock_(clock), boot_id_(std::move(boot_id)), callbacks_(std::move(callbacks)) {}
+ServiceBoard::ServiceBoard(const Clock& clock,
+                           std::string boot_id,
+                           BoardCallbacks callbacks,
+                           BoardKind kind)
+    : clock_(clock),
+      boot_id_(std::move(boot_id)),
+      callbacks_(std::move(callbacks)),
+      kind_(kind),
+      problem_(kind == BoardKind::units ? "the agent has not reached systemd yet"
+                                        : "the agent has not reached the Docker engine yet") {}
 
-void ServiceBoard::identify(Service& service) {
-  if (service.assigned.kind != "docker") return;
+void ServiceBoard::identify(Service& service) const {
+  if (kind_ == BoardKind::units) {
+    try {
+      service.unit = systemd::unit_name(service.assigned.name, service.assigned.unit);
+    } catch (const Error& error) {
+      log::warn("services", "a service has no unit", {{"reason", error.what()}});
+    }
+  } else if (service.assigned.kind != "docker") {
+    return;
+  }
   service.identity = engine::identify_compose(
       service.assigned.files, service.assigned.project, service.assigned.compose_service);
 }
@@ -67,7 +86,12 @@ void ServiceBoard::assign(std::vector<protocol::AssignedService> services) {
   services_ = std::move(next);
   for (auto& [id, watched] : containers_) assign_container(watched);
   for (auto& [name, service] : services_) {
-    if (looked_ && !kept.contains(name)) service.subject.settle(crew_of(name));
+    if (!looked_ || kept.contains(name)) continue;
+    if (kind_ == BoardKind::units && !containers_.contains(service.unit)) {
+      service.subject = Subject{};  // the look that comes says how it stands, and that is no news
+    } else {
+      service.subject.settle(crew_of(name));
+    }
   }
   callbacks_.on_change();
 }
@@ -292,6 +316,14 @@ void ServiceBoard::restore(Checkpoint checkpoint) {
   looked_ = true;
 }
 
+std::set<std::string> ServiceBoard::units() const {
+  std::set<std::string> names;
+  for (const auto& [name, service] : services_) {
+    if (!service.unit.empty()) names.insert(service.unit);
+  }
+  return names;
+}
+
 std::vector<std::string> ServiceBoard::services_of(const std::string& container_id) const {
   const auto found = containers_.find(container_id);
   return found == containers_.end() ? std::vector<std::string>{} : found->second.services;
@@ -325,14 +357,17 @@ protocol::State ServiceBoard::state() const {
     state.engine_silent_ms = std::chrono::duration_cast<milliseconds>(silent).count();
   }
   for (const auto& [id, watched] : containers_) {
-    state.containers.push_back(to_protocol(watched.seen));
+    if (kind_ == BoardKind::containers) state.containers.push_back(to_protocol(watched.seen));
   }
   for (const auto& [name, service] : services_) {
     std::vector<const engine::Container*> members;
     for (const auto& [id, watched] : containers_) {
       if (is_member(watched, name)) members.push_back(&watched.seen);
     }
-    state.services.push_back(judge_service(service.assigned, service.identity, members, problem_));
+    state.services.push_back(
+        kind_ == BoardKind::units
+            ? judge_unit(service.assigned, service.identity.file, service.unit, members, problem_)
+            : judge_service(service.assigned, service.identity, members, problem_));
   }
   return state;
 }

@@ -1,7 +1,9 @@
 /// The services assigned to this host: which containers are theirs, how each stands, and what
-/// happens to it. Fed by the agent with what the engine says; calls nobody but its callbacks,
-/// and those from within the call that brought the news, so that an event is on its way at once.
-/// Lives on the agent's Asio thread. `assign` and `look` ask the disk which compose files exist.
+/// happens to it. A board watches containers, or units of systemd, of which unit_watch.h speaks as
+/// an engine speaks of containers: so both have the same events by the same rules. Fed by the agent
+/// with what the engine says; calls nobody but its callbacks, and those from within the call that
+/// brought the news, so that an event is on its way at once. Lives on the agent's Asio thread.
+/// `assign` and `look` ask the disk which compose files exist.
 ///
 /// The agent's part: `restore` what the agent before knew; ask the engine for the events
 /// `since_ns`, `replay` those of the past if the board `has_looked` before, then follow the others,
@@ -48,10 +50,18 @@ struct BoardCallbacks {
   std::function<void()> on_missed;
 };
 
+enum class BoardKind {
+  containers,  ///< of docker services
+  units,       ///< of native and local services; one each, whose name is its "container's" id
+};
+
 class ServiceBoard {
  public:
   /// `clock` must outlive the board.
-  ServiceBoard(const Clock& clock, std::string boot_id, BoardCallbacks callbacks);
+  ServiceBoard(const Clock& clock,
+               std::string boot_id,
+               BoardCallbacks callbacks,
+               BoardKind kind = BoardKind::containers);
 
   /// Before anything else. Of another boot: what ran then was stopped with the host.
   void restore(Checkpoint checkpoint);
@@ -60,7 +70,10 @@ class ServiceBoard {
   /// it after a crash.
   [[nodiscard]] bool can_be_kept() const { return looked_ && !rebooted_ && held_.empty(); }
 
+  /// Those of the board's own kind.
   void assign(std::vector<protocol::AssignedService> services);
+  /// The names of the units behind its services.
+  [[nodiscard]] std::set<std::string> units() const;
   [[nodiscard]] std::int64_t now_us() const { return to_unix_us(clock_.now()); }
   /// Reads the clocks, to learn when somebody sets one: at least as often as a sample is taken.
   void observe_clocks() const;
@@ -117,7 +130,8 @@ class ServiceBoard {
  private:
   struct Service {
     protocol::AssignedService assigned;
-    engine::ComposeIdentity identity;
+    engine::ComposeIdentity identity;  ///< of a unit: only the file that was found
+    std::string unit;                  ///< of a board of units; empty: its name is none
     Subject subject;
   };
   struct Watched {
@@ -148,7 +162,8 @@ class ServiceBoard {
     bool from_the_past = false;  ///< nobody inspects it: the next look tells
   };
 
-  static void identify(Service& service);
+  void identify(Service& service) const;
+  [[nodiscard]] bool is_of(const engine::Container& container, const Service& service) const;
   std::vector<engine::ContainerEvent> take_waiting(const std::string& id);
   void miss(const engine::ContainerEvent& event);
   void meet(engine::Container container, const std::vector<engine::ContainerEvent>& events);
@@ -169,6 +184,7 @@ class ServiceBoard {
   void tell_of_the_vanished(const std::set<std::string>& present);
   std::vector<Before> remember() const;
   void add_to(std::vector<Before>& before, const std::map<std::string, Life>& ran);
+  [[nodiscard]] std::string_view absence() const;
   Difference difference_since(const Before& old, Scene& scene) const;
   void compare(const std::vector<Before>& before);
   void show_newest_member(const Before& old, Scene& scene) const;
@@ -190,6 +206,7 @@ class ServiceBoard {
   const Clock& clock_;
   std::string boot_id_;
   BoardCallbacks callbacks_;
+  BoardKind kind_;
   std::map<std::string, Service> services_;
   std::map<std::string, Watched> containers_;
   std::map<std::string, Waiting> waiting_;
@@ -204,7 +221,7 @@ class ServiceBoard {
   bool rebooted_ = false;  ///< since the checkpoint; until the next look
   bool available_ = false;
   std::optional<Uptime> engine_sign_;  ///< the newest of this agent's time
-  std::string problem_ = "the agent has not reached the Docker engine yet";
+  std::string problem_;                ///< why nothing is known; empty while it is
 };
 
 }  // namespace portoser::agent::services

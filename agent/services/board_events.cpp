@@ -64,6 +64,8 @@ void ServiceBoard::started(Watched& watched, const engine::ContainerEvent& event
   watched.seen.state = "running";
   watched.seen.exit_code = 0;
   watched.seen.oom_killed = false;
+  watched.seen.failed.reset();
+  watched.seen.ending.clear();
   watched.seen.started_us = when_us;
   if (!watched.seen.health.empty()) watched.seen.health = "starting";
   Scene scene;
@@ -84,6 +86,8 @@ void ServiceBoard::ended(Watched& watched,
   auto& life = watched.life;
   const auto steady_us = wall_.steady_us(when_us);
   const auto signs = steadied(life);
+  watched.seen.failed = event.failed;
+  watched.seen.ending = event.ending;
   const auto ending = judge_ending(signs, watched.seen, exit_code, steady_us);
   const bool out_of_memory = explains_end(signs.out_of_memory_us, exit_code, steady_us);
   bool ours = false;
@@ -103,11 +107,10 @@ void ServiceBoard::ended(Watched& watched,
   Scene scene;
   scene.container = &watched.seen;
   scene.when_us = when_us;
-  scene.exit_code = exit_code;
+  scene.exit_code = event.exit_code;
   scene.cause = &event;
   for_each_subject(watched, [&](Subject& subject, Crew crew, const std::string& service) {
-    auto verdict =
-        subject.ended(crew, steady_us, ending, life.killed, ending_text(exit_code, out_of_memory));
+    auto verdict = subject.ended(crew, steady_us, ending, life.killed, ending_text(watched.seen));
     emit(std::move(verdict), service, scene);
     if (subject.phase() == Phase::stopped) forgive_failures(service);
   });
@@ -178,19 +181,25 @@ bool ServiceBoard::take_over(Watched& watched, engine::Container container) {
     container.started_us = watched.seen.started_us;
     container.finished_us = watched.seen.finished_us;
     container.pid = watched.seen.pid;
+    container.failed = watched.seen.failed;
+    container.ending = watched.seen.ending;
   }
   const auto before = to_protocol(watched.seen);
+  const bool says_the_same = watched.seen.labels == container.labels;
   watched.seen = std::move(container);
-  return before != to_protocol(watched.seen);
+  return !says_the_same || before != to_protocol(watched.seen);
+}
+
+bool ServiceBoard::is_of(const engine::Container& container, const Service& service) const {
+  if (kind_ == BoardKind::units) return container.id == service.unit;
+  return service.assigned.kind == "docker" && engine::belongs_to(container, service.identity);
 }
 
 void ServiceBoard::assign_container(Watched& watched) {
   const bool had_service = !watched.services.empty();
   watched.services.clear();
   for (const auto& [name, service] : services_) {
-    if (service.assigned.kind == "docker" && engine::belongs_to(watched.seen, service.identity)) {
-      watched.services.push_back(name);
-    }
+    if (is_of(watched.seen, service)) watched.services.push_back(name);
   }
   if (had_service && watched.services.empty()) watched.own.settle(crew_of(watched));
 }
@@ -252,7 +261,7 @@ void ServiceBoard::emit(std::optional<Verdict> verdict,
   event.command_id = std::move(verdict->command_id);
   event.origin = origin_of(event, scene);
   const bool doubtful = event.event_type == "stop" && event.command_id.empty() && available_ &&
-                        scene.exit_code.has_value() && callbacks_.on_doubt != nullptr;
+                        scene.cause != nullptr && callbacks_.on_doubt != nullptr;
   if (!doubtful && held_.empty()) {
     callbacks_.on_event(std::move(event));
     return;

@@ -11,7 +11,8 @@
 namespace portoser::agent::services {
 namespace {
 
-constexpr std::string_view while_away = "while the engine could not be watched";
+constexpr std::string_view engine_away = "while the engine could not be watched";
+constexpr std::string_view systemd_away = "while systemd could not be watched";
 constexpr std::string_view with_the_host = "while the host was down";
 
 void settle_life(Life& life, const engine::Container& container) {
@@ -183,8 +184,14 @@ std::vector<ServiceBoard::Before> ServiceBoard::remember() const {
   return out;
 }
 
+/// When it was that nobody looked.
+std::string_view ServiceBoard::absence() const {
+  if (rebooted_) return with_the_host;
+  return kind_ == BoardKind::units ? systemd_away : engine_away;
+}
+
 Difference ServiceBoard::difference_since(const Before& old, Scene& scene) const {
-  const auto meanwhile = rebooted_ ? with_the_host : while_away;
+  const auto meanwhile = absence();
   Difference difference;
   difference.details = meanwhile;
   for (const auto& [id, before] : old.up) {
@@ -211,8 +218,7 @@ Difference ServiceBoard::difference_since(const Before& old, Scene& scene) const
     scene.container = &seen;
     scene.when_us = seen.finished_us;
     if (!difference.failed) continue;
-    difference.details =
-        fmt::format("{}, {}", ending_text(seen.exit_code, seen.oom_killed), meanwhile);
+    difference.details = fmt::format("{}, {}", ending_text(seen), meanwhile);
     scene.exit_code = seen.exit_code;
   }
   return difference;
@@ -250,7 +256,7 @@ void ServiceBoard::compare(const std::vector<Before>& before) {
     scene.when_us = watched.seen.started_us > 0 ? watched.seen.started_us : now_us();
     if (watched.own.phase() == Phase::unknown) watched.own.settle(Crew{});
     Difference difference;
-    difference.details = rebooted_ ? with_the_host : while_away;
+    difference.details = absence();
     emit(
         watched.own.looked(crew_of(watched), wall_.steady_us(scene.when_us), std::move(difference)),
         {},

@@ -37,19 +37,24 @@ Ending judge_ending(const Life& life,
   if (life.stop_asked_us > 0 && when_us - life.stop_asked_us <= stop_memory_us) {
     return Ending::stopped;
   }
-  if (exit_code != 0) return Ending::failed;
+  if (container.failed.value_or(exit_code != 0)) return Ending::failed;
   return restarts_after_success(container.restart_policy) ? Ending::recycled : Ending::finished;
 }
 
 Ending judge_past_ending(const engine::Container& container) {
   if (container.state == "created") return Ending::stopped;
   if (container.state == "dead") return Ending::failed;
-  if (container.exit_code == 128 + container.stop_signal) return Ending::stopped;
-  if (container.exit_code != 0) return Ending::failed;
+  if (container.failed) {
+    if (*container.failed) return Ending::failed;
+  } else {
+    if (container.exit_code == 128 + container.stop_signal) return Ending::stopped;
+    if (container.exit_code != 0) return Ending::failed;
+  }
   return container.state == "restarting" ? Ending::recycled : Ending::finished;
 }
 
 bool has_surely_failed(const engine::Container& container) {
+  if (container.failed) return *container.failed;
   if (container.exit_code == 0) return false;
   return container.oom_killed || container.state == "restarting" || container.state == "dead";
 }
@@ -62,6 +67,11 @@ std::string ending_text(std::int64_t exit_code, bool out_of_memory) {
     }
   }
   return fmt::format("exit {}", exit_code);
+}
+
+std::string ending_text(const engine::Container& container) {
+  if (!container.ending.empty()) return container.ending;
+  return ending_text(container.exit_code, container.oom_killed);
 }
 
 void note_kill(Life& life, std::int64_t signal, std::int64_t stop_signal, std::int64_t when_us) {

@@ -47,6 +47,8 @@ bool has_surely_failed(const engine::Container& container);
 
 /// "exit 1", "exit 137 (SIGKILL)", "out of memory (exit 137)".
 std::string ending_text(std::int64_t exit_code, bool out_of_memory);
+/// Of a container that is down.
+std::string ending_text(const engine::Container& container);
 
 /// Whether the out-of-memory event at `oom_us` explains an end at `when_us`, by such a clock.
 bool explains_end(std::int64_t oom_us, std::int64_t exit_code, std::int64_t when_us);

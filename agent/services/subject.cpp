@@ -133,11 +133,14 @@ void Subject::command_started(std::string id,
   CommandWindow window;
   window.command_id = std::move(id);
   window.command = command;
-  window.brings_up =
-      command != protocol::ComposeStop::name && command != protocol::ComposeDown::name;
+  window.brings_up = command != protocol::ComposeStop::name &&
+                     command != protocol::ComposeDown::name &&
+                     command != protocol::NativeStop::name;
   window.was_running = crew.up > 0;
   window.start_us = when_us;
-  if (phase_ == Phase::unknown && window.brings_up && command != protocol::ComposeUp::name) {
+  const bool is_start =
+      command == protocol::ComposeUp::name || command == protocol::NativeStart::name;
+  if (phase_ == Phase::unknown && window.brings_up && !is_start) {
     // A command that an earlier agent began: it may have stopped the containers already, and nobody
     // restarts what does not run.
     window.was_running = true;
@@ -162,7 +165,7 @@ std::optional<Verdict> Subject::command_ended(const std::string& id, bool succee
   }
   if (succeeded || !window_->went_down || phase_ == Phase::failed) return std::nullopt;
   phase_ = Phase::failed;
-  return verdict("failure", id, window_->command + " left it without a running container");
+  return verdict("failure", id, window_->command + " left it down");
 }
 
 }  // namespace portoser::agent::services

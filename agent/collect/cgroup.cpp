@@ -3,6 +3,7 @@
 #include "agent/collect/text.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <limits>
@@ -52,6 +53,20 @@ std::optional<CgroupPlace> place_in(std::string_view path,
       place.folder = std::move(*folder);
       return place;
     }
+  }
+  return std::nullopt;
+}
+
+/// Of version 1, else of version 2; only where that folder is.
+std::optional<CgroupPlace> existing_place(const std::string& path,
+                                          std::string_view controller,
+                                          const std::vector<CgroupMount>& mounts) {
+  for (const auto version : {CgroupVersion::v1, CgroupVersion::v2}) {
+    auto place = place_in(path, version, controller, mounts);
+    if (place && ::access(place->folder.c_str(), F_OK) == 0) return place;
+    // A controller of version 1 is in no other hierarchy; but version 2 counts processors
+    // everywhere.
+    if (place && version == CgroupVersion::v1 && controller != "cpuacct") return std::nullopt;
   }
   return std::nullopt;
 }
@@ -158,6 +173,21 @@ ContainerCgroup::ContainerCgroup(std::string_view proc_cgroup,
     : cpu_place_(place_of(proc_cgroup, "cpuacct", container_id, mounts)),
       memory_place_(place_of(proc_cgroup, "memory", container_id, mounts)),
       io_place_(place_of(proc_cgroup, "blkio", container_id, mounts)) {
+  open_files();
+}
+
+ContainerCgroup ContainerCgroup::at(const std::string& path,
+                                    const std::vector<CgroupMount>& mounts) {
+  ContainerCgroup out;
+  out.has_all_ = false;
+  out.cpu_place_ = existing_place(path, "cpuacct", mounts);
+  out.memory_place_ = existing_place(path, "memory", mounts);
+  out.io_place_ = existing_place(path, "blkio", mounts);
+  out.open_files();
+  return out;
+}
+
+void ContainerCgroup::open_files() {
   const auto is_v1 = [](const auto& place) { return place->version == CgroupVersion::v1; };
   if (cpu_place_) cpu_ = file_in(*cpu_place_, is_v1(cpu_place_) ? "cpuacct.usage" : "cpu.stat");
   if (memory_place_) {
@@ -190,6 +220,8 @@ std::optional<std::string_view> ContainerCgroup::text_of(File& file,
   if (reading) return *reading;
   if (is_gone(reading.error()) && ::access(file.folder.c_str(), F_OK) != 0) {
     gone_ = true;
+  } else if (is_gone(reading.error()) && !has_all_) {
+    // Version 2 shows the files of a controller where that is switched on.
   } else {
     problems.add("containers", file.name, reading.error());
   }
@@ -198,6 +230,7 @@ std::optional<std::string_view> ContainerCgroup::text_of(File& file,
 
 void ContainerCgroup::read_cpu(CgroupUsage& usage, ReadBuffer& buffer, Problems& problems) {
   if (!cpu_place_) {
+    if (!has_all_) return;
     problems.add("containers", "no cgroup hierarchy that accounts for processors is mounted");
     return;
   }
@@ -210,6 +243,7 @@ void ContainerCgroup::read_cpu(CgroupUsage& usage, ReadBuffer& buffer, Problems&
 
 void ContainerCgroup::read_memory(CgroupUsage& usage, ReadBuffer& buffer, Problems& problems) {
   if (!memory_place_) {
+    if (!has_all_) return;
     problems.add("containers", "no cgroup hierarchy that accounts for memory is mounted");
     return;
   }
@@ -235,6 +269,7 @@ void ContainerCgroup::read_memory(CgroupUsage& usage, ReadBuffer& buffer, Proble
 
 void ContainerCgroup::read_io(CgroupUsage& usage, ReadBuffer& buffer, Problems& problems) {
   if (!io_place_) {
+    if (!has_all_) return;
     problems.add("containers", "no cgroup hierarchy that accounts for disks is mounted");
     return;
   }
@@ -252,6 +287,21 @@ std::optional<CgroupUsage> ContainerCgroup::read(ReadBuffer& buffer, Problems& p
   if (!gone_) read_io(usage, buffer, problems);
   if (gone_) return std::nullopt;
   return usage;
+}
+
+std::optional<CgroupPlace> process_place(const std::string& path,
+                                         const std::vector<CgroupMount>& mounts) {
+  return existing_place(path, "name=systemd", mounts);
+}
+
+bool has_processes(const CgroupPlace& place, ReadBuffer& buffer) {
+  PseudoFile processes{place.folder + "/cgroup.procs"};
+  const auto own = processes.read(buffer);
+  if (own && !own->empty()) return true;
+  // Of version 2 only the leaves have any, and one that delegates has leaves.
+  struct stat folder {};
+  constexpr nlink_t links_without_children = 2;
+  return ::stat(place.folder.c_str(), &folder) == 0 && folder.st_nlink > links_without_children;
 }
 
 }  // namespace portoser::agent::collect

@@ -66,11 +66,18 @@ class ContainerCgroup {
   ContainerCgroup(std::string_view proc_cgroup,
                   std::string_view container_id,
                   const std::vector<CgroupMount>& mounts);
+  /// The cgroup of that path itself ("/system.slice/nginx.service"). A hierarchy that has none of
+  /// that path accounts for nothing of it, and that is no problem: systemd makes them where it is
+  /// told to.
+  static ContainerCgroup at(const std::string& path, const std::vector<CgroupMount>& mounts);
 
   /// nullopt: the cgroup does not exist any more.
   std::optional<CgroupUsage> read(ReadBuffer& buffer, Problems& problems);
 
  private:
+  ContainerCgroup() = default;
+  void open_files();
+
   struct File {
     std::string folder;
     std::string name;
@@ -92,6 +99,14 @@ class ContainerCgroup {
   File memory_limit_;
   File io_;
   bool gone_ = false;
+  bool has_all_ = true;  ///< one that is not accounted for is a problem
 };
+
+/// Where a cgroup's own processes are listed: in systemd's hierarchy of version 1, or the only one
+/// of version 2.
+std::optional<CgroupPlace> process_place(const std::string& path,
+                                         const std::vector<CgroupMount>& mounts);
+/// Whether any process is in it or below it. Reads the disk of the kernel, so to say.
+bool has_processes(const CgroupPlace& place, ReadBuffer& buffer);
 
 }  // namespace portoser::agent::collect

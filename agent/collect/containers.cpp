@@ -21,21 +21,6 @@ std::string link_target(int folder, const std::string& name) {
   return size < 0 ? std::string{} : std::string{target.data(), static_cast<std::size_t>(size)};
 }
 
-/// Of the whole machine, 0 to 100.
-double machine_percent(std::int64_t used_ns, Uptime elapsed, std::size_t threads) {
-  const auto possible = static_cast<double>(elapsed.count()) * static_cast<double>(threads);
-  return std::clamp(100.0 * static_cast<double>(used_ns) / possible, 0.0, 100.0);
-}
-
-/// In whole bytes; unknown where one of the two is.
-std::optional<std::int64_t> whole_rate(const std::optional<std::int64_t>& before,
-                                       const std::optional<std::int64_t>& now,
-                                       double seconds) {
-  if (!before || !now) return std::nullopt;
-  const auto rate = per_second(*before, *now, seconds);
-  return rate ? std::optional{std::llround(*rate)} : std::nullopt;
-}
-
 }  // namespace
 
 ContainerCollector::ContainerCollector(std::string proc, std::string root)
@@ -68,7 +53,7 @@ void ContainerCollector::set_mounts(const std::vector<Mount>& mounts) {
   cgroup_mounts_ = std::move(found);
   for (auto& container : containers_) {
     container.cgroup.reset();
-    container.cpu.reset();
+    container.meter.forget_cpu();
   }
 }
 
@@ -83,7 +68,7 @@ std::vector<protocol::ContainerSample> ContainerCollector::collect(Uptime now,
     protocol::ContainerSample sample;
     sample.id = container.handle.id;
     if (read(container, now, threads, buffer, problems, sample)) {
-      sample.per_second = rates(container, sample, now);
+      container.meter.add_rates(now, sample);
       samples.push_back(std::move(sample));
     } else {
       container.process = Descriptor{};
@@ -92,24 +77,6 @@ std::vector<protocol::ContainerSample> ContainerCollector::collect(Uptime now,
     }
   }
   return samples;
-}
-
-protocol::ContainerRates ContainerCollector::rates(Tracked& container,
-                                                   const protocol::ContainerSample& sample,
-                                                   Uptime now) {
-  const auto before = std::exchange(container.traffic,
-                                    {sample.receive_bytes,
-                                     sample.transmit_bytes,
-                                     sample.block_read_bytes,
-                                     sample.block_write_bytes,
-                                     now});
-  const auto seconds = std::chrono::duration<double>(now - before.when).count();
-  protocol::ContainerRates rates;
-  rates.receive = whole_rate(before.receive, sample.receive_bytes, seconds);
-  rates.transmit = whole_rate(before.transmit, sample.transmit_bytes, seconds);
-  rates.block_read = whole_rate(before.block_read, sample.block_read_bytes, seconds);
-  rates.block_write = whole_rate(before.block_write, sample.block_write_bytes, seconds);
-  return rates;
 }
 
 bool ContainerCollector::read(Tracked& container,
@@ -145,7 +112,7 @@ bool ContainerCollector::open(Tracked& container, ReadBuffer& buffer, Problems& 
 }
 
 bool ContainerCollector::open_cgroup(Tracked& container, ReadBuffer& buffer, Problems& problems) {
-  container.cpu.reset();
+  container.meter.forget_cpu();
   const auto text = read_once(container.process.get(), "cgroup", buffer);
   if (text) {
     container.cgroup.emplace(*text, container.handle.id, cgroup_mounts_);
@@ -171,22 +138,7 @@ bool ContainerCollector::read_cgroup(Tracked& container,
     usage = container.cgroup->read(buffer, problems);
     if (!usage) return false;
   }
-  if (usage->cpu_ns) {
-    if (container.cpu && threads > 0 && now > container.cpu->when &&
-        *usage->cpu_ns >= container.cpu->used_ns) {
-      out.cpu_percent = machine_percent(
-          *usage->cpu_ns - container.cpu->used_ns, now - container.cpu->when, threads);
-    }
-    container.cpu = CpuReading{*usage->cpu_ns, now};
-  } else {
-    container.cpu.reset();
-  }
-  out.memory_bytes = usage->memory_bytes;
-  out.memory_limit_bytes = usage->memory_limit_bytes;
-  if (usage->io) {
-    out.block_read_bytes = usage->io->read;
-    out.block_write_bytes = usage->io->written;
-  }
+  container.meter.add(*usage, now, threads, out);
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "agent/collect/cgroup.h"
 #include "agent/collect/network.h"
+#include "agent/collect/usage_meter.h"
 #include "common/clock.h"
 #include "common/file.h"
 
@@ -35,17 +36,6 @@ class ContainerCollector {
 
  private:
   enum class Network { own, host, unknown };
-  struct CpuReading {
-    std::int64_t used_ns = 0;
-    Uptime when{};
-  };
-  struct Traffic {
-    std::optional<std::int64_t> receive;
-    std::optional<std::int64_t> transmit;
-    std::optional<std::int64_t> block_read;
-    std::optional<std::int64_t> block_write;
-    Uptime when{};
-  };
   struct Tracked {
     ContainerHandle handle;
     /// The process's folder below /proc: it stays with this process, so that a pid that is given
@@ -53,14 +43,10 @@ class ContainerCollector {
     Descriptor process;
     Network network = Network::unknown;
     std::optional<ContainerCgroup> cgroup;
-    std::optional<CpuReading> cpu;
-    Traffic traffic;  ///< as of the sample before
+    UsageMeter meter;
     bool ended = false;
   };
 
-  static protocol::ContainerRates rates(Tracked& container,
-                                        const protocol::ContainerSample& sample,
-                                        Uptime now);
   bool open(Tracked& container, ReadBuffer& buffer, Problems& problems);
   bool open_cgroup(Tracked& container, ReadBuffer& buffer, Problems& problems);
   /// False: the container has ended.

@@ -14,10 +14,15 @@ Sampler::Sampler(const Clock& clock, const SamplerPaths& paths)
       disk_(paths.proc, paths.root),
       network_(paths.proc),
       temperature_(paths.root),
-      containers_(paths.proc, paths.root) {}
+      containers_(paths.proc, paths.root),
+      units_(paths.root) {}
 
 void Sampler::set_containers(const std::vector<ContainerHandle>& handles) {
   containers_.set_containers(handles);
+}
+
+void Sampler::set_units(const std::vector<UnitHandle>& handles) {
+  units_.set_units(handles);
 }
 
 protocol::Sample Sampler::sample() {
@@ -32,6 +37,7 @@ protocol::Sample Sampler::sample() {
   if (mounts_.refresh(buffer_, problems_)) {
     disk_.set_mounts(mounts_.mounts());
     containers_.set_mounts(mounts_.mounts());
+    units_.set_mounts(mounts_.mounts());
   }
   cpu_.collect(buffer_, problems_, sample.cpu);
   load_.collect(buffer_, problems_, sample.cpu);
@@ -46,6 +52,7 @@ protocol::Sample Sampler::sample() {
   sample.networks = network_.collect(seconds, buffer_, problems_);
   sample.temperatures = temperature_.collect(seconds, buffer_);
   sample.containers = containers_.collect(now, cpu_.threads(), buffer_, problems_);
+  units_.collect(now, cpu_.threads(), buffer_, problems_, sample.containers);
   sample.problems = problems_.take();
   return sample;
 }

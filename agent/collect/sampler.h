@@ -16,6 +16,7 @@
 #include "agent/collect/network.h"
 #include "agent/collect/problems.h"
 #include "agent/collect/temperature.h"
+#include "agent/collect/units.h"
 #include "common/clock.h"
 #include "protocol/messages.h"
 
@@ -39,6 +40,8 @@ class Sampler {
   /// The containers that run, from the next sample on. One that ended is left out of samples by
   /// itself; its descriptors are closed at the next sample or here.
   void set_containers(const std::vector<ContainerHandle>& handles);
+  /// Likewise the units of systemd; in a sample they stand among the containers.
+  void set_units(const std::vector<UnitHandle>& handles);
 
  private:
   const Clock& clock_;
@@ -53,6 +56,7 @@ class Sampler {
   NetworkCollector network_;
   TemperatureCollector temperature_;
   ContainerCollector containers_;
+  UnitCollector units_;
   std::optional<Uptime> before_;
 };
 

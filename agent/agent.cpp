@@ -9,6 +9,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <filesystem>
+#include <iterator>
 #include <malloc.h>
 #include <random>
 
@@ -65,6 +66,12 @@ std::chrono::milliseconds part_of(std::chrono::milliseconds interval) {
       std::uniform_int_distribution<std::int64_t>{1, interval.count()}(random)};
 }
 
+/// Nothing while it may not be kept.
+std::optional<services::Checkpoint> checkpoint_of(const services::ServiceBoard& board) {
+  if (!board.can_be_kept()) return std::nullopt;
+  return board.checkpoint();
+}
+
 }  // namespace
 
 Agent::Agent(identity::AgentSettings settings)
@@ -76,33 +83,29 @@ Agent::Agent(identity::AgentSettings settings)
       // microsecond.
       sample_number_(clock_.uptime() / std::chrono::microseconds{1}),
       checkpoint_file_(settings_.data / "services.json"),
+      unit_checkpoint_file_(settings_.data / "units.json"),
       data_disk_(settings_.data),
       engine_(context_.get_executor(), settings_.engine_socket.string()),
       sampler_(clock_),
-      board_(clock_,
-             boot_id_,
-             {.on_event =
-                  [this](protocol::Event event) {
-                    link_->send_durable(std::move(event));
-                    checkpoint_soon();
-                  },
-              .on_change =
-                  [this] {
-                    checkpoint_soon();
-                    if (std::exchange(state_is_due_, true)) return;
-                    tasks_.spawn("state", send_state_soon());
-                  },
-              .on_doubt = [this] { follower_.ask(); },
-              .on_missed = [this] { follower_.look_again(); }}),
+      board_(clock_, boot_id_, board_callbacks()),
       follower_(engine_,
                 board_,
                 sampler_,
                 tasks_,
                 std::chrono::milliseconds{settings_.heartbeat_ms},
                 [this] { tasks_.spawn("policies", reconcile()); }),
+      systemd_(context_.get_executor()),
+      unit_board_(clock_, boot_id_, unit_board_callbacks(), services::BoardKind::units),
+      unit_follower_(context_.get_executor(),
+                     systemd_,
+                     unit_board_,
+                     sampler_,
+                     tasks_,
+                     [this] { return actions_.resume_native_services(unit_board_.units()); }),
       actions_(context_.get_executor(),
                pool_,
                clock_,
+               *this,
                *this,
                action_settings(settings_, boot_id_, identity_.name),
                action_callbacks()),
@@ -117,6 +120,29 @@ Agent::~Agent() {
   pool_.join();
 }
 
+services::BoardCallbacks Agent::board_callbacks() {
+  services::BoardCallbacks callbacks;
+  callbacks.on_event = [this](protocol::Event event) {
+    link_->send_durable(std::move(event));
+    checkpoint_soon();
+  };
+  callbacks.on_change = [this] {
+    checkpoint_soon();
+    if (std::exchange(state_is_due_, true)) return;
+    tasks_.spawn("state", send_state_soon());
+  };
+  callbacks.on_doubt = [this] { follower_.ask(); };
+  callbacks.on_missed = [this] { follower_.look_again(); };
+  return callbacks;
+}
+
+services::BoardCallbacks Agent::unit_board_callbacks() {
+  auto callbacks = board_callbacks();
+  callbacks.on_doubt = [this] { unit_follower_.ask(); };
+  callbacks.on_missed = nullptr;  // units are read whole before anything is told of them
+  return callbacks;
+}
+
 int Agent::run_until_signal() {
   log::configure(log::level_from_string(settings_.log_level), settings_.format());
   // One arena: an agent has little to allocate and should stay small.
@@ -129,7 +155,8 @@ int Agent::run_until_signal() {
   context_.run();
   if (failure) std::rethrow_exception(failure);
   link_.reset();
-  if (events_are_safe_ && board_.can_be_kept()) checkpoint_file_.write(board_.checkpoint());
+  if (!events_are_safe_) return 0;
+  keep_checkpoints(checkpoint_of(board_), checkpoint_of(unit_board_));
   return 0;
 }
 
@@ -137,10 +164,15 @@ asio::awaitable<void> Agent::run() {
   asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
   co_await gather_facts();
   if (auto checkpoint = checkpoint_file_.read()) board_.restore(std::move(*checkpoint));
+  if (auto checkpoint = unit_checkpoint_file_.read()) {
+    unit_board_.restore(std::move(*checkpoint));
+    unit_follower_.watch();
+  }
   connect();
   close_commands();
   actions_.adopt();
   tasks_.spawn("engine", follower_.run());
+  tasks_.spawn("units", unit_follower_.run());
   tasks_.spawn("samples", send_samples());
   log::info("agent",
             "ready",
@@ -164,9 +196,11 @@ asio::awaitable<void> Agent::run() {
 
 /// An agent that is killed may have kept the result of a command, but not a checkpoint since.
 void Agent::close_commands() {
-  for (const auto& [id, service] : board_.open_commands()) {
-    const auto result = actions_.result(id);
-    if (result) board_.command_ended(id, service, result->succeeded, result->when.wall_us);
+  for (auto* board : {&board_, &unit_board_}) {
+    for (const auto& [id, service] : board->open_commands()) {
+      const auto result = actions_.result(id);
+      if (result) board->command_ended(id, service, result->succeeded, result->when.wall_us);
+    }
   }
 }
 
@@ -234,15 +268,25 @@ link::LinkHandlers Agent::link_handlers() {
     // What was measured before is the past to the controller; nobody should wait for the next one.
     send_sample();
   };
-  handlers.on_assign = [this](protocol::Assign assign) {
-    board_.assign(std::move(assign.services));
-  };
+  handlers.on_assign = [this](protocol::Assign message) { assign(std::move(message)); };
   handlers.on_command = [this](protocol::Command command) { actions_.handle(std::move(command)); };
   handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel); };
   handlers.on_question = [this](protocol::Question question) {
     inspector_.handle(std::move(question));
   };
   return handlers;
+}
+
+void Agent::assign(protocol::Assign assign) {
+  std::vector<protocol::AssignedService> containers;
+  std::vector<protocol::AssignedService> units;
+  for (auto& service : assign.services) {
+    const bool is_unit = service.kind == "native" || service.kind == "local";
+    (is_unit ? units : containers).push_back(std::move(service));
+  }
+  board_.assign(std::move(containers));
+  unit_board_.assign(std::move(units));
+  unit_follower_.watch();
 }
 
 actions::ActionCallbacks Agent::action_callbacks() {
@@ -257,11 +301,13 @@ actions::ActionCallbacks Agent::action_callbacks() {
       [this](
           const std::string& id, const std::string& service, std::string_view command, Time began) {
         board_.command_started(id, service, command, to_unix_us(began));
+        unit_board_.command_started(id, service, command, to_unix_us(began));
         checkpoint_soon();
       };
   callbacks.on_service_command_ended =
       [this](const std::string& id, const std::string& service, bool succeeded, Time ended) {
         board_.command_ended(id, service, succeeded, to_unix_us(ended));
+        unit_board_.command_ended(id, service, succeeded, to_unix_us(ended));
         checkpoint_soon();
       };
   return callbacks;
@@ -272,6 +318,8 @@ void Agent::send_state() {
   auto state = board_.state();
   state.engine_version = follower_.version();
   state.compose_version = facts_.compose_version;
+  auto units = unit_board_.state().services;
+  std::move(units.begin(), units.end(), std::back_inserter(state.services));
   service_states_ = state.services;
   link_->send(std::move(state));
 }
@@ -296,11 +344,13 @@ asio::awaitable<void> Agent::keep_checkpoint() {
   constexpr std::chrono::seconds again{5};
   while (checkpoint_is_due_) {
     checkpoint_is_due_ = false;
-    if (!board_.can_be_kept()) break;  // the change that lets it comes here again
-    auto keep = [this, checkpoint = board_.checkpoint()] {
+    auto containers = checkpoint_of(board_);
+    auto units = checkpoint_of(unit_board_);
+    if (!containers && !units) break;  // the change that lets it comes here again
+    auto keep = [this, containers = std::move(containers), units = std::move(units)] {
       // An event that the checkpoint takes for told must not go with the power: nobody tells it
       // again.
-      return link_->await_flush(flush_limit) && checkpoint_file_.write(checkpoint);
+      return link_->await_flush(flush_limit) && keep_checkpoints(containers, units);
     };
     const bool is_kept = co_await on_pool(pool_, std::move(keep));
     if (is_kept) {
@@ -313,15 +363,26 @@ asio::awaitable<void> Agent::keep_checkpoint() {
   keeping_checkpoint_ = false;
 }
 
+bool Agent::keep_checkpoints(const std::optional<services::Checkpoint>& containers,
+                             const std::optional<services::Checkpoint>& units) {
+  const bool first = !containers || checkpoint_file_.write(*containers);
+  const bool second = !units || unit_checkpoint_file_.write(*units);
+  return first && second;
+}
+
 void Agent::send_sample() {
   auto sample = sampler_.sample();
   if (auto problem = data_disk_.look()) sample.problems.push_back(std::move(*problem));
   sample.number = ++sample_number_;
-  for (auto& container : sample.containers) container.services = board_.services_of(container.id);
+  for (auto& container : sample.containers) {
+    container.services = board_.services_of(container.id);
+    if (container.services.empty()) container.services = unit_board_.services_of(container.id);
+  }
   for (const auto& service : service_states_) {
     if (service.status == "unknown") continue;
-    sample.services.push_back(
-        {service.name, service.status == "running", board_.has_failed(service.name)});
+    auto failed = board_.has_failed(service.name);
+    if (!failed) failed = unit_board_.has_failed(service.name);
+    sample.services.push_back({service.name, service.status == "running", failed});
   }
   link_->send(std::move(sample));
 }
@@ -354,6 +415,14 @@ asio::awaitable<std::vector<engine::Container>> Agent::containers() {
 
 asio::awaitable<void> Agent::set_restart_policy(std::string id, std::string policy) {
   return engine_.set_restart_policy(std::move(id), std::move(policy));
+}
+
+asio::awaitable<systemd::Unit> Agent::unit(std::string name) {
+  return systemd_.unit(std::move(name));
+}
+
+asio::awaitable<std::string> Agent::systemd_version() {
+  return systemd_.version();
 }
 
 }  // namespace portoser::agent

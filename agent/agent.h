@@ -13,6 +13,8 @@
 #include "agent/link/connection.h"
 #include "agent/services/board.h"
 #include "agent/services/checkpoint_file.h"
+#include "agent/systemd/client.h"
+#include "agent/unit_follower.h"
 #include "common/clock.h"
 #include "common/tasks.h"
 
@@ -20,11 +22,12 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace portoser::agent {
 
-class Agent : private actions::EngineControl {
+class Agent : private actions::EngineControl, private actions::UnitControl {
  public:
   /// A host that has not joined: `Error{invalid}` that says how. Another agent on the same data
   /// folder: `Error{conflict}`.
@@ -37,11 +40,16 @@ class Agent : private actions::EngineControl {
  private:
   asio::awaitable<void> run();
   void close_commands();
+  void assign(protocol::Assign assign);
+  services::BoardCallbacks board_callbacks();
+  services::BoardCallbacks unit_board_callbacks();
   asio::awaitable<void> gather_facts();
   asio::awaitable<void> find_compose();
   asio::awaitable<void> send_samples();
   asio::awaitable<void> send_state_soon();
   asio::awaitable<void> reconcile();
+  bool keep_checkpoints(const std::optional<services::Checkpoint>& containers,
+                        const std::optional<services::Checkpoint>& units);
   void connect();
   void send_state();
   void send_sample();
@@ -54,6 +62,9 @@ class Agent : private actions::EngineControl {
   // For actions, which know the engine by their own interface.
   asio::awaitable<std::vector<engine::Container>> containers() override;
   asio::awaitable<void> set_restart_policy(std::string id, std::string policy) override;
+  // Likewise systemd.
+  asio::awaitable<systemd::Unit> unit(std::string name) override;
+  asio::awaitable<std::string> systemd_version() override;
 
   identity::AgentSettings settings_;
   FileLock lock_;
@@ -65,11 +76,15 @@ class Agent : private actions::EngineControl {
   asio::thread_pool pool_{1};
   TaskGroup tasks_{context_.get_executor()};
   services::CheckpointFile checkpoint_file_;
+  services::CheckpointFile unit_checkpoint_file_;
   DataDisk data_disk_;
   engine::Client engine_;
   collect::Sampler sampler_;
   services::ServiceBoard board_;
   EngineFollower follower_;
+  systemd::Client systemd_;
+  services::ServiceBoard unit_board_;  ///< native and local services
+  UnitFollower unit_follower_;
   std::unique_ptr<link::Link> link_;
   actions::Actions actions_;
   inspection::Inspector inspector_;

@@ -83,6 +83,7 @@ struct Actions::Run {
   std::optional<OutputFollower> output;
   std::optional<runner::Outcome> outcome;
   std::optional<protocol::CommandResult> result;  ///< reported, and not yet in the journal
+  std::vector<std::string> last_words;            ///< of what failed, beside its output
 
   [[nodiscard]] const std::string& id() const { return command.id; }
 };
@@ -91,6 +92,7 @@ Actions::Actions(asio::any_io_executor executor,
                  asio::thread_pool& pool,
                  const Clock& clock,
                  EngineControl& engine,
+                 UnitControl& units,
                  ActionSettings settings,
                  ActionCallbacks callbacks)
     : executor_(std::move(executor)),
@@ -101,9 +103,12 @@ Actions::Actions(asio::any_io_executor executor,
       journal_(settings_.data_folder / "journal", settings_.journal),
       policies_(settings_.data_folder / "restart-policies.json", engine, pool),
       compose_(compose_settings(settings_), clock, engine, policies_, pool),
+      native_memory_(settings_.data_folder / "native-services.json", pool),
+      native_(settings_.native, settings_.boot_id, clock, units, native_memory_, pool),
       results_(journal_, pool, tasks_),
       tasks_(executor_) {
   compose_.add_to(catalogue_);
+  native_.add_to(catalogue_);
 }
 
 Actions::~Actions() = default;
@@ -160,6 +165,14 @@ asio::awaitable<void> Actions::reconcile_restart_policies() {
     if (error.reason() != "DISK_FULL") throw;
     // Those of containers that are gone are in the file still; the next start finds the same.
     log::warn("actions", "restart policies cannot be kept", {{"reason", error.what()}});
+  }
+}
+
+asio::awaitable<void> Actions::resume_native_services(std::set<std::string> assigned_units) {
+  try {
+    co_await native_.resume(std::move(assigned_units));
+  } catch (const Error& error) {
+    log::warn("actions", "native services cannot be put right", {{"reason", error.what()}});
   }
 }
 
@@ -252,6 +265,7 @@ asio::awaitable<void> Actions::conclude(RunPointer run, Work work) {
   } catch (const ActionError& error) {
     fail(result, error);
     result.exit_code = error.exit_code;
+    run->last_words = error.last_words;
   } catch (const Error& error) {
     fail(result, error);
   } catch (const std::exception& error) {
@@ -369,6 +383,10 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
   if (outcome.cancelled || outcome.timed_out || outcome.interrupted ||
       !outcome.failed_step.empty()) {
     auto failure = co_await failure_of(run);
+    if (action.last_words && !outcome.failed_step.empty()) {
+      auto asking = action.last_words(run->command.arguments);
+      failure.last_words = co_await std::move(asking);
+    }
     if (!outcome.undone.empty() && action.after_undo) {
       auto work = action.after_undo(run->command.arguments);
       co_await without_failing(std::move(work));
@@ -376,7 +394,7 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
     throw ActionError{std::move(failure)};
   }
   auto finishing = action.finish(run->command.arguments);
-  const auto limit = finishing_limit + settings_.compose.settle;
+  const auto limit = finishing_limit + std::max(settings_.compose.settle, settings_.native.settle);
   try {
     co_await with_deadline(std::move(finishing), limit, "finishing the command");
   } catch (const Error& error) {
@@ -461,7 +479,7 @@ void Actions::refuse_if_busy(const Run& run) const {
   for (const auto& [id, other] : runs_) {
     if (other.get() == &run || !other->planned || !shares_lock(*other)) continue;
     throw Error{Code::conflict,
-                fmt::format("{} of {} is under way in the same compose project (command {})",
+                fmt::format("{} of {} is under way with the same project or unit (command {})",
                             other->command.name,
                             other->spec.service,
                             id)}
@@ -484,6 +502,8 @@ asio::awaitable<void> Actions::report(RunPointer run, protocol::CommandResult re
       return last_output_lines(folder, undo);
     };
     result.last_lines = co_await on_pool(pool_, std::move(tail));
+    result.last_lines.insert(
+        result.last_lines.end(), run->last_words.begin(), run->last_words.end());
   }
   if (run->announced) {
     // One that is adopted may have ended long before anybody was there to see it.

@@ -9,6 +9,7 @@
 #include "agent/actions/compose.h"
 #include "agent/actions/engine_control.h"
 #include "agent/actions/journal.h"
+#include "agent/actions/native.h"
 #include "agent/actions/restart_policies.h"
 #include "agent/actions/result_keeper.h"
 #include "common/clock.h"
@@ -20,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,7 @@ struct ActionSettings {
   std::string host;    ///< its name, for messages
   std::string runner;  ///< path of portoser-action; portoser-deployment lies beside it
   ComposeSettings compose;
+  NativeSettings native;
   JournalLimits journal;
   /// What a cancelled step has between SIGTERM and SIGKILL.
   std::chrono::milliseconds grace{std::chrono::seconds{10}};
@@ -52,11 +55,13 @@ struct ActionCallbacks {
 
 class Actions {
  public:
-  /// `clock`, `engine` and `pool` must outlive it. Cannot make its folders: `Error{internal}`.
+  /// `clock`, `engine`, `units` and `pool` must outlive it. Cannot make its folders:
+  /// `Error{internal}`.
   Actions(asio::any_io_executor executor,
           asio::thread_pool& pool,
           const Clock& clock,
           EngineControl& engine,
+          UnitControl& units,
           ActionSettings settings,
           ActionCallbacks callbacks);
   ~Actions();
@@ -77,6 +82,8 @@ class Actions {
   void cancel(const protocol::Cancel& cancel);
   /// Once the engine answers for the first time: see RestartPolicies.
   asio::awaitable<void> reconcile_restart_policies();
+  /// Once systemd answers for the first time: see Native.
+  asio::awaitable<void> resume_native_services(std::set<std::string> assigned_units);
   /// For the host's facts; empty: there is no compose tool.
   asio::awaitable<std::string> compose_version();
 
@@ -115,6 +122,8 @@ class Actions {
   Journal journal_;
   RestartPolicies policies_;
   Compose compose_;
+  NativeMemory native_memory_;
+  Native native_;
   Catalogue catalogue_;
   ResultKeeper results_;
   std::map<std::string, RunPointer> runs_;  ///< by command id: those without a result

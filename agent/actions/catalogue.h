@@ -27,9 +27,10 @@ struct StepFailure {
 
 /// A command that failed, with the exit code of what failed in it.
 struct ActionError : Error {
-  ActionError(Error error, std::optional<std::int64_t> code)
-      : Error(std::move(error)), exit_code(code) {}
+  ActionError(Error error, std::optional<std::int64_t> code, std::vector<std::string> words = {})
+      : Error(std::move(error)), exit_code(code), last_words(std::move(words)) {}
   std::optional<std::int64_t> exit_code;
+  std::vector<std::string> last_words;  ///< of what failed, beside the output of the steps
 };
 
 /// What a command does, in two parts, so that an agent that was restarted meanwhile can do the
@@ -40,6 +41,8 @@ struct Action {
   std::function<asio::awaitable<void>(const Bytes&)> finish;
   std::function<asio::awaitable<void>(const Bytes&)> after_undo;  ///< empty: nothing
   std::function<Error(const StepFailure&)> explain;
+  /// What the thing itself wrote, when a step failed; empty: the output of the step says it all.
+  std::function<asio::awaitable<std::vector<std::string>>(const Bytes&)> last_words;
 };
 
 class Catalogue {
@@ -71,6 +74,16 @@ class Catalogue {
       return (owner.*after_undo)(protocol::decode_arguments<Arguments>(bytes));
     };
     actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
+  }
+
+  /// For a command that was added.
+  template <class Arguments, class Owner, class Target>
+  void add_witness(Owner& owner,
+                   asio::awaitable<std::vector<std::string>> (Owner::*last_words)(Target)) {
+    actions_.at(std::string{Arguments::name}).last_words = [&owner,
+                                                            last_words](const Bytes& bytes) {
+      return (owner.*last_words)(protocol::decode_arguments<Arguments>(bytes).target);
+    };
   }
 
   /// Unknown: `Error{invalid, UNKNOWN_COMMAND}`.

@@ -63,6 +63,25 @@ asio::awaitable<void> FakeEngine::set_restart_policy(std::string id, std::string
   co_return;
 }
 
+asio::awaitable<systemd::Unit> FakeUnits::unit(std::string name) {
+  if (away) throw Error{Code::unavailable, "this host runs no systemd"}.reason("SYSTEMD_MISSING");
+  ++looks;
+  if (before_look) before_look(looks);
+  const auto found = units.find(name);
+  if (found != units.end()) co_return found->second;
+  systemd::Unit missing;
+  missing.name = missing.id = name;
+  missing.load_state = "not-found";
+  missing.active_state = "inactive";
+  missing.sub_state = "dead";
+  co_return missing;
+}
+
+asio::awaitable<std::string> FakeUnits::systemd_version() {
+  if (away) throw Error{Code::unavailable, "this host runs no systemd"}.reason("SYSTEMD_MISSING");
+  co_return version;
+}
+
 Gate::Gate(const std::filesystem::path& path) {
   if (::mkfifo(path.c_str(), 0600) != 0) throw std::runtime_error{"no pipe"};
   // For reading too, so that opening it waits for nobody.
@@ -121,7 +140,7 @@ std::unique_ptr<Actions> ActionsTest::make_actions() {
         windows.push_back("end " + service + (succeeded ? " ok" : " failed"));
       };
   return std::make_unique<Actions>(
-      context.get_executor(), pool, clock, engine, settings, std::move(callbacks));
+      context.get_executor(), pool, clock, engine, units, settings, std::move(callbacks));
 }
 
 void ActionsTest::end(std::unique_ptr<Actions>& some) {

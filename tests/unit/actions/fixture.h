@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,18 @@ class FakeEngine : public EngineControl {
   std::vector<std::pair<std::string, std::string>> updates;
   std::function<void(int)> before_look;  ///< with the number of the look, from 1
   int looks = 0;
+  bool away = false;
+};
+
+class FakeUnits : public UnitControl {
+ public:
+  asio::awaitable<systemd::Unit> unit(std::string name) override;
+  asio::awaitable<std::string> systemd_version() override;
+
+  std::map<std::string, systemd::Unit> units;
+  std::function<void(int)> before_look;  ///< with the number of the look, from 1
+  int looks = 0;
+  std::string version = "252.39-1~deb12u2";
   bool away = false;
 };
 
@@ -111,6 +124,7 @@ class ActionsTest : public testing::Test {
   asio::thread_pool pool{2};
   SystemClock clock;
   FakeEngine engine;
+  FakeUnits units;
   ActionSettings settings;
   std::vector<protocol::Progress> progress;
   std::vector<protocol::CommandResult> results;

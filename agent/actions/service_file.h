@@ -1,0 +1,27 @@
+/// service.yml, the file of a native or local service on its host: how it is started, stopped and
+/// restarted. Blocking; any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace portoser::agent::actions {
+
+struct ServiceFile {
+  std::string path;
+  std::string start;                      ///< a line for the shell; never empty
+  std::string stop;                       ///< likewise; empty: its processes are ended
+  std::string restart;                    ///< likewise; empty: stop, then start
+  std::string working_dir;                ///< absolute
+  std::string env_file;                   ///< absolute; empty: none
+  std::vector<std::string> dependencies;  ///< names, from a map or a list
+};
+
+/// Of the first candidate that exists. `working_dir` overrides the file's; empty: it does not.
+/// None exists: `Error{not_found, SERVICE_FILE_MISSING}`. Not YAML, without `start`, a folder or
+/// env_file that is not there: `Error{invalid, SERVICE_FILE_INVALID}`.
+ServiceFile read_service_file(const std::string& service,
+                              const std::vector<std::string>& candidates,
+                              const std::string& working_dir);
+
+}  // namespace portoser::agent::actions

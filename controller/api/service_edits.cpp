@@ -43,7 +43,13 @@ std::vector<std::string> left_behind(const registry::Service& service,
   if (!service.current_host) return {};
   std::vector<std::string> left;
   const auto files = service.docker_compose.empty() ? service.service_file : service.docker_compose;
-  if (stopped) {
+  if (service.deployment_type != registry::DeploymentType::docker) {
+    if (!stopped) {
+      left.push_back(status == "running"
+                         ? "it runs on " + *service.current_host
+                         : "its unit on " + *service.current_host + "; its status is " + status);
+    }
+  } else if (stopped) {
     left.push_back("its stopped containers and their volumes on " + *service.current_host);
   } else if (status == "running") {
     left.push_back("it runs on " + *service.current_host);

@@ -55,9 +55,13 @@ void ServicesApi::add_to(http::Router& router) {
   router.add<ActionAnswer>(
       action("start", "Start a service on its host"), *this, &ServicesApi::start);
   router.add<ActionAnswer>(
-      action("stop", "Stop a service; its containers and volumes stay"), *this, &ServicesApi::stop);
+      action("stop", "Stop a service; its containers and volumes, or its unit, stay"),
+      *this,
+      &ServicesApi::stop);
   router.add<ActionAnswer>(
-      action("restart", "Recreate the containers of a service"), *this, &ServicesApi::restart);
+      action("restart", "Recreate the containers of a service, or restart its unit"),
+      *this,
+      &ServicesApi::restart);
   router.add<ActionAnswer>(
       action("rebuild", "Build or pull the images of a service, then recreate it"),
       *this,

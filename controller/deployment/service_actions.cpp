@@ -15,11 +15,25 @@ struct NamedArguments {
   Bytes arguments;
 };
 
-template <class Command>
-NamedArguments arguments_of(const protocol::ComposeTarget& target) {
+template <class Command, class Target>
+NamedArguments arguments_of(const Target& target) {
   Command command;
   command.target = target;
   return {std::string{Command::name}, protocol::encode_arguments(command)};
+}
+
+NamedArguments command_of(Action action, const protocol::NativeTarget& target) {
+  switch (action) {
+    case Action::start:
+      return arguments_of<protocol::NativeStart>(target);
+    case Action::stop:
+      return arguments_of<protocol::NativeStop>(target);
+    case Action::restart:
+      return arguments_of<protocol::NativeRestart>(target);
+    case Action::rebuild:
+      break;
+  }
+  throw Error{Code::internal, "an action without a command"};
 }
 
 NamedArguments command_of(Action action, const protocol::ComposeTarget& target) {
@@ -34,6 +48,45 @@ NamedArguments command_of(Action action, const protocol::ComposeTarget& target) 
       return arguments_of<protocol::ComposeRebuild>(target);
   }
   throw Error{Code::internal, "an action without a command"};
+}
+
+bool is_docker(const registry::Service& service) {
+  return service.deployment_type == registry::DeploymentType::docker;
+}
+
+/// What only a service without containers can lack.
+void require_native(const registry::Registry& registry,
+                    const registry::Service& service,
+                    Action action) {
+  if (action == Action::rebuild) {
+    throw Error{Code::invalid,
+                fmt::format("\"{}\" is a {} service: there is nothing to build or to pull",
+                            service.name,
+                            enum_name(service.deployment_type)),
+                "path.service"}
+        .reason("KIND_NOT_SUPPORTED")
+        .hint("restart it");
+  }
+  if (action != Action::stop && service.unit.empty() && registry.user_of(service).empty()) {
+    throw Error{Code::invalid,
+                fmt::format("nobody is named who runs the commands of \"{}\" on \"{}\"",
+                            service.name,
+                            service.current_host.value_or("")),
+                "path.service"}
+        .reason("SERVICE_USER_MISSING")
+        .hint("set ssh_user of that host in registry.yml; root is an answer too");
+  }
+}
+
+protocol::NativeTarget native_target(const registry::Registry& registry,
+                                     const registry::Service& service) {
+  protocol::NativeTarget target;
+  target.service = service.name;
+  target.unit = service.unit;
+  target.files = registry.service_file_candidates(service);
+  target.user = registry.user_of(service);
+  target.working_dir = service.working_dir;
+  return target;
 }
 
 /// The entry, when something may be done with it.
@@ -57,14 +110,15 @@ const registry::Service& usable(const registry::Registry& registry, const std::s
         .reason("SERVICE_UNASSIGNED")
         .hint("set its current_host in registry.yml");
   }
-  if (service.deployment_type != registry::DeploymentType::docker) {
-    throw Error{Code::invalid,
-                fmt::format("\"{}\" is a {} service; only docker services can be acted on yet",
-                            name,
-                            enum_name(service.deployment_type)),
-                "path.service"}
-        .reason("KIND_NOT_SUPPORTED");
-  }
+  return service;
+}
+
+/// The entry, when this may be done with it.
+const registry::Service& usable(const registry::Registry& registry,
+                                const std::string& name,
+                                Action action) {
+  const auto& service = usable(registry, name);
+  if (!is_docker(service)) require_native(registry, service, action);
   return service;
 }
 
@@ -95,7 +149,8 @@ bool failed_on_host(const std::string& reason, Code code, bool has_reason) {
       return reason != "BUSY" && reason != "ACTION_CANCELLED";
     case Code::unavailable:  // the agent or its engine, unless waiting would not help
       return reason == "ACTION_FAILED" || reason == "COMPOSE_MISSING" ||
-             reason == "ACTION_INTERRUPTED" || reason == "ENGINE_ERROR";
+             reason == "SYSTEMD_MISSING" || reason == "ACTION_INTERRUPTED" ||
+             reason == "ENGINE_ERROR";
     case Code::internal:  // without a reason it is a fault of the agent
       return has_reason;
     default:
@@ -156,7 +211,7 @@ asio::awaitable<jobs::Submitted> ServiceActions::begin(Action action,
                                                        std::string user,
                                                        std::string parent) {
   const auto registry = registry_.snapshot()->registry;
-  const auto& entry = usable(*registry, service);
+  const auto& entry = usable(*registry, service, action);
   fleet_.require_online(*entry.current_host);
   jobs::Request request;
   request.kind = enum_name(action);
@@ -170,6 +225,7 @@ asio::awaitable<jobs::Submitted> ServiceActions::begin(Action action,
 asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<jobs::Run> run) {
   protocol::ComposeTarget target;
   target.service = run->record().service;
+  // Of one that is taken up again the host knows by the id what is asked about.
   if (!run->resumed) {
     if (looks_first(action)) {
       PreflightWish wish;
@@ -179,7 +235,15 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
       co_await look_first(preflight_, recording_, run, std::move(wish), std::move(participle));
     }
     const auto registry = registry_.snapshot()->registry;
-    target = compose_target(*registry, usable(*registry, run->record().service));
+    const auto& entry = usable(*registry, run->record().service, action);
+    if (!is_docker(entry)) {
+      auto command = command_of(action, native_target(*registry, entry));
+      const auto result = co_await run->command(
+          std::move(command.name), std::move(command.arguments), limits_.of(action));
+      if (!result.succeeded) throw jobs::error_of(result);
+      co_return;
+    }
+    target = compose_target(*registry, entry);
   }
   const bool may_return = fleet_.knows(run->record().host, protocol::ComposeDeploy::name);
   if (action != Action::stop && may_return) {

@@ -42,8 +42,9 @@ class ServiceActions {
                  ActionLimits limits = {});
 
   /// Begins the job, or joins an identical one. What can be known before is refused before: unknown
-  /// service (`not_found`); a broken entry, no host, not a compose service (`invalid`:
-  /// SERVICE_MISCONFIGURED, SERVICE_UNASSIGNED, KIND_NOT_SUPPORTED); host away (`unavailable`:
+  /// service (`not_found`); a broken entry, no host, a rebuild of what is not built, nobody who
+  /// would run the commands of its service.yml (`invalid`: SERVICE_MISCONFIGURED,
+  /// SERVICE_UNASSIGNED, KIND_NOT_SUPPORTED, SERVICE_USER_MISSING); host away (`unavailable`:
   /// AGENT_OFFLINE, AGENT_MISSING); another job for it (`conflict`: BUSY).
   /// `parent`: the job that this one is a part of; empty: none.
   asio::awaitable<jobs::Submitted> begin(Action action,

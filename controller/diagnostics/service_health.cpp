@@ -45,6 +45,19 @@ Check of_healthcheck(const protocol::ServiceState& state, bool is_whole) {
   return check;
 }
 
+/// Nobody checks it yet: it is as healthy as its unit runs.
+void judge_unit(const protocol::ServiceState& state, ServiceHealth& health) {
+  const bool is_whole = state.health != "unhealthy";
+  const Check unit{"unit",
+                   is_whole ? "passed" : "failed",
+                   is_whole ? std::string{"its unit is active"} : state.reason};
+  const Check healthcheck{"healthcheck", "none", "it has no health check"};
+  health.checks = {unit, healthcheck};
+  health.status = is_whole ? "healthy" : "unhealthy";
+  health.state = is_whole ? "running" : "degraded";
+  if (!is_whole) health.reason = state.reason;
+}
+
 void judge_running(const protocol::ServiceState& state,
                    const protocol::State& host,
                    ServiceHealth& health) {
@@ -73,6 +86,7 @@ void judge_running(const protocol::ServiceState& state,
 
 ServiceHealth health_of(const registry::Service& service, const telemetry::HostLive* host) {
   ServiceHealth health;
+  const bool is_docker = service.deployment_type == registry::DeploymentType::docker;
   const auto status = telemetry::status_of(service, host);
   health.reason = status.reason;
   if (const auto last = telemetry::last_known_of(service, host)) {
@@ -84,7 +98,13 @@ ServiceHealth health_of(const registry::Service& service, const telemetry::HostL
   const auto* state = telemetry::state_of(service.name, *host);
   if (status.status == "stopped" || state == nullptr) {
     health.status = health.state = "stopped";
-    health.checks = {{"containers", "failed", status.reason.empty() ? "none runs" : status.reason}};
+    health.checks = {{is_docker ? "containers" : "unit",
+                      "failed",
+                      status.reason.empty() ? "none runs" : status.reason}};
+    return health;
+  }
+  if (!is_docker) {
+    judge_unit(*state, health);
     return health;
   }
   judge_running(*state, *host->state, health);

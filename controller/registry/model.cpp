@@ -91,7 +91,15 @@ std::vector<std::string> Registry::compose_candidates(const Service& service) co
 }
 
 std::vector<std::string> Registry::service_file_candidates(const Service& service) const {
+  if (service.service_file.empty() && !service.working_dir.empty()) {
+    return candidates(service, service.working_dir + "/service.yml");
+  }
   return candidates(service, service.service_file);
+}
+
+std::string Registry::user_of(const Service& service) const {
+  const auto* host = service.current_host ? find_host(*service.current_host) : nullptr;
+  return host == nullptr ? std::string{} : host->ssh_user;
 }
 
 std::vector<std::string> Registry::candidates(const Service& service,

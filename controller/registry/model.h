@@ -144,7 +144,10 @@ class Registry {
   /// there: an absolute path is meant literally or, in older registries, below the host's `path`.
   /// Empty: no such key, or a relative path on a host without `path`.
   [[nodiscard]] std::vector<std::string> compose_candidates(const Service& service) const;
+  /// Without a `service_file` the one in the service's `working_dir` is meant.
   [[nodiscard]] std::vector<std::string> service_file_candidates(const Service& service) const;
+  /// Who runs the commands of service.yml on the service's host; empty: nobody is named.
+  [[nodiscard]] std::string user_of(const Service& service) const;
 
   /// False, and nothing is added, when the name is taken. For whoever builds a registry.
   bool add(Host host);

@@ -28,15 +28,18 @@ ServiceStatus status_of(const registry::Service& service, const HostLive* host) 
 std::optional<LastKnown> last_known_of(const registry::Service& service, const HostLive* host) {
   if (service.quarantined() || host == nullptr || !host->state) return std::nullopt;
   const bool is_offline = host->liveness == fleet::Liveness::offline;
-  if (host->state->engine_available && !is_offline) return std::nullopt;
+  // Without the engine nothing is missing of what it does not run.
+  const bool is_watched =
+      host->state->engine_available || service.deployment_type != registry::DeploymentType::docker;
+  if (is_watched && !is_offline) return std::nullopt;
   LastKnown last;
-  if (host->state->engine_available) {
+  if (is_watched) {
     // It was so until the host fell silent.
     last.at = host->sample ? std::max(host->sample_at, host->state_at) : host->state_at;
   } else {
     last.at = host->engine_sign_at;
   }
-  const auto& known = host->state->engine_available ? host->state : host->last_known;
+  const auto& known = is_watched ? host->state : host->last_known;
   if (!known) return last;
   const auto& services = known->services;
   const auto found = std::find_if(

@@ -114,12 +114,23 @@ TEST_F(HostActionsTest, WhoNeedsOneThatFailedIsNotBegunAndTheOthersAre) {
 TEST_F(HostActionsTest, OneThatMayNotBeActedOnHoldsUpNobody) {
   write_registry(
       "  web: {current_host: brick, docker_compose: /srv/web/compose.yml, dependencies: [pg]}\n"
-      "  pg: {current_host: brick, deployment_type: native, unit: postgresql}\n");
+      "  pg: {current_host: brick, deployment_type: native, service_file: /srv/pg/service.yml}\n");
   auto device = welcomed();
   const auto id = begin(Action::start);
   expect(device, "web");
-  EXPECT_THAT(words(ended(id)), HasSubstr("pg \"pg\" is a native service"));
+  EXPECT_THAT(words(ended(id)), HasSubstr("pg nobody is named who runs the commands of \"pg\""));
   EXPECT_THAT(words(ended(id)), HasSubstr("web done"));
+}
+
+TEST_F(HostActionsTest, AServiceWithoutContainersHasItsPlaceInTheOrder) {
+  write_registry(
+      "  web: {current_host: brick, docker_compose: /srv/web/compose.yml, dependencies: [pg]}\n"
+      "  pg: {current_host: brick, deployment_type: native, unit: postgresql}\n");
+  auto device = welcomed();
+  const auto id = begin(Action::restart);
+  expect(device, "pg");
+  expect(device, "web");
+  EXPECT_EQ(words(ended(id)), "pg done; web done");
 }
 
 TEST_F(HostActionsTest, ABusyServiceFailsAndAnIdenticalJobOfItIsJoined) {

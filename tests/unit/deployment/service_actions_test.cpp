@@ -96,6 +96,71 @@ TEST_F(ServiceActionsTest, WhatIsRefusedBeforeKeepsItsCode) {
   EXPECT_EQ(refusal("notes").reason(), "AGENT_OFFLINE");
 }
 
+class NativeActionsTest : public ServiceActionsTest {
+ protected:
+  void write(const std::string& host, const std::string& services) {
+    write_file_atomic(folder_ / "registry.yml",
+                      "hosts:\n  brick: {ip: 127.0.0.1" + host + "}\nservices:\n" + services);
+    run(registry_->reload());
+  }
+  template <class Command>
+  Command sent(Action action, const std::string& service) {
+    auto device = welcomed();
+    run(actions_->begin(action, service, "ada"));
+    auto command = await<protocol::Command>(device);
+    // What an earlier connection was sent is told again first.
+    while (command.name != Command::name && !HasFatalFailure()) {
+      command = await<protocol::Command>(device);
+    }
+    return protocol::decode_arguments<Command>(command.arguments);
+  }
+  Error refusal_of(Action action, const std::string& service) {
+    auto device = welcomed();
+    try {
+      run(actions_->begin(action, service, "ada"));
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "the action was accepted";
+    return Error{Code::internal, ""};
+  }
+};
+
+TEST_F(NativeActionsTest, AUnitGoesToTheHostByItsName) {
+  write("", "  web: {current_host: brick, deployment_type: native, unit: nginx}\n");
+  const auto command = sent<protocol::NativeRestart>(Action::restart, "web");
+  EXPECT_EQ(command.target.service, "web");
+  EXPECT_EQ(command.target.unit, "nginx");
+}
+
+TEST_F(NativeActionsTest, AFileGoesWithWhoRunsItAndWhere) {
+  write(", ssh_user: ada, path: /srv",
+        "  sensor: {current_host: brick, deployment_type: local, service_file: "
+        "apps/sensor/service.yml}\n  pg: {current_host: brick, deployment_type: local, "
+        "working_dir: /opt/pg}\n");
+  const auto command = sent<protocol::NativeStart>(Action::start, "sensor");
+  EXPECT_EQ(command.target.user, "ada");
+  EXPECT_THAT(command.target.files, ElementsAre("/srv/apps/sensor/service.yml"));
+  const auto other = sent<protocol::NativeStop>(Action::stop, "pg");
+  EXPECT_EQ(other.target.working_dir, "/opt/pg");
+  EXPECT_THAT(other.target.files, testing::Contains("/opt/pg/service.yml"));
+}
+
+TEST_F(NativeActionsTest, ThereIsNothingToRebuild) {
+  write("", "  web: {current_host: brick, deployment_type: native, unit: nginx}\n");
+  const auto error = refusal_of(Action::rebuild, "web");
+  EXPECT_EQ(error.reason(), "KIND_NOT_SUPPORTED");
+  EXPECT_EQ(error.code(), Code::invalid);
+  EXPECT_EQ(error.hint(), "restart it");
+}
+
+TEST_F(NativeActionsTest, NobodyRunsACommandWithoutAName) {
+  write("",
+        "  sensor: {current_host: brick, deployment_type: native, service_file: /s/service.yml}\n");
+  EXPECT_EQ(refusal_of(Action::start, "sensor").reason(), "SERVICE_USER_MISSING");
+  EXPECT_EQ(sent<protocol::NativeStop>(Action::stop, "sensor").target.service, "sensor");
+}
+
 struct Ending {
   std::string code;
   std::string reason;
@@ -143,6 +208,10 @@ INSTANTIATE_TEST_SUITE_P(
         Ending{"internal", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
         Ending{"unavailable", "ACTION_FAILED", Code::bad_gateway, "ACTION_FAILED"},
         Ending{"unavailable", "COMPOSE_MISSING", Code::bad_gateway, "COMPOSE_MISSING"},
+        Ending{"unavailable", "SYSTEMD_MISSING", Code::bad_gateway, "SYSTEMD_MISSING"},
+        Ending{"not_found", "UNIT_MISSING", Code::bad_gateway, "UNIT_MISSING"},
+        Ending{"internal", "SERVICE_EXITED", Code::bad_gateway, "SERVICE_EXITED"},
+        Ending{"unavailable", "SYSTEMD_UNAVAILABLE", Code::unavailable, "SYSTEMD_UNAVAILABLE"},
         Ending{"unavailable", "ACTION_INTERRUPTED", Code::bad_gateway, "ACTION_INTERRUPTED"},
         Ending{"unavailable", "ENGINE_ERROR", Code::bad_gateway, "ENGINE_ERROR"},
         Ending{"internal", "DISK_FULL", Code::bad_gateway, "DISK_FULL"},

@@ -94,6 +94,24 @@ TEST_F(ServiceHealthTest, AStoppedOneIsNoProblem) {
   EXPECT_EQ(health.reason, "it has no containers");
 }
 
+TEST_F(ServiceHealthTest, AServiceWithoutContainersIsJudgedByItsUnit) {
+  auto native = registry_.services().at(0);
+  native.deployment_type = registry::DeploymentType::native;
+  service().health = "unknown";
+  service().container_ids = {"notes.service"};
+  const auto judged = [&] {
+    host_.state = std::make_shared<const protocol::State>(state_);
+    return health_of(native, &host_);
+  };
+  EXPECT_EQ(words(judged()), "healthy/running unit=passed healthcheck=none");
+  service().health = "unhealthy";
+  service().reason = "the main process of notes.service ended (exit 3)";
+  EXPECT_EQ(words(judged()), "unhealthy/degraded unit=failed healthcheck=none");
+  EXPECT_EQ(judged().reason, service().reason);
+  service().status = "stopped";
+  EXPECT_EQ(words(judged()), "stopped/stopped unit=failed");
+}
+
 TEST_F(ServiceHealthTest, WhatIsUnknownIsNeitherHealthyNorNot) {
   EXPECT_EQ(words(health_of(registry_.services().at(0), nullptr)), "unknown/unknown");
   host_.liveness = fleet::Liveness::offline;

@@ -50,6 +50,20 @@ TEST_F(ServiceView, IsWhatItsHostSays) {
   EXPECT_EQ(status_of(service(), &host_).health, "stopped");
 }
 
+TEST_F(ServiceView, OneThatTheEngineDoesNotRunIsKnownWithoutIt) {
+  report("running", "unknown");
+  auto state = *host_.state;
+  state.engine_available = false;
+  host_.state = std::make_shared<const protocol::State>(state);
+  auto native = service();
+  native.deployment_type = registry::DeploymentType::native;
+  EXPECT_EQ(status_of(native, &host_).status, "running");
+  EXPECT_FALSE(last_known_of(native, &host_));
+  EXPECT_TRUE(last_known_of(service(), &host_));
+  host_.liveness = fleet::Liveness::offline;
+  EXPECT_EQ(last_known_of(native, &host_)->status, "running");
+}
+
 TEST_F(ServiceView, IsUnknownWithAReasonWhenNobodyCanTell) {
   report("running", "healthy");
   host_.liveness = fleet::Liveness::offline;

@@ -38,6 +38,14 @@ std::vector<fs::path> cgroup_parents() {
   return parents;
 }
 
+/// Where it can be: a cpuset that nobody has filled takes no process.
+void make_in_all_hierarchies(const fs::path& name) {
+  for (const auto& parent : cgroup_parents()) {
+    if (!fs::exists(parent / "cgroup.procs") || parent.filename() == "cpuset") continue;
+    fs::create_directories(parent / name);
+  }
+}
+
 /// `name` in every hierarchy.
 bool remove_in_all_hierarchies(const fs::path& name) {
   bool is_all = true;
@@ -50,8 +58,8 @@ bool remove_in_all_hierarchies(const fs::path& name) {
 
 }  // namespace
 
-Host::Host(Network& network, int number, const fs::path& folder)
-    : network_(network), number_(number), disk_(folder / fmt::format("h{}", number)) {
+Host::Host(Network& network, int number, const fs::path& folder, HostKind kind)
+    : network_(network), number_(number), disk_(folder / fmt::format("h{}", number)), kind_(kind) {
   static const bool cleared = [] {
     clear_abandoned_hosts();
     return true;
@@ -86,24 +94,33 @@ const SmallDisk& Host::add_small_disk(const fs::path& folder, std::size_t mebiby
   return *small_disks_.back();
 }
 
+std::vector<std::string> Host::boot_command() const {
+  // Its uptime begins at zero, as after every boot.
+  std::vector<std::string> argv{"unshare",
+                                "--fork",
+                                "--kill-child",
+                                "--pid",
+                                "--mount",
+                                "--mount-proc",
+                                "--uts",
+                                "--ipc",
+                                "--net",
+                                "--time",
+                                fmt::format("--boottime=-{}", uptime())};
+  if (kind_ == HostKind::plain) {
+    argv.insert(argv.end(), {PORTOSER_HOST_BOOT, name()});
+    return argv;
+  }
+  argv.insert(argv.end(), {"--cgroup", PORTOSER_SYSTEMD_BOOT, "boot", name(), disk_.string()});
+  argv.insert(argv.begin(), {PORTOSER_SYSTEMD_BOOT, "enter", cgroup()});
+  return argv;
+}
+
 void Host::power_on() {
   if (is_on()) return;
   const auto log = disk_ / "boot.log";
-  // Its uptime begins at zero, as after every boot.
-  ProcessRequest request{.argv = {"unshare",
-                                  "--fork",
-                                  "--kill-child",
-                                  "--pid",
-                                  "--mount",
-                                  "--mount-proc",
-                                  "--uts",
-                                  "--ipc",
-                                  "--net",
-                                  "--time",
-                                  fmt::format("--boottime=-{}", uptime()),
-                                  PORTOSER_HOST_BOOT,
-                                  name()},
-                         .log_file = log};
+  ProcessRequest request{.argv = boot_command(), .log_file = log};
+  if (kind_ == HostKind::systemd) make_in_all_hierarchies(fs::path{cgroup()}.relative_path());
   boot_.emplace(std::move(request));
   const auto init = await_child(boot_->pid());
   if (!init) throw Error{Code::unavailable, name() + " did not boot: " + boot_->log_tail()};
@@ -117,12 +134,37 @@ void Host::power_on() {
       },
       [&] { return boot_->log_tail(); });
   network_.plug_in(first_address + number_, init_);
+  if (kind_ == HostKind::systemd) await_systemd();
+}
+
+void Host::await_systemd() const {
+  std::string said;
+  await_until(
+      "systemd of " + name() + " has started everything",
+      60s,
+      [&] {
+        if (!boot_->running()) throw Error{Code::unavailable, "it ended: " + boot_->log_tail()};
+        if (!fs::exists(fmt::format("/proc/{}/root/run/systemd/private", init_))) return false;
+        said = run_command({"systemctl", "is-system-running"}, {.within = init_}).output;
+        return said == "running\n" || said == "degraded\n";
+      },
+      [&] { return said + boot_->log_tail(); });
+}
+
+void Host::shut_down() {
+  run_command({"systemctl", "poweroff", "--no-wall"}, {.within = init_});
+  boot_->wait(120s);
+  clear_away();
 }
 
 void Host::power_off() {
   if (!is_on()) return;
   ::kill(init_, SIGKILL);  // takes every process of its pid namespace along
   boot_->wait(60s);
+  clear_away();
+}
+
+void Host::clear_away() {
   boot_.reset();
   init_ = 0;
   engine_.reset();

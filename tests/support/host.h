@@ -16,10 +16,19 @@
 
 namespace portoser::test {
 
+enum class HostKind {
+  plain,    ///< no service manager: what runs there a test has started
+  systemd,  ///< the machine's own systemd, with a journal and no other service; its units lie in
+            ///< `disk()/units`
+};
+
 class Host {
  public:
   /// `number` 1 to 200; its disk becomes `folder/h<number>`. Off.
-  Host(Network& network, int number, const std::filesystem::path& folder);
+  Host(Network& network,
+       int number,
+       const std::filesystem::path& folder,
+       HostKind kind = HostKind::plain);
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -36,6 +45,8 @@ class Host {
   /// As a power cut: every process is gone at once, and what lay in /run. But what was written and
   /// not synced stays: the kernel that holds it is the machine's.
   void power_off();
+  /// Of a host with systemd: `systemctl poweroff`, and waits for the end.
+  void shut_down();
   [[nodiscard]] bool is_on() const { return init_ != 0; }
   /// For `ProcessRequest::within`; 0: off.
   [[nodiscard]] pid_t first_process() const { return init_; }
@@ -66,10 +77,14 @@ class Host {
  private:
   void plug_in(const Cable& cable);
   [[nodiscard]] std::string cgroup() const;
+  [[nodiscard]] std::vector<std::string> boot_command() const;
+  void await_systemd() const;
+  void clear_away();
 
   Network& network_;
   int number_;
   std::filesystem::path disk_;
+  HostKind kind_;
   std::vector<std::unique_ptr<SmallDisk>> small_disks_;
   std::optional<Process> boot_;
   pid_t init_ = 0;

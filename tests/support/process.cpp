@@ -67,8 +67,8 @@ struct Launch {
 /// A pid namespace is entered by a child only: this returns in the child, and the process that was
 /// forked for it stays to end as the child does.
 void enter_host(const Launch& launch) {
-  constexpr int all =
-      CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWTIME;
+  constexpr int all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC |
+                      CLONE_NEWTIME | CLONE_NEWCGROUP;
   if (::setns(launch.host, all) != 0) give_up(launch);
   const auto child = ::fork();
   if (child < 0) give_up(launch);

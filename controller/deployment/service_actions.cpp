@@ -252,7 +252,8 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
     command.action = deploy_action(action);
     // Nobody who starts or restarts something waits for the first check of its health.
     command.settles_only = action != Action::rebuild;
-    co_await deploy(run, std::move(command), {limits_.of(action), limits_.health});
+    const DeployLimits limits{limits_.of(action), limits_.health};
+    co_await deploy(run, std::move(command), limits);
     co_return;
   }
   auto command = command_of(action, target);

@@ -139,8 +139,15 @@ struct Rooms {
         recording(registry, fleet, history),
         actions(registry, fleet, jobs, preflight, recording, action_limits(settings)),
         compose_files(registry, fleet, jobs, preflight, recording, deploy_limits(settings)),
-        rollback(
-            registry, editor, fleet, jobs, history, preflight, recording, deploy_limits(settings)),
+        rollback(registry,
+                 editor,
+                 fleet,
+                 jobs,
+                 history,
+                 preflight,
+                 recording,
+                 core,
+                 deploy_limits(settings)),
         host_actions(registry, fleet, jobs, actions),
         planner(registry, live, preflight, history),
         pending_moves(registry, database, clock),
@@ -214,6 +221,7 @@ struct Rooms {
     jobs.add_listener(deployment_socket);
     jobs.add_listener(job_counters);
     jobs.add_listener(history);
+    jobs.add_listener(rollback);
     deployment_socket.follow(registry);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);
@@ -364,6 +372,7 @@ asio::awaitable<void> stop(Rooms& rooms, http::Server& server) {
   co_await rooms.tasks.join();
   co_await on_executor(rooms.prometheus.executor(), rooms.background.join());
   co_await rooms.jobs.stop();
+  co_await rooms.rollback.stop();
   co_await rooms.history.stop();
   co_await rooms.fleet.stop();
   co_await rooms.series.stop();

@@ -1,5 +1,6 @@
 #include "agent/actions/output.h"
 
+#include "agent/actions/masked_output.h"
 #include "agent/actions/runner/files.h"
 #include "common/error.h"
 
@@ -59,7 +60,7 @@ class LastLines {
 
   void add(std::string_view record) {
     if (record.size() < 2 || record.front() == runner::step_mark) return;
-    lines_.emplace_back(record.substr(1, longest_last_line));
+    lines_.push_back(masked_line(record.substr(1)).substr(0, longest_last_line));
     if (lines_.size() > count_) lines_.pop_front();
   }
   [[nodiscard]] std::vector<std::string> take() const { return {lines_.begin(), lines_.end()}; }
@@ -140,7 +141,7 @@ void OutputFollower::take(std::string_view record) {
     sink_(std::move(progress));
     return;
   }
-  batch_.emplace_back(record.substr(1));
+  batch_.push_back(masked_line(record.substr(1)));
   if (batch_.size() == batch_lines) flush();
 }
 

@@ -105,6 +105,8 @@ ModelService read_service(const std::string& name, const YAML::Node& node) {
   ModelService service;
   service.name = name;
   service.image = text_of(node["image"]);
+  const auto profiles = node["profiles"];
+  service.has_profile = profiles && profiles.IsSequence() && profiles.size() > 0;
   if (const auto build = node["build"]) {
     service.has_build = true;
     auto folder = build.IsMap() ? text_of(build["context"]) : text_of(build);

@@ -23,7 +23,8 @@ struct BindMount {
 
 struct ModelService {
   std::string name;
-  std::string image;  ///< empty: compose names what it builds
+  std::string image;         ///< empty: compose names what it builds
+  bool has_profile = false;  ///< started only by who asks for it
   bool has_build = false;
   std::string build_folder;  ///< empty: none, or no local path
   std::string pull_policy;

@@ -8,6 +8,8 @@
 #include "protocol/codec.h"
 #include "protocol/questions.h"
 
+#include <boost/asio/redirect_error.hpp>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -26,6 +28,12 @@ void fail(protocol::Answer& answer, const Error& error) {
   answer.content = {};
 }
 
+Error too_late() {
+  return Error{Code::deadline, "this host did not find the answer in time"}
+      .reason("QUESTION_DEADLINE")
+      .hint("its disk or its engine is slow, or it is asked too much at once: look at the host");
+}
+
 /// Whatever becomes of the answer, nothing of the question stays.
 struct FolderRemover {
   std::filesystem::path folder;
@@ -36,11 +44,7 @@ struct FolderRemover {
 };
 
 protocol::Answer answer_in(const std::filesystem::path& folder, const ChildResult& ended) {
-  if (ended.timed_out) {
-    throw Error{Code::deadline, "this host did not find the answer in time"}
-        .reason("QUESTION_DEADLINE")
-        .hint("its disk or its engine is slow: look at the host");
-  }
+  if (ended.timed_out) throw too_late();
   if (ended.exit_code != 0) {
     throw Error{
         Code::internal,
@@ -82,7 +86,6 @@ void Inspector::handle(protocol::Question question) {
 
 asio::awaitable<void> Inspector::answer(protocol::Question question) {
   protocol::Answer answer;
-  ++under_way_;
   try {
     answer = co_await answer_of(question);
   } catch (const Error& error) {
@@ -91,7 +94,6 @@ asio::awaitable<void> Inspector::answer(protocol::Question question) {
     if (is_cancellation(std::current_exception())) throw;
     fail(answer, Error{Code::internal, error.what()});
   }
-  --under_way_;
   answer.question_id = question.id;
   if (!answer.succeeded) {
     log::info("inspection",
@@ -101,15 +103,59 @@ asio::awaitable<void> Inspector::answer(protocol::Question question) {
   on_answer_(std::move(answer));
 }
 
+/// What a question has while its process runs.
+struct Inspector::Turn {
+  Inspector& inspector;
+  ~Turn() { inspector.give_turn(); }
+};
+
+/// What is left of the patience when it comes.
+asio::awaitable<std::chrono::milliseconds> Inspector::take_turn(
+    std::chrono::milliseconds patience) {
+  using Steady = std::chrono::steady_clock;
+  const auto end = Steady::now() + patience;
+  if (under_way_ >= settings_.at_a_time) {
+    if (waiting_.size() >= settings_.waiting) {
+      throw Error{Code::unavailable, "too many questions wait for this host already"}
+          .reason("BUSY")
+          .hint("ask again in a moment");
+    }
+    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, end);
+    waiting_.push_back(timer);
+    boost::system::error_code woken;
+    co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    const bool has_turn = std::find(waiting_.begin(), waiting_.end(), timer) == waiting_.end();
+    if (!has_turn) {
+      std::erase(waiting_, timer);
+      if (woken) throw boost::system::system_error{woken};  // the agent stops
+      throw too_late();
+    }
+  } else {
+    ++under_way_;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
+  co_return std::max(left, std::chrono::milliseconds{1});
+}
+
+/// It goes to who waits longest.
+void Inspector::give_turn() {
+  if (waiting_.empty()) {
+    --under_way_;
+    return;
+  }
+  const auto next = waiting_.front();
+  waiting_.pop_front();
+  next->cancel();
+}
+
 asio::awaitable<protocol::Answer> Inspector::answer_of(const protocol::Question& question) {
   if (!is_ulid(question.id)) {
     throw Error{Code::bad_request, "the question's id is not a ULID", "id"};
   }
-  if (under_way_ > settings_.at_a_time) {
-    throw Error{Code::unavailable, "this host answers as many questions as it can already"}
-        .reason("BUSY")
-        .hint("ask again in a moment");
-  }
+  std::chrono::milliseconds patience{question.duration_ms};
+  if (question.duration_ms <= 0 || patience > longest) patience = longest;
+  const auto left = co_await take_turn(patience);
+  const Turn turn{*this};
   const auto folder = folder_ / question.id;
   auto write = [folder, bytes = protocol::encode(question)] {
     make_folder(folder, 0700);
@@ -120,8 +166,7 @@ asio::awaitable<protocol::Answer> Inspector::answer_of(const protocol::Question&
   ChildRequest request;
   request.argv = {
       settings_.program, folder.string(), settings_.engine_socket, settings_.data_folder.string()};
-  request.limit = std::chrono::milliseconds{question.duration_ms};
-  if (question.duration_ms <= 0 || request.limit > longest) request.limit = longest;
+  request.limit = left;
   request.output_limit = std::size_t{4} << 10U;
   ChildResult ended;
   std::exception_ptr failure;

@@ -6,9 +6,12 @@
 #include "common/tasks.h"
 #include "protocol/messages.h"
 
+#include <chrono>
 #include <cstddef>
+#include <deque>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +21,8 @@ struct InspectorSettings {
   std::string program;                ///< path of portoser-inspect
   std::filesystem::path data_folder;  ///< the agent's; questions lie in it while they are answered
   std::string engine_socket;
-  std::size_t at_a_time = 4;  ///< more are refused: BUSY
+  std::size_t at_a_time = 4;  ///< others wait, as long as somebody waits for them
+  std::size_t waiting = 64;   ///< more are refused: BUSY
 };
 
 class Inspector {
@@ -43,14 +47,18 @@ class Inspector {
   asio::awaitable<void> join() { return tasks_.join(); }
 
  private:
+  struct Turn;
   asio::awaitable<void> answer(protocol::Question question);
   asio::awaitable<protocol::Answer> answer_of(const protocol::Question& question);
+  asio::awaitable<std::chrono::milliseconds> take_turn(std::chrono::milliseconds patience);
+  void give_turn();
 
   asio::thread_pool& pool_;
   InspectorSettings settings_;
   std::filesystem::path folder_;
   OnAnswer on_answer_;
   std::size_t under_way_ = 0;
+  std::deque<std::shared_ptr<asio::steady_timer>> waiting_;
   TaskGroup tasks_;
 };
 

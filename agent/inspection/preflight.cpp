@@ -2,6 +2,7 @@
 
 #include "agent/actions/compose_tool.h"
 #include "agent/actions/failure_text.h"
+#include "agent/actions/masked_output.h"
 #include "agent/deployments/kept_deployments.h"
 #include "agent/engine/compose_labels.h"
 #include "agent/inspection/compose_model.h"
@@ -31,7 +32,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream{text};
   for (std::string line; std::getline(stream, line);) {
-    if (!line.empty()) lines.push_back(std::move(line));
+    if (!line.empty()) lines.push_back(actions::masked_line(line));
   }
   return lines;
 }
@@ -59,11 +60,26 @@ bool speaks_of_a_missing_value(const std::string& text) {
 
 /// Everything of a kept deployment must still be here: none, with a finding: it is not.
 std::optional<deployments::KeptDeployment> kept_deployment(const protocol::PreflightCompose& asked,
+                                                           const std::string& file,
                                                            const std::filesystem::path& data,
                                                            Findings& findings) {
   findings.begin("kept");
   const deployments::KeptDeployments store{data};
   auto kept = store.find(asked.target.service, asked.restore);
+  if (kept && (kept->file != file || kept->project != asked.target.project ||
+               kept->compose_service != asked.target.compose_service)) {
+    findings.error(
+        "DEPLOYMENT_ELSEWHERE",
+        asked.restore,
+        fmt::format(
+            "{} was of {}{}{}, and the service is another one by now",
+            asked.restore,
+            kept->file,
+            kept->project.empty() ? "" : ", project " + kept->project,
+            kept->compose_service.empty() ? "" : ", compose service " + kept->compose_service),
+        "put docker_compose, project and service_name of its entry back first");
+    return std::nullopt;
+  }
   if (!kept) {
     findings.error("DEPLOYMENT_NOT_KEPT",
                    asked.restore,
@@ -110,6 +126,7 @@ ToCheck file_to_check(const protocol::PreflightCompose& asked,
 /// What `config` prints; none, with a finding: the file is not valid.
 asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
                                                            std::string project,
+                                                           bool is_restore,
                                                            Findings& findings) {
   actions::ComposeFinder finder;
   const auto tool = co_await finder.find();
@@ -125,6 +142,14 @@ asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
   request.errors_apart = true;
   auto running = run_child(std::move(request));
   auto ended = co_await std::move(running);
+  if (is_restore && (ended.exit_code != 0 || ended.timed_out)) {
+    // It was valid with the environment files that come back with it, which are not there now.
+    findings.warning("COMPOSE_INVALID",
+                     to_check.folder,
+                     "the kept file could not be checked with the environment of now",
+                     "");
+    co_return std::nullopt;
+  }
   for (const auto& name : unset_variables(ended.errors)) {
     findings.warning(
         "ENV_MISSING",
@@ -154,10 +179,12 @@ asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
 
 /// The services that the action is about.
 std::vector<ModelService> meant(const ComposeModel& model, const std::string& compose_service) {
-  if (compose_service.empty()) return model.services;
   std::vector<ModelService> found;
   for (const auto& service : model.services) {
-    if (service.name == compose_service) found.push_back(service);
+    // docker-compose 1.29 prints those of profiles too, and `up` leaves them alone.
+    const bool is_meant =
+        compose_service.empty() ? !service.has_profile : service.name == compose_service;
+    if (is_meant) found.push_back(service);
   }
   return found;
 }
@@ -208,7 +235,7 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
   }
   std::optional<deployments::KeptDeployment> kept;
   if (asked.action == "restore") {
-    kept = kept_deployment(asked, place.data, findings);
+    kept = kept_deployment(asked, identity.file, place.data, findings);
     if (!kept) co_return std::move(findings.report());
     asked.replaces_text = true;
     asked.text = deployments::KeptDeployments{place.data}.text(*kept);
@@ -217,14 +244,17 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
   std::optional<Error> failed;
   std::optional<std::string> config;
   try {
-    config = co_await checked_config(to_check, target.project, findings);
+    config = co_await checked_config(to_check, target.project, asked.action == "restore", findings);
   } catch (const Error& error) {
     failed = error;
   }
   if (failed) {
     findings.error(failed->reason(), target.service, failed->message(), failed->hint());
   }
-  if (!config) co_return std::move(findings.report());
+  if (!config) {
+    if (kept) co_await check_kept_images(*kept, engine, findings);
+    co_return std::move(findings.report());
+  }
   const auto project =
       target.project.empty()
           ? project_of_folder(std::filesystem::path{to_check.folder}.filename().string())

@@ -129,11 +129,12 @@ void HistoryApi::add_to(http::Router& router) {
                               .query = filters()},
                              *this,
                              &HistoryApi::list);
-  router.add<DeploymentDetail>({.path = "/api/history/deployments/{id}",
-                                .summary = "One change, with what was there before and afterwards",
-                                .errors = {Code::not_found, Code::unavailable}},
-                               *this,
-                               &HistoryApi::detail);
+  router.add<DeploymentDetail>(
+      {.path = "/api/history/deployments/{id}",
+       .summary = "One change, with what was there before and afterwards; compose texts for admins",
+       .errors = {Code::not_found, Code::unavailable}},
+      *this,
+      &HistoryApi::detail);
   router.add<StatsView>({.path = "/api/history/stats",
                          .summary = "How many changes succeeded, and how long they took",
                          .errors = {Code::invalid, Code::unavailable},
@@ -164,8 +165,10 @@ asio::awaitable<http::Response> HistoryApi::list(http::Call<void> call) {
 }
 
 asio::awaitable<http::Response> HistoryApi::detail(http::Call<void> call) {
+  // As the compose file itself.
+  const bool with_text = call.user().has(http::Role::admin);
   const auto record = co_await history_.find(call.param("id"));
-  co_return http::json_response(dump(to_json(deployment_detail(record))));
+  co_return http::json_response(dump(to_json(deployment_detail(record, with_text))));
 }
 
 asio::awaitable<http::Response> HistoryApi::stats(http::Call<void> call) {

@@ -95,13 +95,18 @@ DeploymentRow deployment_row(const storage::DeploymentRecord& record) {
   return row;
 }
 
-DeploymentDetail deployment_detail(const storage::DeploymentRecord& record) {
+DeploymentDetail deployment_detail(const storage::DeploymentRecord& record, bool with_text) {
   DeploymentDetail detail;
   fill_row(record, detail);
   detail.config_before = unless_null(record.config_before);
   detail.config_after = unless_null(record.config_after);
   detail.before = unless_null(record.state_before);
   detail.after = unless_null(record.state_after);
+  if (!with_text) {
+    for (auto* state : {&detail.before, &detail.after}) {
+      if (*state && (*state)->is_object()) (*state)->erase("text");
+    }
+  }
   if (!record.job_id.empty()) detail.log_url = "/api/jobs/" + record.job_id + "/log";
   return detail;
 }

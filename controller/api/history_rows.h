@@ -76,6 +76,7 @@ BOOST_DESCRIBE_STRUCT(DeploymentDetail,
                       (config_before, config_after, before, after, log_url))
 
 DeploymentRow deployment_row(const storage::DeploymentRecord& record);
-DeploymentDetail deployment_detail(const storage::DeploymentRecord& record);
+/// `with_text`: compose files, which may hold passwords, are shown.
+DeploymentDetail deployment_detail(const storage::DeploymentRecord& record, bool with_text);
 
 }  // namespace portoser::api

@@ -38,13 +38,15 @@ void RollbackApi::add_to(http::Router& router) {
     auto route =
         job_route(path, "Go back to a deployment; with dry_run only show what would change");
     route.errors.push_back(Code::bad_request);
+    route.role = http::Role::deployer;
     router.add<RollbackAnswer>(std::move(route), *this, &RollbackApi::execute);
   }
 }
 
 asio::awaitable<http::Response> RollbackApi::preview(http::Call<void> call) {
   auto looking = rollback_.preview(call.param("id"));
-  const auto preview = co_await on_executor(core_, std::move(looking));
+  auto preview = co_await on_executor(core_, std::move(looking));
+  if (!call.user().has(http::Role::admin)) preview.compose_difference.clear();
   co_return http::json_response(dump(to_json(preview)));
 }
 
@@ -54,6 +56,7 @@ asio::awaitable<http::Response> RollbackApi::execute(http::Call<RollbackRequest>
   if (call.body.dry_run) {
     auto looking = rollback_.preview(answer.deployment_id);
     answer.preview = co_await on_executor(core_, std::move(looking));
+    if (!call.user().has(http::Role::admin)) answer.preview->compose_difference.clear();
     answer.success = answer.preview->safe_to_rollback;
     answer.message = answer.success ? "it is safe" : answer.preview->reasons.front();
     co_return http::json_response(dump(to_json(answer)));

@@ -30,19 +30,7 @@ const registry::Service& usable_compose(const registry::Registry& registry,
   return service;
 }
 
-std::string key_of(const storage::JobRecord& job) {
-  const auto request = Json::parse(job.request, nullptr, false);
-  return request.is_object() ? request.value("text_id", "") : "";
-}
-
 }  // namespace
-
-/// The text of a job that is over.
-struct ComposeFiles::Forget {
-  std::map<std::string, Waiting>& waiting;
-  std::string key;
-  ~Forget() { waiting.erase(key); }
-};
 
 ComposeFiles::ComposeFiles(registry::RegistryWatch& registry,
                            fleet::Fleet& fleet,
@@ -122,16 +110,8 @@ asio::awaitable<jobs::Submitted> ComposeFiles::begin(TextWish wish, std::string 
   request.host = host;
   request.created_by = std::move(user);
   request.details = dump(Json{{"text_id", text_id}, {"why", wish.why}});
-  waiting_[text_id] = {std::move(wish.text), std::move(wish.revision)};
-  std::exception_ptr refused;
-  try {
-    auto submitting = jobs_.submit(std::move(request));
-    co_return co_await std::move(submitting);
-  } catch (...) {
-    refused = std::current_exception();
-  }
-  waiting_.erase(text_id);
-  std::rethrow_exception(refused);
+  request.attachment = wish.revision + "\n" + wish.text;
+  co_return co_await jobs_.submit(std::move(request));
 }
 
 asio::awaitable<void> ComposeFiles::carry_out(bool apply, std::shared_ptr<jobs::Run> run) {
@@ -139,14 +119,10 @@ asio::awaitable<void> ComposeFiles::carry_out(bool apply, std::shared_ptr<jobs::
   command.target.service = run->record().service;
   command.action = apply ? "restart" : "write";
   command.replaces_text = true;
-  const auto key = key_of(run->record());
-  // Also what somebody left who asked for the same meanwhile, and joined this job.
-  const Forget forget{waiting_, key};
   if (!run->resumed) {
-    const auto waiting = waiting_.find(key);
-    if (waiting == waiting_.end()) throw Error{Code::internal, "the text of this job is gone"};
-    command.text = waiting->second.text;
-    command.revision = waiting->second.revision;
+    const auto line_end = run->attachment.find('\n');
+    command.revision = run->attachment.substr(0, line_end);
+    command.text = run->attachment.substr(line_end + 1);
     const auto registry = registry_.snapshot()->registry;
     command.target = compose_target(*registry, usable_compose(*registry, run->record().service));
     if (apply) {

@@ -10,7 +10,6 @@
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -48,11 +47,6 @@ class ComposeFiles {
   asio::awaitable<jobs::Submitted> begin(TextWish wish, std::string user);
 
  private:
-  struct Waiting {
-    std::string text;
-    std::string revision;
-  };
-  struct Forget;
   asio::awaitable<void> carry_out(bool apply, std::shared_ptr<jobs::Run> run);
 
   registry::RegistryWatch& registry_;
@@ -61,9 +55,6 @@ class ComposeFiles {
   Preflight& preflight_;
   Recording& recording_;
   const DeployLimits limits_;
-  /// Texts of jobs that have not sent them yet, by what their request says of them. A controller
-  /// that dies before it has sent one has begun nothing.
-  std::map<std::string, Waiting> waiting_;
 };
 
 }  // namespace portoser::deployment

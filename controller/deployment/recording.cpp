@@ -1,11 +1,9 @@
 #include "controller/deployment/recording.h"
 
 #include "common/describe_json.h"
-#include "common/log.h"
 #include "controller/deployment/compose_target.h"
 #include "controller/jobs/outcome.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -26,14 +24,6 @@ history::Circumstances circumstances_of(std::string action, const storage::JobRe
     circumstances.why = "part of job " + job.parent;
   }
   return circumstances;
-}
-
-/// What ran before runs again, as the host says.
-bool has_returned(const Error& failure) {
-  return std::any_of(
-      failure.details().begin(), failure.details().end(), [](const ErrorDetail& detail) {
-        return detail.where == "undone" && detail.message == "returned";
-      });
 }
 
 }  // namespace
@@ -72,14 +62,8 @@ asio::awaitable<void> Recording::complete(std::shared_ptr<jobs::Run> run, const 
   auto ended = run->record();
   auto after = co_await look(ended.service, ended.host);
   jobs::finish(ended, failure, run->now());
-  try {
-    co_await history_.end(ended, std::move(after), failure != nullptr && has_returned(*failure));
-  } catch (const Error& error) {
-    log::error("deployment",
-               "the history of a job could not be completed; the next start of the controller "
-               "completes it without what is there now",
-               {{"job", ended.id}, {"reason", error.what()}});
-  }
+  const bool returned = failure != nullptr && jobs::has_returned(*failure);
+  co_await history_.end(ended, std::move(after), returned);
 }
 
 asio::awaitable<void> Recording::keep_findings(const storage::JobRecord& job,

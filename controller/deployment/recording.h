@@ -21,7 +21,7 @@ class Recording {
 
   /// The same work with a record. A job that was taken up again keeps what was before. A controller
   /// that stops leaves the record open for the next one. A database that takes nothing fails a job
-  /// that has not begun, and is logged at the end of one that has.
+  /// that has not begun.
   jobs::Work of(std::string action, jobs::Work work);
 
   /// What the preflight of a job found.

@@ -101,6 +101,7 @@ Rollback::Rollback(registry::RegistryWatch& registry,
                    history::History& history,
                    Preflight& preflight,
                    Recording& recording,
+                   asio::any_io_executor executor,
                    DeployLimits limits)
     : registry_(registry),
       editor_(editor),
@@ -109,7 +110,8 @@ Rollback::Rollback(registry::RegistryWatch& registry,
       history_(history),
       preflight_(preflight),
       recording_(recording),
-      limits_(limits) {
+      limits_(limits),
+      tasks_(std::move(executor)) {
   auto work = recording_.of(
       "rollback", [this](std::shared_ptr<jobs::Run> run) { return carry_out(std::move(run)); });
   jobs_.add_kind("rollback", std::move(work));
@@ -126,7 +128,12 @@ asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
   judge_record(record, *registry, preview);
   if (const auto* service = registry->find_service(record.service)) {
     preview.current_config = parsed(service->config);
-    preview.differences = config_differences(preview.current_config, preview.target_config);
+    if (preview.target_config.is_object()) {
+      preview.differences = config_differences(preview.current_config, preview.target_config);
+    } else {
+      preview.warnings.emplace_back(
+          "what its entry in registry.yml said then is not known; it stays as it is");
+    }
   }
   if (preview.reasons.empty()) co_await look_at_host(record, preview);
   for (const auto& difference : preview.differences) {
@@ -221,32 +228,78 @@ asio::awaitable<void> Rollback::carry_out(std::shared_ptr<jobs::Run> run) {
     wish.action = "restore";
     wish.restore = record.id;
     co_await look_first(preflight_, recording_, run, std::move(wish), "rolled back");
+    // Before the host changes anything: what comes after it must be possible.
+    auto edit = edit_for(record);
+    if (!edit.fields.empty()) {
+      registry::EditTerms terms;
+      terms.who = run->record().created_by;
+      auto checking = editor_.require_possible(std::move(edit), std::move(terms));
+      co_await std::move(checking);
+    }
   }
   co_await deploy(run, std::move(command), limits_);
-  co_await restore_entry(record, run);
+  std::optional<Error> failed;
+  bool is_restored = false;
+  try {
+    is_restored = co_await restore_entry(record, run->record().created_by);
+  } catch (const Error& error) {
+    failed = error;
+  }
+  if (failed) {
+    throw Error{
+        failed->code(),
+        fmt::format("\"{}\" runs as in {} again, but its entry in registry.yml could not be "
+                    "written: {}",
+                    record.service,
+                    record.id,
+                    failed->message())}
+        .reason(failed->reason())
+        .hint("roll back once more when registry.yml can be written: nothing else is left to do");
+  }
+  if (is_restored) run->log("its entry in registry.yml is as it was");
 }
 
-/// After the host: an entry that names another file or port than what runs would be a lie. Done
-/// again by a controller that was killed in between, which changes nothing then.
-asio::awaitable<void> Rollback::restore_entry(const storage::DeploymentRecord& record,
-                                              std::shared_ptr<jobs::Run> run) {
-  const auto registry = registry_.snapshot()->registry;
-  const auto* service = registry->find_service(record.service);
-  const auto target = parsed(record.config_after);
-  if (service == nullptr || !target.is_object()) co_return;
+registry::EntryEdit Rollback::edit_for(const storage::DeploymentRecord& record) const {
   registry::EntryEdit edit;
   edit.section = registry::Section::services;
   edit.name = record.service;
+  const auto registry = registry_.snapshot()->registry;
+  const auto* service = registry->find_service(record.service);
+  const auto target = parsed(record.config_after);
+  if (service == nullptr || !target.is_object()) return edit;
   for (const auto& difference : config_differences(parsed(service->config), target)) {
     if (has_secret(difference.target_value) || has_secret(difference.current_value)) continue;
     edit.fields.push_back({difference.field, field_value(difference.target_value)});
   }
-  if (edit.fields.empty()) co_return;
+  return edit;
+}
+
+/// After the host: an entry that names another file or port than what runs would be a lie. Done
+/// again by a controller that was killed in between, which changes nothing then.
+asio::awaitable<bool> Rollback::restore_entry(const storage::DeploymentRecord& record,
+                                              std::string who) {
+  auto edit = edit_for(record);
+  if (edit.fields.empty()) co_return false;
   registry::EditTerms terms;
-  terms.who = run->record().created_by;
+  terms.who = std::move(who);
   auto editing = editor_.edit(std::move(edit), std::move(terms));
   co_await std::move(editing);
-  run->log("its entry in registry.yml is as it was");
+  co_return true;
+}
+
+void Rollback::job_corrected(const storage::JobRecord& job, const Error* failure) {
+  if (job.kind != "rollback" || failure != nullptr) return;
+  tasks_.spawn("entry of " + job.service, restore_late(job));
+}
+
+asio::awaitable<void> Rollback::restore_late(storage::JobRecord job) {
+  const auto record = co_await history_.find(member(parsed(job.request), "rollback_of"));
+  co_await restore_entry(record, job.created_by);
+}
+
+asio::awaitable<void> Rollback::stop() {
+  tasks_.stop();
+  co_await tasks_.join();
 }
 
 }  // namespace portoser::deployment

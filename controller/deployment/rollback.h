@@ -58,9 +58,10 @@ BOOST_DESCRIBE_STRUCT(RollbackPreview,
                        reasons,
                        reason))
 
-class Rollback {
+class Rollback : public jobs::Listener {
  public:
-  /// Registers its kind of job with `jobs`: "rollback".
+  /// Registers its kind of job with `jobs`: "rollback". Add it to the listeners of `jobs`: what a
+  /// host tells late may be a rollback that was given up for lost.
   Rollback(registry::RegistryWatch& registry,
            registry::RegistryEditor& editor,
            fleet::Fleet& fleet,
@@ -68,6 +69,7 @@ class Rollback {
            history::History& history,
            Preflight& preflight,
            Recording& recording,
+           asio::any_io_executor executor,
            DeployLimits limits = {});
 
   /// Unknown: `Error{not_found}`, DEPLOYMENT_UNKNOWN.
@@ -79,12 +81,21 @@ class Rollback {
                                          std::string user,
                                          std::string why);
 
+  asio::awaitable<void> stop();
+
  private:
+  void job_started(const storage::JobRecord&) override {}
+  void job_step(const storage::JobRecord&) override {}
+  void job_log(const storage::JobRecord&, const storage::JobLogLine&) override {}
+  void job_finished(const storage::JobRecord&) override {}
+  void job_corrected(const storage::JobRecord& job, const Error* failure) override;
+  asio::awaitable<void> restore_late(storage::JobRecord job);
   asio::awaitable<void> look_at_host(const storage::DeploymentRecord& record,
                                      RollbackPreview& preview);
   asio::awaitable<void> carry_out(std::shared_ptr<jobs::Run> run);
-  asio::awaitable<void> restore_entry(const storage::DeploymentRecord& record,
-                                      std::shared_ptr<jobs::Run> run);
+  [[nodiscard]] registry::EntryEdit edit_for(const storage::DeploymentRecord& record) const;
+  /// False: it says already what it said then.
+  asio::awaitable<bool> restore_entry(const storage::DeploymentRecord& record, std::string who);
 
   registry::RegistryWatch& registry_;
   registry::RegistryEditor& editor_;
@@ -94,6 +105,7 @@ class Rollback {
   Preflight& preflight_;
   Recording& recording_;
   const DeployLimits limits_;
+  TaskGroup tasks_;
 };
 
 }  // namespace portoser::deployment

@@ -4,6 +4,7 @@
 #include "common/describe_json.h"
 #include "common/ids.h"
 #include "common/log.h"
+#include "controller/jobs/run.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -120,24 +121,51 @@ asio::awaitable<void> History::keep_findings(std::string job_id, std::string fin
 }
 
 asio::awaitable<void> History::end(const storage::JobRecord& job, Snapshot after, bool returned) {
+  std::optional<Error> failed;
+  try {
+    co_await complete(job, after, returned);
+  } catch (const Error& error) {
+    failed = error;
+  }
+  if (!failed) co_return;
+  log::error("history",
+             "the record of a job could not be completed; it is tried again",
+             {{"job", job.id}, {"reason", failed->what()}});
+  tasks_.spawn("history of job " + job.id, keep_trying(job, std::move(after), returned));
+}
+
+asio::awaitable<void> History::complete(storage::JobRecord job,
+                                        std::optional<Snapshot> after,
+                                        bool returned) {
   auto record = co_await store_.find_job(job.id);
   if (!record) co_return;
   describe_end(*record, job);
   if (returned) record->outcome = "returned";
-  record->config_after = std::move(after.config);
-  record->state_after = std::move(after.state);
+  if (after) {
+    record->config_after = std::move(after->config);
+    record->state_after = std::move(after->state);
+  }
   co_await store_.update(std::move(*record));
 }
 
-void History::job_corrected(const storage::JobRecord& job) {
-  tasks_.spawn("history of job " + job.id, correct(job));
+asio::awaitable<void> History::keep_trying(storage::JobRecord job,
+                                           std::optional<Snapshot> after,
+                                           bool returned) {
+  constexpr std::chrono::seconds rest{1};
+  for (;;) {
+    try {
+      co_await complete(job, after, returned);
+      co_return;
+    } catch (const Error&) {
+      // Told of once; the database's own metrics go on telling it.
+    }
+    co_await pause(rest);
+  }
 }
 
-asio::awaitable<void> History::correct(storage::JobRecord job) {
-  auto record = co_await store_.find_job(job.id);
-  if (!record) co_return;
-  describe_end(*record, job);
-  co_await store_.update(std::move(*record));
+void History::job_corrected(const storage::JobRecord& job, const Error* failure) {
+  const bool returned = failure != nullptr && jobs::has_returned(*failure);
+  tasks_.spawn("history of job " + job.id, keep_trying(job, std::nullopt, returned));
 }
 
 asio::awaitable<storage::DeploymentPage> History::list(storage::DeploymentFilter filter) {

@@ -49,7 +49,9 @@ class History : public jobs::Listener {
                               Snapshot before);
   /// What a preflight found: a JSON list.
   asio::awaitable<void> keep_findings(std::string job_id, std::string findings);
-  /// The job as it ends. Without a record: nothing. `returned`: what ran before runs again.
+  /// The job as it ends. Without a record: nothing. `returned`: what ran before runs again. Where
+  /// the database takes nothing it is tried again and again beside the job, whose own end waits
+  /// too.
   asio::awaitable<void> end(const storage::JobRecord& job, Snapshot after, bool returned = false);
 
   asio::awaitable<storage::DeploymentPage> list(storage::DeploymentFilter filter);
@@ -65,8 +67,13 @@ class History : public jobs::Listener {
   void job_step(const storage::JobRecord&) override {}
   void job_log(const storage::JobRecord&, const storage::JobLogLine&) override {}
   void job_finished(const storage::JobRecord&) override {}
-  void job_corrected(const storage::JobRecord& job) override;
-  asio::awaitable<void> correct(storage::JobRecord job);
+  void job_corrected(const storage::JobRecord& job, const Error* failure) override;
+  asio::awaitable<void> complete(storage::JobRecord job,
+                                 std::optional<Snapshot> after,
+                                 bool returned);
+  asio::awaitable<void> keep_trying(storage::JobRecord job,
+                                    std::optional<Snapshot> after,
+                                    bool returned);
 
   storage::DeploymentStore store_;
   storage::JobStore jobs_;

@@ -146,6 +146,7 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   record.fingerprint = fingerprint;
   // The place is taken before the first wait, so that two requests cannot both find it free.
   auto run = std::make_shared<Run>(record, store_, fleet_, clock_, listeners_);
+  run->attachment = std::move(request.attachment);
   by_subject_[subject] = record.id;
   running_[record.id].run = run;
   std::exception_ptr failure;

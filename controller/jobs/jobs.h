@@ -33,6 +33,9 @@ struct Request {
   std::string created_by;
   std::string parent;          ///< the job that this one is a part of; empty: none
   std::string details = "{}";  ///< JSON text: what else was asked for
+  /// What the work needs and nobody may store or show. A job that is joined has its own; one that
+  /// is taken up by another controller has none.
+  std::string attachment{};
   /// Of a job about several: what it is going to do, as `JobRecord::results`. Identical requests
   /// may differ in it.
   std::string results = "[]";

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace portoser::jobs {
@@ -40,12 +41,13 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
       auto job = co_await store_.find(id);
       if (!job || job->state != "interrupted" || job->host != record.machine) co_return;
       const auto known_reason = job->error_reason;
+      std::optional<Error> failure;
       if (result.succeeded) {
         job->error_code = job->error_reason = job->error_message = job->error_hint = "";
         finish(*job, nullptr, record.time);
       } else {
-        const auto error = error_of(result);
-        finish(*job, &error, record.time);
+        failure = error_of(result);
+        finish(*job, &*failure, record.time);
       }
       // As it was: nothing new. What a host says of an end that nobody saw is.
       if (job->state == "interrupted" && job->error_reason == known_reason) co_return;
@@ -61,7 +63,8 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
         ended->record() = *job;
       }
       co_await store_.update(*job);
-      for (auto* listener : listeners_) listener->job_corrected(*job);
+      for (auto* listener : listeners_)
+        listener->job_corrected(*job, failure ? &*failure : nullptr);
       co_return;
     } catch (const Error& error) {
       if (stopping_) throw;

@@ -1,6 +1,7 @@
 /// What others may follow of jobs. Called on the jobs' executor; must not block.
 #pragma once
 
+#include "common/error.h"
 #include "controller/storage/job_store.h"
 
 namespace portoser::jobs {
@@ -16,8 +17,9 @@ class Listener {
   virtual void job_step(const storage::JobRecord& job) = 0;
   virtual void job_log(const storage::JobRecord& job, const storage::JobLogLine& line) = 0;
   virtual void job_finished(const storage::JobRecord& job) = 0;
-  /// One that was given up for lost ended otherwise than it was told.
-  virtual void job_corrected(const storage::JobRecord& /*job*/) {}
+  /// One that was given up for lost ended otherwise than it was told. `failure`: null when it
+  /// succeeded.
+  virtual void job_corrected(const storage::JobRecord& /*job*/, const Error* /*failure*/) {}
 };
 
 }  // namespace portoser::jobs

@@ -4,6 +4,7 @@
 
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace portoser::jobs {
@@ -148,6 +149,13 @@ Error error_of(const protocol::CommandResult& result) {
       .reason(result.reason)
       .hint(result.hint)
       .details(std::move(details));
+}
+
+bool has_returned(const Error& failure) {
+  return std::any_of(
+      failure.details().begin(), failure.details().end(), [](const ErrorDetail& detail) {
+        return detail.where == "undone" && detail.message == "returned";
+      });
 }
 
 }  // namespace portoser::jobs

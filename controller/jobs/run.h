@@ -27,6 +27,7 @@ class Run {
   [[nodiscard]] storage::JobRecord& record() { return record_; }
   /// True when the controller was restarted in the middle: ask what became of it, begin nothing.
   bool resumed = false;
+  std::string attachment;  ///< of its request
 
   /// The steps that will follow, in order, once they are known; their names are unique in the job.
   void plan(const std::vector<std::string>& names);
@@ -79,5 +80,7 @@ class Run {
 /// What a command ended with, as the error of its job. The tool's last lines ("output"), the step
 /// that failed ("step") and what became of what ran before ("undone") are details.
 Error error_of(const protocol::CommandResult& result);
+/// What ran before runs again, as the host says.
+bool has_returned(const Error& failure);
 
 }  // namespace portoser::jobs

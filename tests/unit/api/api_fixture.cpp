@@ -46,7 +46,7 @@ ApiTest::ApiTest() {
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
   compose_api_ = std::make_unique<ComposeApi>(*compose_files_, *jobs_, core);
   rollback_ = std::make_unique<deployment::Rollback>(
-      *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *recording_);
+      *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *recording_, core);
   rollback_api_ = std::make_unique<RollbackApi>(*rollback_, *jobs_, core);
   deployment_api_ = std::make_unique<DeploymentApi>(*pending_,
                                                     *planner_,
@@ -138,12 +138,15 @@ ApiTest::~ApiTest() {
         sockets_.begin(), sockets_.end(), [](const auto& socket) { return socket->handled; });
   });
   run(jobs_->stop());
+  run(rollback_->stop());
   run(history_->stop());
 }
 
 http::Response ApiTest::ask(std::string_view target, std::string_view accept) {
   http::Request request;
   request.set_target(target);
+  request.user =
+      std::make_shared<const http::User>(http::User{"ada", "Ada", {"admin"}, std::nullopt});
   if (!accept.empty()) request.add_header("Accept", accept);
   http::Match match;
   router_.find(request, match);

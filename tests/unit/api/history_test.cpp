@@ -76,6 +76,20 @@ TEST_F(HistoryAnswers, ARowHasAllListsAndWhatThePreflightFound) {
   EXPECT_EQ(detail["log_url"], "/api/jobs/job-1/log");
 }
 
+TEST_F(HistoryAnswers, ComposeTextsAreForAdmins) {
+  auto one = record(1);
+  one.state_after = R"({"file":"/srv/notes/compose.yml","text":"PASSWORD: secret"})";
+  keep(one);
+  EXPECT_TRUE(get("/api/history/deployments/deploy-1")["after"].contains("text"));
+  const auto seen = request_of(http::Method::get,
+                               "/api/history/deployments/deploy-1",
+                               nullptr,
+                               {},
+                               {"vic", "Vic", {"viewer"}, {}});
+  EXPECT_EQ(seen.text().find("secret"), std::string::npos);
+  EXPECT_NE(seen.text().find("/srv/notes/compose.yml"), std::string::npos);
+}
+
 TEST_F(HistoryAnswers, AnImportedRecordShowsTheConfigurationThatItHas) {
   auto imported = record(1);
   imported.job_id.clear();

@@ -54,5 +54,17 @@ TEST(TextDifference, IsUnified) {
   EXPECT_EQ(unified_difference("", "a\n"), "@@ -0,0 +1 @@\n+a\n");
 }
 
+TEST(TextDifference, OfLongTextsIsNotCompared) {
+  std::string before;
+  std::string after;
+  for (int i = 0; i < 5000; ++i) {
+    before += "# old " + std::to_string(i) + "\n";
+    after += "# new " + std::to_string(i) + "\n";
+  }
+  const auto difference = unified_difference(before, after);
+  EXPECT_TRUE(difference.starts_with("@@ -1,5000 +1,5000 @@\n-# old 0\n"))
+      << difference.substr(0, 80);
+}
+
 }  // namespace
 }  // namespace portoser::deployment

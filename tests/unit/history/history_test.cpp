@@ -129,10 +129,24 @@ TEST_F(HistoryTest, AnOutcomeThatIsKnownLateTakesThePlaceOfTheFirst) {
   begin(job());
   run(history_->end(ended("interrupted"), {}));
   jobs::Listener& listener = *history_;
-  listener.job_corrected(ended("succeeded"));
+  listener.job_corrected(ended("succeeded"), nullptr);
   while (listed().records.at(0).outcome != "succeeded") poll();
   EXPECT_EQ(listed().records[0].status, "success");
   EXPECT_EQ(listed().records[0].error, "");
+}
+
+TEST_F(HistoryTest, AChangeThatReturnedSaysSoAlsoWhenThatIsKnownLate) {
+  begin(job());
+  run(history_->end(ended("failed"), {}, true));
+  EXPECT_EQ(listed().records[0].outcome, "returned");
+  const auto second = job("01ARZ3NDEKTSV4RRFFQ69G5FAX");
+  begin(second);
+  run(history_->end(ended("interrupted", second), {}));
+  jobs::Listener& listener = *history_;
+  const auto failure = Error{Code::internal, "sick"}.details({{"undone", "returned"}});
+  listener.job_corrected(ended("failed", second), &failure);
+  const auto id = History::id_of(second);
+  while (run(history_->find(id)).outcome != "returned") poll();
 }
 
 TEST_F(HistoryTest, OneThatIsNotThereIsNotFound) {

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -108,11 +109,33 @@ TEST_F(InspectorTest, AProgramThatHangsIsEnded) {
   EXPECT_EQ(ask(settings(program.string()), asked).reason, "QUESTION_DEADLINE");
 }
 
-TEST_F(InspectorTest, MoreThanItCanAnswerAreRefused) {
-  auto few = settings("/bin/false");
+TEST_F(InspectorTest, WhatItCannotAnswerAtOnceWaitsAndTooManyAreRefused) {
+  const auto file = folder_.path() / "compose.yml";
+  write_file_atomic(file, "services: {}\n");
+  const auto asked = [&] { return question({{"notes", {file.string()}, "", ""}}); };
+  auto few = settings();
   few.at_a_time = 1;
-  const auto answers = ask(few, std::vector{question({}), question({})});
+  few.waiting = 2;
+  const auto answers = ask(few, std::vector{asked(), asked(), asked(), asked()});
+  EXPECT_EQ(
+      std::count_if(
+          answers.begin(), answers.end(), [](const auto& answer) { return answer.succeeded; }),
+      3);
   EXPECT_THAT(answers, testing::Contains(testing::Field(&protocol::Answer::reason, "BUSY")));
+}
+
+TEST_F(InspectorTest, WhoWaitsTooLongIsTold) {
+  const auto program = folder_.path() / "hang";
+  write_file_atomic(program, "#!/bin/sh\nexec sleep 1000\n", 0755);
+  auto few = settings(program.string());
+  few.at_a_time = 1;
+  auto first = question({});
+  first.duration_ms = 200;
+  auto second = question({});
+  second.duration_ms = 20;
+  for (const auto& answer : ask(few, std::vector{first, second})) {
+    EXPECT_EQ(answer.reason, "QUESTION_DEADLINE");
+  }
 }
 
 TEST_F(InspectorTest, WhatAnEarlierAgentLeftIsRemovedAndItsKeyStays) {

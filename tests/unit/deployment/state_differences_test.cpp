@@ -51,7 +51,7 @@ TEST(StateDifferences, CompareTextImagesAndVariables) {
 TEST(TextDifference, IsUnified) {
   EXPECT_EQ(unified_difference("a\nb\n", "a\nb\n"), "");
   EXPECT_EQ(unified_difference("a\nb\nc\n", "a\nB\nc\n"), "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
-  EXPECT_EQ(unified_difference("", "a\n"), "@@ -0,0 +1 @@\n+a\n");
+  EXPECT_EQ(unified_difference("", "a\n"), "@@ -1,0 +1,1 @@\n+a\n");
 }
 
 TEST(TextDifference, OfLongTextsIsNotCompared) {

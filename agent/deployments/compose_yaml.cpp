@@ -9,6 +9,26 @@ namespace {
 
 /// `extends` may go round in a circle.
 constexpr int deepest_extends = 16;
+/// Lists of merge keys that name lists of merge keys have as many ways through them as the product
+/// of their lengths.
+constexpr int most_visited = 1000;
+
+YAML::Node member_of(const YAML::Node& map, const std::string& key, int depth, int& visits) {
+  if (!map.IsMap() || depth > deepest_extends || --visits < 0) {
+    return YAML::Node{YAML::NodeType::Undefined};
+  }
+  if (const auto own = map[key]) return own;
+  const auto merged = map["<<"];
+  if (!merged) return YAML::Node{YAML::NodeType::Undefined};
+  if (merged.IsMap()) return member_of(merged, key, depth + 1, visits);
+  if (merged.IsSequence()) {
+    for (const auto& one : merged) {
+      if (visits < 0) break;
+      if (auto found = member_of(one, key, depth + 1, visits)) return found;
+    }
+  }
+  return YAML::Node{YAML::NodeType::Undefined};
+}
 
 }  // namespace
 
@@ -28,18 +48,9 @@ YAML::Node parse_compose(const std::string& text) {
   }
 }
 
-YAML::Node member(const YAML::Node& map, const std::string& key, int depth) {
-  if (!map.IsMap() || depth > deepest_extends) return YAML::Node{YAML::NodeType::Undefined};
-  if (const auto own = map[key]) return own;
-  const auto merged = map["<<"];
-  if (!merged) return YAML::Node{YAML::NodeType::Undefined};
-  if (merged.IsMap()) return member(merged, key, depth + 1);
-  if (merged.IsSequence()) {
-    for (const auto& one : merged) {
-      if (auto found = member(one, key, depth + 1)) return found;
-    }
-  }
-  return YAML::Node{YAML::NodeType::Undefined};
+YAML::Node member(const YAML::Node& map, const std::string& key) {
+  int visits = most_visited;
+  return member_of(map, key, 0, visits);
 }
 
 std::string text_of(const YAML::Node& node) {

@@ -13,8 +13,9 @@ YAML::Node load_compose(const std::string& file);
 /// No YAML: null.
 YAML::Node parse_compose(const std::string& text);
 
-/// The member, also by a merge key. Undefined: there is none.
-YAML::Node member(const YAML::Node& map, const std::string& key, int depth = 0);
+/// The member, also by a merge key. Undefined: there is none, or none among the first thousand maps
+/// that the merge keys lead to.
+YAML::Node member(const YAML::Node& map, const std::string& key);
 
 /// Of a scalar; anything else: empty.
 std::string text_of(const YAML::Node& node);

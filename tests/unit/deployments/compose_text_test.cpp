@@ -65,6 +65,20 @@ TEST(ComposeText, NeedsComposeOnlyWhereNamesOfImagesHaveVariables) {
   EXPECT_FALSE(plain_services("services: {web: {image: 'app:${TAG}'}}", "/srv/a.yml"));
 }
 
+TEST(ComposeText, ManyWaysThroughMergeKeysTakeNoTime) {
+  std::string text = "x-0: &a0 {image: a}\n";
+  for (int i = 1; i < 16; ++i) {
+    const auto before = "*a" + std::to_string(i - 1);
+    text += "x-" + std::to_string(i) + ": &a" + std::to_string(i) + " {<<: [" + before;
+    for (int more = 0; more < 9; ++more) text += ", " + before;
+    text += "]}\n";
+  }
+  text += "services: {web: {<<: *a15}}\n";
+  // Ten to the power of 15 maps have no such member.
+  EXPECT_THAT(env_files_of(text, "/srv/a.yml").paths, ElementsAre("/srv/.env"));
+  EXPECT_EQ(plain_services(text, "/srv/a.yml")->front().image, "a") << "the first way finds it";
+}
+
 TEST(ComposeText, ReadsWhatComposeResolved) {
   const auto services = resolved_services(
       "services:\n  app:\n    build: {context: /srv}\n  web: {image: 'nginx:1.25'}\n");

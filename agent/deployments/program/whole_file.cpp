@@ -25,12 +25,15 @@ Error failed(std::string_view tried, const fs::path& path) {
   return Error{Code::internal, system_error_text(tried, path), path.string()};
 }
 
-/// Where the bytes are, through links that may end where nothing is yet.
+/// Where the bytes are, through links that may end where nothing is yet. What a link says counts
+/// from the folder in which the link really lies: `..` leads from there.
 fs::path target_of(fs::path path) {
   constexpr int most_links = 40;
-  std::error_code failure;
-  for (int links = 0; links < most_links && fs::is_symlink(path, failure); ++links) {
-    path = (path.parent_path() / fs::read_symlink(path)).lexically_normal();
+  for (int links = 0; links < most_links; ++links) {
+    path = fs::weakly_canonical(path.parent_path()) / path.filename();
+    std::error_code failure;
+    if (!fs::is_symlink(path, failure)) break;
+    path = path.parent_path() / fs::read_symlink(path);
   }
   return path;
 }
@@ -97,6 +100,12 @@ void put_whole(const fs::path& path, const WholeFile& file, const std::string& m
     throw;
   }
   flush_folder(target.parent_path());
+  const auto now = read_whole(path);
+  if (!now || now->text != file.text) {
+    throw Error{Code::internal,
+                path.string() + " does not have the text that was written to " + target.string(),
+                path.string()};
+  }
 }
 
 void remove_whole(const fs::path& path) {

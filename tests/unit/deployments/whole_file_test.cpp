@@ -46,6 +46,23 @@ TEST_F(WholeFileTest, ALinkStaysAndItsTargetIsReplaced) {
   EXPECT_EQ(read_file(folder / "real/app.yml"), "after");
 }
 
+TEST_F(WholeFileTest, ALinkInALinkedFolderLeadsFromWhereItReallyLies) {
+  make_folder(folder / "data/apps/app");
+  make_folder(folder / "data/apps/shared");
+  make_folder(folder / "shared");
+  write_file_atomic(folder / "data/apps/shared/compose.yml", "before");
+  write_file_atomic(folder / "shared/compose.yml", "another's");
+  fs::create_directory_symlink(folder / "data/apps/app", folder / "lnk");
+  fs::create_symlink("../shared/compose.yml", folder / "data/apps/app/docker-compose.yml");
+  const auto named = folder / "lnk/docker-compose.yml";
+  auto file = read_whole(named).value();
+  file.text = "after";
+  put_whole(named, file, "one");
+  EXPECT_EQ(read_file(named), "after");
+  EXPECT_EQ(read_file(folder / "data/apps/shared/compose.yml"), "after");
+  EXPECT_EQ(read_file(folder / "shared/compose.yml"), "another's");
+}
+
 TEST_F(WholeFileTest, ALinkToNothingGetsItsTarget) {
   fs::create_symlink("later.env", folder / ".env");
   put_whole(folder / ".env", {"A=1", 0600, ::getuid(), ::getgid()}, "one");

@@ -195,6 +195,31 @@ asio::awaitable<std::string> Client::health_output(std::string id) {
   co_return health_output_from(body);
 }
 
+asio::awaitable<void> Client::stop_container(std::string id) {
+  check_id(id);
+  HttpRequest request;
+  request.method = "POST";
+  request.target = co_await versioned("/containers/" + id + "/stop");
+  co_await ask(std::move(request));
+}
+
+asio::awaitable<void> Client::start_container(std::string id) {
+  check_id(id);
+  HttpRequest request;
+  request.method = "POST";
+  request.target = co_await versioned("/containers/" + id + "/start");
+  co_await ask(std::move(request));
+}
+
+asio::awaitable<void> Client::rename_container(std::string id, std::string name) {
+  check_id(id);
+  check_id(name);
+  HttpRequest request;
+  request.method = "POST";
+  request.target = co_await versioned("/containers/" + id + "/rename?name=" + name);
+  co_await ask(std::move(request));
+}
+
 asio::awaitable<void> Client::remove_container(std::string id) {
   check_id(id);
   HttpRequest stop;
@@ -379,7 +404,9 @@ asio::awaitable<std::string> Client::ask(HttpRequest request) {
     auto exchanging = exchange(executor_, socket_path_, std::move(request));
     auto reply =
         co_await with_deadline(std::move(exchanging), limit_, "the Docker engine's answer");
-    if (reply.status < 200 || reply.status > 299) throw error_of(reply.status, reply.body);
+    // 304: started or stopped already.
+    const bool is_fine = (reply.status >= 200 && reply.status <= 299) || reply.status == 304;
+    if (!is_fine) throw error_of(reply.status, reply.body);
     co_return std::move(reply.body);
   } catch (const Error& error) {
     // The engine may come back as another version.

@@ -58,6 +58,12 @@ class Client {
   asio::awaitable<std::vector<TakenPort>> taken_ports();
   /// What the newest health check of a container wrote; see `health_output_from`.
   asio::awaitable<std::string> health_output(std::string id);
+  /// As the engine does by itself; a container with a long grace period takes longer than our
+  /// deadline, and the engine goes on with it. Stopped or started already: fine.
+  asio::awaitable<void> stop_container(std::string id);
+  asio::awaitable<void> start_container(std::string id);
+  /// The name is taken: `Error{conflict}`.
+  asio::awaitable<void> rename_container(std::string id, std::string name);
   /// Stops it as the engine does by itself, then removes it; its volumes stay. Gone already: fine.
   asio::awaitable<void> remove_container(std::string id);
 

@@ -141,6 +141,17 @@ TEST_F(EngineClient, RemovesAContainerThatMayBeStoppedOrGone) {
   run(client.remove_container("gone"));
 }
 
+TEST_F(EngineClient, StopsStartsAndRenamesAContainer) {
+  engine.answer("POST /v1.41/containers/a1/stop", 304, "");
+  run(client.stop_container("a1"));
+  engine.answer("POST /v1.41/containers/a1/start", 204, "");
+  run(client.start_container("a1"));
+  engine.answer("POST /v1.41/containers/a1/rename?name=a_b", 409, R"({"message":"in use"})");
+  EXPECT_EQ(error_of(client.rename_container("a1", "a_b")).code(), Code::conflict);
+  EXPECT_EQ(error_of(client.rename_container("a1", "a&b")).code(), Code::invalid);
+  EXPECT_EQ(error_of(client.stop_container("gone")).code(), Code::not_found);
+}
+
 TEST_F(EngineClient, InspectsEveryContainerFourSideBySideAndLeavesOutTheVanished) {
   std::string list = "[";
   for (int i = 0; i < 20; ++i) {

@@ -81,11 +81,14 @@ asio::awaitable<runner::Spec> Compose::plan_deploy(protocol::ComposeDeploy comma
 }
 
 asio::awaitable<void> Compose::finish_deploy(protocol::ComposeDeploy command) {
+  // Only the file is another: what was stopped stays so, after a reboot too.
+  if (command.action == "write") co_return;
   auto containers = co_await containers_of(std::move(command.target));
   co_await policies_.give_back(std::move(containers));
 }
 
 asio::awaitable<void> Compose::after_undo(protocol::ComposeDeploy command) {
+  if (command.action == "write") co_return;
   auto containers = co_await containers_of(std::move(command.target));
   const bool is_up = std::any_of(containers.begin(), containers.end(), [](const auto& container) {
     return container.state == "running" || container.state == "restarting" ||

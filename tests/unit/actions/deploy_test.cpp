@@ -287,6 +287,27 @@ TEST_F(Deploy, PoliciesComeBackWithASuccess) {
   EXPECT_THAT(engine.updates, ElementsAre(Pair("a", "no"), Pair("a", "always")));
 }
 
+TEST_F(Deploy, AWrittenFileGivesNoPolicyBack) {
+  engine.list = {container("a")};
+  actions->handle(command<protocol::ComposeStop>(new_id()));
+  await_result();
+  engine.list[0].state = "exited";
+  const auto write = [](auto& arguments) {
+    arguments.action = "write";
+    arguments.replaces_text = true;
+    arguments.text = "services: {}\n";
+    arguments.deployment.clear();
+  };
+  actions->handle(deploy(write));
+  await_result(2);
+  EXPECT_TRUE(results[1].succeeded) << results[1].message;
+  script("install", "exit 1");
+  actions->handle(deploy(write));
+  await_result(3);
+  EXPECT_EQ(results[2].undone, "returned");
+  EXPECT_THAT(engine.updates, ElementsAre(Pair("a", "no")));
+}
+
 TEST_F(Deploy, AnUndoOfWhatDidNotRunTakesThePoliciesAway) {
   engine.list = {container("a")};
   script("health", "echo 'HEALTH_NOT_BACK: x'; exit 1");

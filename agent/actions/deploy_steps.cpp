@@ -130,9 +130,11 @@ runner::Spec DeploySteps::spec() {
     out.parameters = parameters();
     return out;
   }
+  const bool may_drop = call_.compose_service.empty() && (command.replaces_text || is_restore);
   if (command.replaces_text || is_restore) {
     out.steps.push_back(own("install"));
-    if (call_.compose_service.empty()) out.steps.push_back(own("remove-gone"));
+    // Their ports have to be free. They are removed when the new text has held.
+    if (may_drop) out.steps.push_back(own("stop-gone"));
   }
   if (is_restore) {
     auto step = own("up-kept");
@@ -143,6 +145,7 @@ runner::Spec DeploySteps::spec() {
   }
   out.steps.push_back(own("health"));
   out.settled_from = static_cast<std::int64_t>(out.steps.size());
+  if (may_drop) out.steps.push_back(own("remove-gone"));
   if (!command.deployment.empty()) out.steps.push_back(own("keep"));
   out.undo = {own("undo"), own("undo-up"), own("undo-health")};
   out.undo_limit_ms = least_undo_ms + std::max<std::int64_t>(0, command.health_ms);

@@ -232,8 +232,9 @@ std::optional<Error> told_reason(const Lines& lines) {
     std::string_view reason;
     Code code;
   };
-  constexpr std::array<Known, 11> known{{{"STALE_REVISION", Code::conflict},
+  constexpr std::array<Known, 12> known{{{"STALE_REVISION", Code::conflict},
                                          {"DEPLOYMENT_NOT_KEPT", Code::not_found},
+                                         {"DEPLOYMENT_ELSEWHERE", Code::conflict},
                                          {"IMAGE_GONE", Code::not_found},
                                          {"HEALTH_NOT_BACK", Code::internal},
                                          {"CONTAINER_EXITED", Code::internal},

@@ -20,6 +20,10 @@ constexpr auto facts_file = "deployment.json";
 constexpr auto text_file = "compose.yml";
 constexpr unsigned private_mode = 0600;
 
+constexpr auto name_of(KeptDeployments::Mark mark) {
+  return mark == KeptDeployments::Mark::displaced ? "displaced" : "imageless";
+}
+
 std::string env_name(std::size_t index) {
   return "env-" + std::to_string(index);
 }
@@ -160,6 +164,31 @@ void KeptDeployments::write(KeptDeployment kept,
   }
   flush_folder(room);
   flush_folder(folder_);
+}
+
+std::optional<fs::path> KeptDeployments::copy_of(const KeptDeployment& kept,
+                                                 const std::string& path,
+                                                 const std::string& sha256) const {
+  if (path == kept.file) {
+    if (sha256 != kept.text_sha256) return std::nullopt;
+    return folder_of(kept) / text_file;
+  }
+  for (std::size_t i = 0; i < kept.env_files.size(); ++i) {
+    const auto& file = kept.env_files[i];
+    if (file.is_there && file.path == path && file.sha256 == sha256) {
+      return folder_of(kept) / env_name(i);
+    }
+  }
+  return std::nullopt;
+}
+
+void KeptDeployments::mark(const KeptDeployment& kept, Mark mark) const {
+  if (!is_marked(kept, mark)) write_file_atomic(folder_of(kept) / name_of(mark), "", private_mode);
+}
+
+bool KeptDeployments::is_marked(const KeptDeployment& kept, Mark mark) const {
+  std::error_code failure;
+  return fs::exists(folder_of(kept) / name_of(mark), failure);
 }
 
 void KeptDeployments::remove(const KeptDeployment& kept) const {

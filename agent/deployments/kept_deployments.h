@@ -23,6 +23,8 @@ namespace portoser::agent::deployments {
 inline constexpr std::size_t most_kept = 20;
 /// What ran before a command is kept beside them, under the command's id; so many of them.
 inline constexpr std::size_t most_before = 3;
+/// Of those with a text that is nowhere else so many more, without their images.
+inline constexpr std::size_t most_displaced = 20;
 
 struct KeptFile {
   std::string path;      ///< absolute
@@ -41,9 +43,12 @@ struct KeptImage {
   std::string reference;  ///< as the container names it: "nginx:1.25"
   std::string image_id;   ///< "sha256:..."
   std::string tag;        ///< of ours, that holds the image
+  /// Of what ran before a command: which image `reference` meant then, if any; it need not be that
+  /// of the container.
+  std::string meant{};
   bool operator==(const KeptImage&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(KeptImage, (), (compose_service, container, reference, image_id, tag))
+BOOST_DESCRIBE_STRUCT(KeptImage, (), (compose_service, container, reference, image_id, tag, meant))
 
 /// As it stood when it was written down.
 struct KeptContainer {
@@ -125,6 +130,16 @@ class KeptDeployments {
              const std::string& text,
              const std::vector<std::string>& env_texts) const;
   void remove(const KeptDeployment& kept) const;
+
+  /// Where the bytes of that file lie, if they are among those of `kept`.
+  [[nodiscard]] std::optional<std::filesystem::path> copy_of(const KeptDeployment& kept,
+                                                             const std::string& path,
+                                                             const std::string& sha256) const;
+  /// What the pruning has to know: it holds a text that is nowhere else; its images are not held
+  /// any more.
+  enum class Mark { displaced, imageless };
+  void mark(const KeptDeployment& kept, Mark mark) const;
+  [[nodiscard]] bool is_marked(const KeptDeployment& kept, Mark mark) const;
 
  private:
   [[nodiscard]] std::vector<KeptDeployment> read_all(const std::string& service,

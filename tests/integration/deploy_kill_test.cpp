@@ -90,9 +90,10 @@ std::vector<KillCase> cases() {
                              "check",
                              "images",
                              "install",
-                             "remove-gone",
+                             "stop-gone",
                              "up",
                              "health",
+                             "remove-gone",
                              "keep",
                              "tidy"}) {
       all.push_back({victim, step});

@@ -140,9 +140,11 @@ TEST_F(Deploy, AServiceThatTheTextDropsIsGoneAndComesBackWithIt) {
   start();
   const auto before = what_runs();
   ASSERT_EQ(before.size(), 2U);
+  const auto side = container_id("side");
   auto result = deploy_text(text_of("app:bad"));
   EXPECT_EQ(result.undone, "returned") << result.message;
   EXPECT_EQ(what_runs(), before);
+  EXPECT_EQ(container_id("side"), side) << "with all that it wrote";
   result = deploy_text(text_of("app:2"));
   ASSERT_TRUE(result.succeeded) << result.message;
   EXPECT_EQ(what_runs().size(), 1U);

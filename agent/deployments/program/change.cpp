@@ -78,35 +78,70 @@ int Work::install() {
         .hint("read the file again and make the change in its present text");
   }
   if (parameters_.restore.empty()) {
-    put({parameters_.file, as_compose_file(text)}, "has its new text");
+    const Wanted wanted{parameters_.file, as_compose_file(text)};
+    keep_displaced(ran, {wanted});
+    put(wanted, "has its new text");
     return 0;
   }
   const auto target = kept();
-  for (const auto& wanted : files_of(target)) put(wanted, "is as it was in " + target.id);
+  const auto files = files_of(target);
+  keep_displaced(ran, files);
+  for (const auto& wanted : files) put(wanted, "is as it was in " + target.id);
   name_images(target);
   return 0;
 }
 
+/// The engine does not hurry one with a long grace period.
+void Work::stop(const engine::Container& container) {
+  constexpr int most_deadlines = 5;
+  for (int deadlines = 0;;) {
+    try {
+      engine_.stop_container(container.id);
+      return;
+    } catch (const Error& error) {
+      if (error.code() == Code::not_found) return;
+      if (error.code() != Code::deadline || ++deadlines == most_deadlines) throw;
+    }
+  }
+}
+
+int Work::stop_gone() {
+  for (const auto& container : unnamed(new_text(), store_.text(before()))) {
+    if (is_up(container)) {
+      fmt::print("{} is stopped: the text does not have it\n", container.name);
+      stop(container);
+    }
+    // The new text may give its name to another service.
+    const auto mark = container.id.substr(0, 12) + "_";
+    if (container.name.starts_with(mark)) continue;
+    engine_.rename_container(container.id, mark + container.name);
+  }
+  return 0;
+}
+
 int Work::remove_gone() {
-  remove_unnamed(new_text(), store_.text(before()));
+  for (const auto& container : unnamed(new_text(), store_.text(before()))) {
+    fmt::print("{} is removed: the text does not have it\n", container.name);
+    engine_.remove_container(container.id);
+  }
   return 0;
 }
 
 /// Containers of the project whose services `other` has and `text` has not. Only those that were
 /// made from this file alone: what else there may be in the project is not ours.
-void Work::remove_unnamed(const std::string& text, const std::string& other) {
-  if (!parameters_.compose_service.empty()) return;
+Work::Containers Work::unnamed(const std::string& text, const std::string& other) {
+  if (!parameters_.compose_service.empty()) return {};
   const auto named = services_of(text).all;
   const auto there = services_of(other).all;
-  if (named.empty()) return;
-  for (const auto& container : containers()) {
+  if (named.empty()) return {};
+  auto all = containers();
+  std::erase_if(all, [&](const auto& container) {
     const auto service = container.label("com.docker.compose.service");
     const auto files = container.label("com.docker.compose.project.config_files");
     const bool is_gone = there.contains(service) && !named.contains(service);
-    if (!is_gone || files.find(',') != std::string::npos) continue;
-    fmt::print("{} is removed: the text does not have it\n", container.name);
-    engine_.remove_container(container.id);
-  }
+    return !is_gone || files.find(',') != std::string::npos;
+  });
+  return all;
 }
 
 int Work::up_kept() {
@@ -114,8 +149,11 @@ int Work::up_kept() {
   auto words = compose_.up_words();
   words.emplace_back("--force-recreate");
   std::set<std::string> ran;
-  for (const auto& container : target.containers) ran.insert(container.compose_service);
   const auto named = services_of(store_.text(target));
+  // An orphan that lay there too is none of its services.
+  for (const auto& container : target.containers) {
+    if (named.all.contains(container.compose_service)) ran.insert(container.compose_service);
+  }
   if (ran.empty() || (parameters_.compose_service.empty() && ran == named.started)) {
     return compose_(words);
   }

@@ -42,6 +42,18 @@ std::string RealEngine::health_output(const std::string& id) {
   return wait(client_.health_output(id));
 }
 
+void RealEngine::stop_container(const std::string& id) {
+  wait(client_.stop_container(id));
+}
+
+void RealEngine::start_container(const std::string& id) {
+  wait(client_.start_container(id));
+}
+
+void RealEngine::rename_container(const std::string& id, const std::string& name) {
+  wait(client_.rename_container(id, name));
+}
+
 void RealEngine::remove_container(const std::string& id) {
   wait(client_.remove_container(id));
 }

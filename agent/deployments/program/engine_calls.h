@@ -24,6 +24,9 @@ class EngineCalls {
   virtual void ping() = 0;
   virtual std::vector<engine::Container> containers() = 0;
   virtual std::string health_output(const std::string& id) = 0;
+  virtual void stop_container(const std::string& id) = 0;
+  virtual void start_container(const std::string& id) = 0;
+  virtual void rename_container(const std::string& id, const std::string& name) = 0;
   virtual void remove_container(const std::string& id) = 0;
   virtual std::optional<std::string> image_id(const std::string& reference) = 0;
   virtual void tag_image(const std::string& image,
@@ -39,6 +42,9 @@ class RealEngine : public EngineCalls {
   void ping() override;
   std::vector<engine::Container> containers() override;
   std::string health_output(const std::string& id) override;
+  void stop_container(const std::string& id) override;
+  void start_container(const std::string& id) override;
+  void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;
   std::optional<std::string> image_id(const std::string& reference) override;
   void tag_image(const std::string& image,

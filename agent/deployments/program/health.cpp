@@ -46,19 +46,42 @@ void print_check(EngineCalls& engine, const engine::Container& container) {
   }
 }
 
+/// What had ended before the command and is as it was: an orphan, a one-shot of a profile, another
+/// replica.
+void leave_alone_what_had_ended(HealthWatch& watch, const KeptDeployment& ran) {
+  for (const auto& container : ran.containers) {
+    if (container.is_up()) continue;
+    watch.leave_alone(container.id, container.started_us, container.state);
+  }
+}
+
+bool had_ended(const KeptDeployment& ran, const engine::Container& container) {
+  return std::any_of(ran.containers.begin(), ran.containers.end(), [&](const auto& one) {
+    return one.id == container.id && !one.is_up() && one.started_us == container.started_us &&
+           one.state == container.state;
+  });
+}
+
 }  // namespace
 
 int Work::health() {
   const auto patience = patience_of(parameters_);
   const auto end = clock_.now() + patience;
   HealthWatch watch{std::chrono::milliseconds{parameters_.settle_ms}};
-  for (const auto& container : before().containers) {
+  const auto ran = before();
+  leave_alone_what_had_ended(watch, ran);
+  for (const auto& container : ran.containers) {
     if (container.is_up() && container.health == "unhealthy") {
-      watch.leave_alone(container.id, container.started_us);
+      watch.leave_alone(container.id, container.started_us, container.state);
     }
+  }
+  std::set<std::string> gone;  // stopped by us
+  if (replaces_file()) {
+    for (const auto& one : unnamed(new_text(), store_.text(ran))) gone.insert(one.id);
   }
   for (;;) {
     auto now = containers();
+    std::erase_if(now, [&](const auto& container) { return gone.contains(container.id); });
     if (parameters_.settles_only) {
       for (auto& container : now) {
         if (container.health == "starting") container.health.clear();
@@ -111,6 +134,7 @@ int Work::undo_health() {
   }
   const auto end = clock_.now() + patience_of(parameters_);
   HealthWatch watch{std::chrono::milliseconds{parameters_.settle_ms}};
+  leave_alone_what_had_ended(watch, ran);
   for (;;) {
     auto now = containers();
     std::erase_if(now, [&](const auto& container) {
@@ -122,7 +146,7 @@ int Work::undo_health() {
       for (const auto& container : now) {
         if (container.label("com.docker.compose.service") != service) continue;
         if (container.state == "running" || container.state == "restarting") ++running;
-        if (images[service].contains(container.image_id)) continue;
+        if (images[service].contains(container.image_id) || had_ended(ran, container)) continue;
         problem = fmt::format("{} is not of the image it had before", container.name);
       }
       if (running < counts[service] && !was_not_well.contains(service)) {
@@ -137,6 +161,7 @@ int Work::undo_health() {
     // What needs another one that is not up yet may end and be started again meanwhile.
     if (verdict.kind == Kind::exited) {
       watch = HealthWatch{std::chrono::milliseconds{parameters_.settle_ms}};
+      leave_alone_what_had_ended(watch, ran);
     }
     if (problem.empty()) return 0;
     if (clock_.now() >= end) {

@@ -59,7 +59,10 @@ HealthVerdict HealthWatch::look(const std::vector<engine::Container>& containers
   HealthVerdict worst;
   for (const auto& container : containers) {
     const auto alone = left_alone_.find(container.id);
-    if (alone != left_alone_.end() && alone->second == container.started_us) continue;
+    if (alone != left_alone_.end() &&
+        alone->second == std::pair{container.started_us, container.state}) {
+      continue;
+    }
     auto one = judge(container, now_us, now);
     if (one.kind == Kind::exited || one.kind == Kind::unhealthy) return one;
     if (one.kind == Kind::waits) worst = std::move(one);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace portoser::agent::deployments {
@@ -28,8 +29,8 @@ class HealthWatch {
 
   /// Of a container in that state nobody expects to be well: it was not so before, and has not been
   /// touched since.
-  void leave_alone(const std::string& id, std::int64_t started_us) {
-    left_alone_.insert_or_assign(id, started_us);
+  void leave_alone(const std::string& id, std::int64_t started_us, const std::string& state) {
+    left_alone_.insert_or_assign(id, std::pair{started_us, state});
   }
 
   /// What ended badly comes first, then what is waited for.
@@ -48,7 +49,7 @@ class HealthWatch {
                                     Steady::time_point now);
 
   std::chrono::microseconds settle_;
-  std::map<std::string, std::int64_t> left_alone_;
+  std::map<std::string, std::pair<std::int64_t, std::string>> left_alone_;
   std::map<std::string, Seen> seen_;
 };
 

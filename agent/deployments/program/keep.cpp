@@ -3,6 +3,7 @@
 #include "agent/deployments/program/work.h"
 #include "common/crypto.h"
 #include "common/error.h"
+#include "common/file.h"
 #include "common/ids.h"
 
 #include <fmt/format.h>
@@ -134,10 +135,32 @@ void Work::write_down(const std::string& id,
   const auto running = containers();
   for (const auto& container : running) kept.containers.push_back(as_kept(container));
   kept.images = images_of(running, parameters_.service, tag);
+  const bool is_deployment = is_deployment_id(id);
+  // `docker rmi -f` takes the image of a stopped container.
+  std::map<std::string, bool> is_here;
+  for (const auto& container : running) {
+    if (container.image_id.empty() || (is_deployment && is_up(container))) continue;
+    const auto [seen, is_new] = is_here.emplace(container.image_id, true);
+    if (is_new) seen->second = engine_.image_id(container.image_id).has_value();
+    if (seen->second) continue;
+    fmt::print("the image {} of {} is gone from this host: it cannot be made from it again\n",
+               container.image_id,
+               container.name);
+  }
+  std::erase_if(kept.images, [&](const auto& image) {
+    const auto seen = is_here.find(image.image_id);
+    return seen != is_here.end() && !seen->second;
+  });
+  if (!is_deployment) {
+    for (auto& image : kept.images) {
+      if (image.reference.empty() || names_digest(image.reference)) continue;
+      image.meant = engine_.image_id(image.reference).value_or(std::string{});
+    }
+  }
   store_.write(kept, file->text, env_texts);
   // What was written at a first attempt counts.
-  const auto written = is_deployment_id(id) ? store_.find(parameters_.service, id)
-                                            : store_.find_before(parameters_.service, id);
+  const auto written = is_deployment ? store_.find(parameters_.service, id)
+                                     : store_.find_before(parameters_.service, id);
   if (!written) throw Error{Code::internal, "what runs now could not be written down"};
   try {
     hold_images(*written);
@@ -156,7 +179,7 @@ void Work::hold_images(const KeptDeployment& kept) {
   }
 }
 
-void Work::let_go(const KeptDeployment& kept) {
+void Work::let_go_of_images(const KeptDeployment& kept) {
   std::set<std::string> done;
   for (const auto& image : kept.images) {
     if (!done.insert(image.tag).second) continue;
@@ -167,11 +190,39 @@ void Work::let_go(const KeptDeployment& kept) {
       if (error.code() != Code::conflict) throw;
     }
   }
+}
+
+void Work::let_go(const KeptDeployment& kept) {
+  let_go_of_images(kept);
   store_.remove(kept);
 }
 
+/// A text that is replaced now and that no kept deployment has (an environment file that somebody
+/// wrote, a compose file that somebody edited) stays for longer in the command's folder, and the
+/// log says where.
+void Work::keep_displaced(const KeptDeployment& ran, const std::vector<Wanted>& files) const {
+  const auto list = store_.list(parameters_.service);
+  for (const auto& wanted : files) {
+    const auto now = read_whole(wanted.path);
+    if (!now || (wanted.file && wanted.file->text == now->text)) continue;
+    const auto digest = to_hex(sha256(now->text));
+    const bool is_kept = std::any_of(list.begin(), list.end(), [&](const auto& kept) {
+      return store_.copy_of(kept, wanted.path, digest).has_value();
+    });
+    if (is_kept) continue;
+    auto copy = store_.copy_of(ran, wanted.path, digest);
+    if (!copy) {
+      // Written since the command began.
+      copy = store_.folder_of(ran) / ("edited-" + digest.substr(0, 12));
+      write_file_atomic(*copy, now->text, 0600);
+    }
+    store_.mark(ran, KeptDeployments::Mark::displaced);
+    fmt::print("the text that was in {} is now {}\n", wanted.path, copy->string());
+  }
+}
+
 /// What ran before the newest commands stays, with its images: somebody may have to go back by
-/// hand.
+/// hand. A text that is nowhere else stays for longer.
 int Work::tidy() {
   remove_whole(candidate());
   remove_unfinished(candidate(), parameters_.command);
@@ -179,10 +230,18 @@ int Work::tidy() {
   if (const auto ran = store_.find_before(parameters_.service, parameters_.command)) {
     for (const auto& file : ran->env_files) remove_unfinished(file.path, parameters_.command);
   }
-  auto list = store_.list_before(parameters_.service);
-  while (list.size() > most_before) {
-    let_go(list.front());
-    list.erase(list.begin());
+  const auto list = store_.list_before(parameters_.service);
+  std::size_t displaced = 0;
+  for (auto i = list.size() - std::min(list.size(), most_before); i-- > 0;) {
+    const auto& old = list[i];
+    if (!store_.is_marked(old, KeptDeployments::Mark::displaced) || displaced == most_displaced) {
+      let_go(old);
+      continue;
+    }
+    ++displaced;
+    if (store_.is_marked(old, KeptDeployments::Mark::imageless)) continue;
+    let_go_of_images(old);
+    store_.mark(old, KeptDeployments::Mark::imageless);
   }
   return 0;
 }

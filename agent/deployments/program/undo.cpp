@@ -1,4 +1,5 @@
 #include "agent/deployments/compose_text.h"
+#include "agent/deployments/names.h"
 #include "agent/deployments/program/work.h"
 #include "common/crypto.h"
 #include "common/error.h"
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace portoser::agent::deployments {
 namespace {
@@ -24,13 +26,14 @@ std::set<std::string> ids_up(const KeptDeployment& kept) {
 
 /// Nothing of it was touched since.
 bool Work::runs_as(const KeptDeployment& ran) {
-  using Look = std::pair<std::string, std::int64_t>;
+  using Look = std::tuple<std::string, std::string, std::int64_t>;
   std::set<Look> then;
   std::set<Look> now;
-  for (const auto& one : ran.containers) then.emplace(one.id, one.is_up() ? one.started_us : 0);
+  for (const auto& one : ran.containers) {
+    then.emplace(one.id, one.name, one.is_up() ? one.started_us : 0);
+  }
   for (const auto& one : containers()) {
-    const bool is_up = one.state == "running" || one.state == "restarting" || one.state == "paused";
-    now.emplace(one.id, is_up ? one.started_us : 0);
+    now.emplace(one.id, one.name, is_up(one) ? one.started_us : 0);
   }
   return then == now;
 }
@@ -42,10 +45,44 @@ KeptDeployment Work::what_ran() const {
   if (replaces_file()) return ran;
   const auto ids = ids_up(ran);
   for (auto& kept : store_.list(parameters_.service)) {
-    if (ids.empty() || kept.file != parameters_.file || ids_up(kept) != ids) continue;
+    if (ids.empty() || !is_of_target(kept) || ids_up(kept) != ids) continue;
     return std::move(kept);
   }
   return ran;
+}
+
+/// Whether steps of this command give names of images to others. Without a new text and a rebuild,
+/// 1.29 has only what has no name yet.
+bool Work::moves_names() const {
+  return parameters_.is_v2 || replaces_file() || parameters_.action == "rebuild";
+}
+
+/// What the names mean that this command moved: what they did before it. `found`: what those meant
+/// that the undo itself moved.
+void Work::give_names_back(const KeptDeployment& ran, const Names& found) {
+  std::set<std::string> done;
+  for (const auto& image : ran.images) {
+    if (names_digest(image.reference) || !done.insert(image.reference).second) continue;
+    const auto now = engine_.image_id(image.reference);
+    if (!now) continue;
+    auto wanted = *now;
+    if (image.meant.empty()) {
+      wanted = image.image_id;
+    } else if (moves_names()) {
+      wanted = image.meant;
+    } else if (const auto own = found.find(image.reference); own != found.end()) {
+      wanted = own->second;
+    }
+    if (now == wanted) continue;
+    const auto name = split_image(image.reference);
+    try {
+      engine_.tag_image(wanted, name.repository, name.tag);
+      fmt::print("{} is {} again\n", image.reference, wanted);
+    } catch (const Error& error) {
+      if (error.code() != Code::not_found) throw;
+      fmt::print("{} was {}, which is gone\n", image.reference, wanted);
+    }
+  }
 }
 
 int Work::undo() {
@@ -59,41 +96,85 @@ int Work::undo() {
       const auto now = read_whole(wanted.path);
       if (now == wanted.file) continue;
       is_changed = true;
-      if (is_text && now && now->text != new_text()) {
+      if (!is_text) {
+        keep_displaced(ran, {wanted});
+      } else if (now && now->text != new_text()) {
         // An edit by hand that came in between.
         const auto aside = store_.folder_of(ran) / "edited.yml";
         write_file_atomic(aside, now->text, 0600);
+        store_.mark(ran, KeptDeployments::Mark::displaced);
         fmt::print("{} was edited meanwhile; that text is now {}\n", wanted.path, aside.string());
       }
       put(wanted, "is as it was");
     }
   }
+  // Neither containers nor images were touched.
+  if (parameters_.action == "write") return is_changed ? 0 : nothing_to_undo;
   await_engine();
-  name_images(ran);
   if (runs_as(ran)) {
+    give_names_back(ran, {});
     if (is_changed) return 0;
     fmt::print("nothing that runs was touched\n");
     return nothing_to_undo;
   }
   const auto source = what_ran();
   if (source.text_sha256 == ran.text_sha256 && source.env_files == ran.env_files) return 0;
-  for (const auto& wanted : files_of(source)) put(wanted, "is as it was in " + source.id);
-  fmt::print("the text that was in {} is now {}\n",
-             parameters_.file,
-             (store_.folder_of(ran) / "compose.yml").string());
+  const auto files = files_of(source);
+  keep_displaced(ran, files);
+  for (const auto& wanted : files) put(wanted, "is as it was in " + source.id);
   return 0;
+}
+
+/// What the new text brought. What lay there before stays, though that text may have started it.
+void Work::remove_new(const KeptDeployment& ran) {
+  if (!replaces_file()) return;
+  for (const auto& container : unnamed(store_.text(ran), new_text())) {
+    const auto was = std::find_if(ran.containers.begin(),
+                                  ran.containers.end(),
+                                  [&](const auto& one) { return one.id == container.id; });
+    if (was == ran.containers.end()) {
+      fmt::print("{} is removed: the text does not have it\n", container.name);
+      engine_.remove_container(container.id);
+    } else if (!was->is_up() && is_up(container)) {
+      stop(container);
+    }
+  }
+}
+
+/// Those that the new text did not have get their names back and run again, themselves and not new
+/// ones of their kind. Names and ports may still be taken by what has to be made anew; unless this
+/// is the last attempt, the ids of these are returned.
+std::set<std::string> Work::bring_back_gone(const KeptDeployment& ran, bool is_last) {
+  std::set<std::string> late;
+  if (!replaces_file()) return late;
+  for (const auto& container : unnamed(new_text(), store_.text(ran))) {
+    const auto was = std::find_if(ran.containers.begin(),
+                                  ran.containers.end(),
+                                  [&](const auto& one) { return one.id == container.id; });
+    if (was == ran.containers.end()) continue;
+    try {
+      if (container.name != was->name) engine_.rename_container(container.id, was->name);
+      if (!was->is_up() || is_up(container)) continue;
+      engine_.start_container(container.id);
+      fmt::print("{} is started again\n", was->name);
+    } catch (const Error&) {
+      if (is_last) throw;
+      late.insert(container.id);
+    }
+  }
+  return late;
 }
 
 int Work::undo_up() {
   const auto ran = before();
   await_engine();
   const auto up = services_up(ran);
-  if (replaces_file()) remove_unnamed(store_.text(ran), new_text());
-  const auto now = containers();
+  remove_new(ran);
+  const auto late = bring_back_gone(ran, false);
   std::set<std::string> ids_now;
   std::set<std::string> ids_running;
   std::set<std::string> too_many;  // services that did not run
-  for (const auto& container : now) {
+  for (const auto& container : containers()) {
     const auto service = container.label("com.docker.compose.service");
     ids_now.insert(container.id);
     const bool is_running = container.state == "running" || container.state == "paused";
@@ -107,9 +188,18 @@ int Work::undo_up() {
   std::set<std::string> to_make;
   std::set<std::string> to_start;
   for (const auto& container : ran.containers) {
+    const bool is_gone = !ids_now.contains(container.id);
+    if (is_gone && has_lost_image(ran, container)) {
+      const auto text = fmt::format("{} cannot be brought back: its image {} was gone before",
+                                    container.name,
+                                    container.image_id);
+      if (container.is_up()) throw Error{Code::not_found, text}.reason("IMAGE_GONE");
+      fmt::print("{}\n", text);
+    }
     if (!container.is_up()) continue;
-    if (!ids_now.contains(container.id)) to_make.insert(container.compose_service);
-    if (!ids_running.contains(container.id)) to_start.insert(container.compose_service);
+    if (is_gone) to_make.insert(container.compose_service);
+    if (ids_running.contains(container.id) || late.contains(container.id)) continue;
+    to_start.insert(container.compose_service);
   }
   std::erase_if(to_start, [&](const auto& service) { return to_make.contains(service); });
   int status = 0;
@@ -117,14 +207,19 @@ int Work::undo_up() {
     status = compose_({"stop"}, {too_many.begin(), too_many.end()});
     if (status != 0) return status;
   }
+  std::set<std::string> services{to_start};
+  services.insert(to_make.begin(), to_make.end());
+  const auto found = name_images(ran, &services);
   auto words = compose_.up_words();
   words.emplace_back("--no-deps");
-  if (!to_start.empty()) {
-    status = compose_(words, {to_start.begin(), to_start.end()});
-    if (status != 0) return status;
-  }
+  if (!to_start.empty()) status = compose_(words, {to_start.begin(), to_start.end()});
   words.emplace_back("--force-recreate");
-  return to_make.empty() ? 0 : compose_(words, {to_make.begin(), to_make.end()});
+  if (status == 0 && !to_make.empty()) {
+    status = compose_(words, {to_make.begin(), to_make.end()});
+  }
+  give_names_back(ran, found);
+  if (!late.empty()) bring_back_gone(ran, true);
+  return status;
 }
 
 }  // namespace portoser::agent::deployments

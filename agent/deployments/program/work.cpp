@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <map>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -30,7 +29,44 @@ Error not_kept(const std::string& service, const std::string& id) {
       .hint("the newest 20 of a service are kept, on the host that it ran on");
 }
 
+/// As compose makes it of the folder when nothing names it.
+std::string project_of(const std::string& project, const std::string& file) {
+  if (!project.empty()) return project;
+  std::string name;
+  for (char letter : fs::path{file}.parent_path().filename().string()) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter + 32);
+    const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9');
+    if (is_plain || letter == '-' || letter == '_') name += letter;
+  }
+  return name;
+}
+
+Error elsewhere(const KeptDeployment& kept) {
+  return Error{Code::conflict,
+               fmt::format("{} was of {} in the project {}, {}; nothing was stopped",
+                           kept.id,
+                           kept.compose_service.empty()
+                               ? "all services"
+                               : fmt::format("the service {}", kept.compose_service),
+                           project_of(kept.project, kept.file),
+                           kept.file)}
+      .reason("DEPLOYMENT_ELSEWHERE")
+      .hint("registry.yml names another file, project or service of it now");
+}
+
 }  // namespace
+
+bool is_up(const engine::Container& container) {
+  return container.state == "running" || container.state == "restarting" ||
+         container.state == "paused";
+}
+
+bool has_lost_image(const KeptDeployment& kept, const KeptContainer& container) {
+  if (container.image_id.empty()) return false;
+  return std::none_of(kept.images.begin(), kept.images.end(), [&](const auto& image) {
+    return image.image_id == container.image_id;
+  });
+}
 
 WorkClock system_clock() {
   return {[] { return to_unix_us(SystemClock{}.now()); },
@@ -60,6 +96,7 @@ int Work::run(const std::string& step) {
       {"check-kept", &Work::check_kept},
       {"images", &Work::images},
       {"install", &Work::install},
+      {"stop-gone", &Work::stop_gone},
       {"remove-gone", &Work::remove_gone},
       {"up-kept", &Work::up_kept},
       {"health", &Work::health},
@@ -111,10 +148,14 @@ KeptDeployment Work::before() const {
 
 KeptDeployment Work::kept() const {
   auto found = store_.find(parameters_.service, parameters_.restore);
-  if (!found || found->file != parameters_.file) {
-    throw not_kept(parameters_.service, parameters_.restore);
-  }
+  if (!found) throw not_kept(parameters_.service, parameters_.restore);
+  if (!is_of_target(*found)) throw elsewhere(*found);
   return std::move(*found);
+}
+
+bool Work::is_of_target(const KeptDeployment& kept) const {
+  return kept.file == parameters_.file && kept.compose_service == parameters_.compose_service &&
+         project_of(kept.project, kept.file) == project_of(parameters_.project, parameters_.file);
 }
 
 std::string Work::new_text() const {
@@ -171,10 +212,12 @@ void Work::put(const Wanted& wanted, const std::string& why) const {
 }
 
 /// Each image has the name by which the text asks for it.
-void Work::name_images(const KeptDeployment& kept) {
-  std::map<std::string, std::string> given;
+Work::Names Work::name_images(const KeptDeployment& kept, const std::set<std::string>* services) {
+  Names found;
+  Names given;
   for (const auto& image : kept.images) {
     if (names_digest(image.reference)) continue;
+    if (services != nullptr && !services->contains(image.compose_service)) continue;
     const auto [first, is_new] = given.emplace(image.reference, image.image_id);
     if (!is_new) {
       if (first->second != image.image_id) {
@@ -184,7 +227,8 @@ void Work::name_images(const KeptDeployment& kept) {
       }
       continue;
     }
-    if (engine_.image_id(image.reference) == image.image_id) continue;
+    const auto now = engine_.image_id(image.reference);
+    if (now == image.image_id) continue;
     const auto name = split_image(image.reference);
     try {
       engine_.tag_image(image.image_id, name.repository, name.tag);
@@ -196,8 +240,10 @@ void Work::name_images(const KeptDeployment& kept) {
               "the image {} of {} is not on this host any more", image.image_id, image.reference)}
           .reason("IMAGE_GONE");
     }
+    if (now) found.emplace(image.reference, *now);
     fmt::print("{} is {} again\n", image.reference, image.image_id);
   }
+  return found;
 }
 
 }  // namespace portoser::agent::deployments

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,7 +48,10 @@ class Work {
   /// What the new text needs and the engine does not have.
   int images();
   int install();
-  /// Removes containers of services that are gone from the text.
+  /// Stops containers of services that are gone from the text, and gives them a name that no other
+  /// needs. They go back as they are when the new text does not hold.
+  int stop_gone();
+  /// Removes them: the new text holds.
   int remove_gone();
   /// Of a restore: what ran then, and nothing else.
   int up_kept();
@@ -79,12 +83,18 @@ class Work {
   [[nodiscard]] std::vector<Wanted> files_of(const KeptDeployment& kept) const;
   void put(const Wanted& wanted, const std::string& why) const;
   [[nodiscard]] WholeFile as_compose_file(std::string text) const;
-  void name_images(const KeptDeployment& kept);
+  /// Of what was kept of another project or file nothing can be brought back here.
+  [[nodiscard]] bool is_of_target(const KeptDeployment& kept) const;
+  using Names = std::map<std::string, std::string>;
+  /// Of these compose services; none given: of all. What the names that were moved meant before.
+  Names name_images(const KeptDeployment& kept, const std::set<std::string>* services = nullptr);
 
   // keep.cpp
   void write_down(const std::string& id, const std::string& tag, const std::set<std::string>& more);
   void hold_images(const KeptDeployment& kept);
+  void let_go_of_images(const KeptDeployment& kept);
   void let_go(const KeptDeployment& kept);
+  void keep_displaced(const KeptDeployment& ran, const std::vector<Wanted>& files) const;
 
   // change.cpp
   struct Needs {
@@ -92,9 +102,14 @@ class Work {
     std::vector<std::string> pull;
   };
   Needs missing_images();
-  void remove_unnamed(const std::string& text, const std::string& other);
+  [[nodiscard]] Containers unnamed(const std::string& text, const std::string& other);
+  void stop(const engine::Container& container);
 
   // undo.cpp
+  [[nodiscard]] bool moves_names() const;
+  void give_names_back(const KeptDeployment& ran, const Names& found);
+  std::set<std::string> bring_back_gone(const KeptDeployment& ran, bool is_last);
+  void remove_new(const KeptDeployment& ran);
   [[nodiscard]] KeptDeployment what_ran() const;
   [[nodiscard]] bool runs_as(const KeptDeployment& before);
 
@@ -104,6 +119,10 @@ class Work {
   ComposeRun compose_;
   KeptDeployments store_;
 };
+
+bool is_up(const engine::Container& container);
+/// Its image was not on the host any more when it was written down.
+bool has_lost_image(const KeptDeployment& kept, const KeptContainer& container);
 
 /// Of the compose services of a deployment: those of which a container was up.
 std::set<std::string> services_up(const KeptDeployment& kept);

@@ -97,9 +97,10 @@ TEST_F(Deploy, ANewTextIsCheckedAndInstalledBeforeAnythingStarts) {
                           "check",
                           "images",
                           "install",
-                          "remove-gone",
+                          "stop-gone",
                           "up -d --no-build --force-recreate",
                           "health",
+                          "remove-gone",
                           "tidy"));
 }
 
@@ -114,9 +115,10 @@ TEST_F(Deploy, ARestoreNeitherBuildsNorPulls) {
               ElementsAre("keep-before",
                           "check-kept",
                           "install",
-                          "remove-gone",
+                          "stop-gone",
                           "up-kept",
                           "health",
+                          "remove-gone",
                           "keep",
                           "tidy"));
 }

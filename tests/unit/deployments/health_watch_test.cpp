@@ -66,11 +66,20 @@ TEST_F(HealthWatchTest, AStartThatChangesIsOneThatEndsAgainAndAgain) {
 }
 
 TEST_F(HealthWatchTest, WhatWasNotTouchedIsLeftAlone) {
-  watch.leave_alone("a", start_us);
+  watch.leave_alone("a", start_us, "running");
   EXPECT_EQ(look(container("running", "unhealthy"), 0s), Kind::well);
   auto touched = container("running", "unhealthy");
   touched.started_us += 5;
   EXPECT_EQ(look(touched, 0s), Kind::unhealthy);
+}
+
+TEST_F(HealthWatchTest, WhatHadEndedBeforeIsLeftAloneUntilItIsStarted) {
+  auto ended = container("exited");
+  ended.exit_code = 137;
+  watch.leave_alone("a", start_us, "exited");
+  EXPECT_EQ(look(ended, 0s), Kind::well);
+  ended.started_us += 5;
+  EXPECT_EQ(look(ended, 0s), Kind::exited) << "it ended again";
 }
 
 }  // namespace

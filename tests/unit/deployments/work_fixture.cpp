@@ -38,6 +38,30 @@ std::string FakeEngineCalls::health_output(const std::string&) {
   return "connection refused\n";
 }
 
+void FakeEngineCalls::stop_container(const std::string& id) {
+  for (auto& container : list) {
+    if (container.id != id) continue;
+    container.state = "exited";
+    container.exit_code = 143;
+  }
+}
+
+void FakeEngineCalls::start_container(const std::string& id) {
+  if (busy_starts-- > 0) throw Error{Code::internal, "port is already allocated"};
+  for (auto& container : list) {
+    if (container.id != id) continue;
+    container.state = "running";
+    container.exit_code = 0;
+    container.started_us += 1;
+  }
+}
+
+void FakeEngineCalls::rename_container(const std::string& id, const std::string& name) {
+  for (auto& container : list) {
+    if (container.id == id) container.name = name;
+  }
+}
+
 void FakeEngineCalls::remove_container(const std::string& id) {
   std::erase_if(list, [&](const auto& container) { return container.id == id; });
 }
@@ -54,6 +78,7 @@ void FakeEngineCalls::tag_image(const std::string& image,
   const auto id = image_id(image);
   if (!id) throw Error{Code::not_found, "no such image"};
   images[repository + ":" + tag] = *id;
+  if (on_tag) on_tag(repository + ":" + tag);
 }
 
 void FakeEngineCalls::untag_image(const std::string& reference) {

@@ -19,6 +19,9 @@ class FakeEngineCalls : public EngineCalls {
   void ping() override;
   std::vector<engine::Container> containers() override;
   std::string health_output(const std::string& id) override;
+  void stop_container(const std::string& id) override;
+  void start_container(const std::string& id) override;
+  void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;
   std::optional<std::string> image_id(const std::string& reference) override;
   void tag_image(const std::string& image,
@@ -29,7 +32,9 @@ class FakeEngineCalls : public EngineCalls {
   std::vector<engine::Container> list;
   std::map<std::string, std::string> images;  ///< name with its tag, or id -> id
   std::function<void()> before_look;
-  int away = 0;  ///< so many pings fail
+  std::function<void(const std::string& name)> on_tag;
+  int away = 0;         ///< so many pings fail
+  int busy_starts = 0;  ///< so many starts find their port taken
 };
 
 class WorkTest : public testing::Test {

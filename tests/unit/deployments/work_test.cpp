@@ -73,6 +73,11 @@ TEST_F(WorkTest, ContainersOfServicesThatAreGoneAreRemovedAndNoOthers) {
   add("z", "unknown", "sha256:b1");
   ask_for_text("services: {web: {image: 'app:1'}}\n");
   EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("stop-gone"), 0);
+  ASSERT_EQ(engine.list.size(), 5U) << "only stopped: the new text may not hold";
+  for (const auto& container : engine.list) {
+    EXPECT_EQ(container.state == "exited", container.id == "d") << container.id;
+  }
   EXPECT_EQ(run("remove-gone"), 0);
   std::vector<std::string> ids;
   for (const auto& container : engine.list) ids.push_back(container.id);
@@ -84,8 +89,10 @@ TEST_F(WorkTest, OneServiceOfAProjectRemovesNothingOfTheOthers) {
   parameters.compose_service = "web";
   ask_for_text("services: {web: {image: 'app:1'}}\n");
   EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("stop-gone"), 0);
   EXPECT_EQ(run("remove-gone"), 0);
-  EXPECT_EQ(engine.list.size(), 1U);
+  ASSERT_EQ(engine.list.size(), 1U);
+  EXPECT_EQ(engine.list[0].state, "running");
 }
 
 TEST_F(WorkTest, HealthComesOrItIsSaidWhichContainerHasNone) {
@@ -105,6 +112,48 @@ TEST_F(WorkTest, WhatWasNotWellBeforeAndIsNotTouchedFailsNothing) {
   add("w", "web", "sha256:a1").health = "unhealthy";
   EXPECT_EQ(run("keep-before"), 0);
   EXPECT_EQ(run("health"), 0);
+}
+
+TEST_F(WorkTest, WhatHadEndedBeforeFailsNothingUntilItIsStarted) {
+  add("w", "web", "sha256:a1");
+  auto& orphan = add("o", "old", "sha256:b1");
+  orphan.state = "exited";
+  orphan.exit_code = 137;
+  EXPECT_EQ(run("keep-before"), 0);
+  EXPECT_EQ(run("health"), 0);
+  EXPECT_EQ(run("undo-health"), 0);
+  engine.list[1].started_us += 5;
+  EXPECT_EQ(reason_of("health"), "CONTAINER_EXITED");
+}
+
+TEST_F(WorkTest, AnImageThatIsGoneHoldsNothingUp) {
+  add("w", "web", "sha256:a1");
+  add("d", "db", "sha256:gone").state = "exited";
+  EXPECT_EQ(run("keep-before"), 0);
+  const auto before = store.find_before("notes", parameters.command).value();
+  EXPECT_EQ(before.containers.size(), 2U);
+  EXPECT_EQ(before.images.size(), 1U);
+  keep_as(deployment_id(1));
+  EXPECT_EQ(store.find("notes", deployment_id(1))->images.size(), 1U);
+}
+
+TEST_F(WorkTest, WhatWasKeptElsewhereIsNotBroughtBackHere) {
+  add("w", "web", "sha256:a1");
+  parameters.project = "notes";
+  keep_as(deployment_id(1));
+  parameters.action = "restore";
+  parameters.restore = deployment_id(1);
+  parameters.project.clear();
+  EXPECT_EQ(run("keep-before"), 0) << "compose calls it so by itself";
+  parameters.project = "other";
+  EXPECT_EQ(reason_of("keep-before"), "DEPLOYMENT_ELSEWHERE");
+  parameters.project = "notes";
+  parameters.compose_service = "web";
+  EXPECT_EQ(reason_of("keep-before"), "DEPLOYMENT_ELSEWHERE");
+  parameters.compose_service.clear();
+  write_file_atomic(folder / "notes/second.yml", text());
+  parameters.file = (folder / "notes/second.yml").string();
+  EXPECT_EQ(reason_of("keep-before"), "DEPLOYMENT_ELSEWHERE");
 }
 
 TEST_F(WorkTest, TheNewestTwentyAreKeptWithTheirImages) {
@@ -197,6 +246,46 @@ TEST_F(WorkTest, WhatRanBeforeTheLastThreeCommandsStays) {
   EXPECT_FALSE(store.find_before("notes", "01ARZ3NDEKTSV4RRFFQ69G5FA1"));
   EXPECT_EQ(engine.images.count("portoser-kept/notes-web:before-01ARZ3NDEKTSV4RRFFQ69G5FA1"), 0U);
   EXPECT_EQ(engine.images.count("portoser-kept/notes-web:before-01ARZ3NDEKTSV4RRFFQ69G5FA2"), 1U);
+}
+
+TEST_F(WorkTest, AnEnvironmentFileThatIsNowhereElseOutlivesTheNextCommands) {
+  add("w", "web", "sha256:a1");
+  keep_as(deployment_id(1));
+  const auto first = parameters.command;
+  write_file_atomic(folder / "notes/.env", "PASSWORD=x\n", 0600);
+  parameters.action = "restore";
+  parameters.restore = deployment_id(1);
+  EXPECT_EQ(run("keep-before"), 0);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run("install"), 0);
+  const auto copy = store.folder_of("notes") / first / "env-0";
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), testing::HasSubstr(copy.string()));
+  EXPECT_FALSE(fs::exists(folder / "notes/.env"));
+  EXPECT_EQ(run("tidy"), 0);
+  parameters.action = "up";
+  parameters.restore.clear();
+  for (int i = 0; i < 5; ++i) {
+    parameters.command = "01ARZ3NDEKTSV4RRFFQ69G5FB" + std::to_string(i);
+    EXPECT_EQ(run("keep-before"), 0);
+    EXPECT_EQ(run("tidy"), 0);
+  }
+  EXPECT_EQ(read_file(copy), "PASSWORD=x\n");
+  EXPECT_EQ(store.list_before("notes").size(), 4U);
+  EXPECT_EQ(engine.images.count("portoser-kept/notes-web:before-" + first), 0U);
+}
+
+TEST_F(WorkTest, OfTextsThatAreNowhereElseTheNewestTwentyStay) {
+  for (int i = 10; i < 40; ++i) {
+    parameters.command = "01ARZ3NDEKTSV4RRFFQ69G5F" + std::to_string(i);
+    parameters.action = "write";
+    ask_for_text("services: {web: {image: 'app:" + std::to_string(i) + "'}}\n");
+    EXPECT_EQ(run("keep-before"), 0);
+    EXPECT_EQ(run("install"), 0);
+    EXPECT_EQ(run("tidy"), 0);
+  }
+  EXPECT_EQ(store.list_before("notes").size(), most_before + most_displaced);
+  EXPECT_FALSE(store.find_before("notes", "01ARZ3NDEKTSV4RRFFQ69G5F16"));
+  EXPECT_TRUE(store.find_before("notes", "01ARZ3NDEKTSV4RRFFQ69G5F17"));
 }
 
 }  // namespace

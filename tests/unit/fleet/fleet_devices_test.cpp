@@ -97,7 +97,8 @@ TEST_F(FleetDevices, AWaitingDeviceIsAdmittedOnceItIsApproved) {
   EXPECT_EQ(device().approval, Approval::approved);
   EXPECT_TRUE(device().approved_at);
   welcomed();
-  EXPECT_EQ(device().liveness, Liveness::online);
+  // Shown together with what else changes within a moment.
+  step_until([&] { return device().liveness == Liveness::online; });
   EXPECT_EQ(told_.devices.back(), "device_approved brick active");
   EXPECT_EQ(refused(fleet_->reject("brick", admin)).reason(), "DEVICE_APPROVED");
   reopen();
@@ -192,7 +193,8 @@ TEST_F(FleetDevices, ADisabledDeviceIsKeptOutUntilItIsNot) {
   expect_shut_out();
   run(fleet_->update("brick", status("active"), admin));
   welcomed();
-  EXPECT_EQ(device().liveness, Liveness::online);
+  // Shown together with what else changes within a moment.
+  step_until([&] { return device().liveness == Liveness::online; });
   EXPECT_EQ(status_over_liveness(device()), "");
   EXPECT_EQ(refused(fleet_->update("brick", status("asleep"), admin)).where(), "body.status");
 }

@@ -114,6 +114,14 @@ void unmount(const fs::path& folder) {
   for (const auto& point : points) ::umount2(point.c_str(), MNT_DETACH);
 }
 
+void end_members(const fs::path& cgroup) {
+  std::istringstream members{text_of(cgroup / "cgroup.procs")};
+  // 0: a process that this namespace does not see; it would mean ourselves.
+  for (pid_t pid = 0; members >> pid;) {
+    if (pid > 1) ::kill(pid, SIGKILL);
+  }
+}
+
 void remove_cgroups(const fs::path& folder) {
   std::error_code ignored;
   std::vector<std::string> ids;
@@ -127,8 +135,10 @@ void remove_cgroups(const fs::path& folder) {
     const auto parent = fs::path{hierarchy} / "docker";
     for (const auto& id : ids) {
       if (!fs::exists(parent / id, ignored)) continue;
-      // A killed process leaves its cgroup a moment after its end.
+      // A killed process leaves its cgroup a moment after its end. One that began while its shim
+      // was being killed has no parent that tells whose it is, but its cgroup does.
       await_until("the container's cgroup is gone", std::chrono::seconds{20}, [&] {
+        end_members(parent / id);
         return remove_cgroup(parent / id);
       });
     }

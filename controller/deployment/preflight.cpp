@@ -23,6 +23,13 @@ protocol::Finding finding_of(const std::string& check, const Error& error, std::
   return {check, "error", error.reason(), std::move(subject), error.message(), error.hint()};
 }
 
+/// The agent, its engine or the compose tool: what works again when it is back.
+bool is_away(const protocol::Finding& finding) {
+  return finding.reason.starts_with("AGENT_") || finding.reason.starts_with("ENGINE_") ||
+         finding.reason.starts_with("DEVICE_") || finding.reason == "QUESTION_DEADLINE" ||
+         finding.reason == "COMPOSE_MISSING";
+}
+
 std::string status_of(const telemetry::Live& live, const registry::Service& service) {
   if (!service.current_host) return "unassigned";
   const auto host = live.host(*service.current_host);
@@ -81,7 +88,7 @@ void require_good(const protocol::PreflightReport& report, const std::string& wh
   if (first == nullptr) return;
   auto message = fmt::format("{}: {}", what, first->message);
   if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
-  throw Error{Code::invalid, message, "preflight"}
+  throw Error{is_away(*first) ? Code::unavailable : Code::invalid, message, "preflight"}
       .reason(first->reason)
       .hint(first->hint)
       .details(std::move(details));

@@ -48,8 +48,9 @@ class Preflight {
 /// Whether a finding says that the change would fail.
 bool is_error(const protocol::Finding& finding);
 
-/// Nothing, when no finding is an error. Else `Error{invalid}` with the first one's reason, whose
-/// details are all of them. `what`: "notes is not started".
+/// Nothing, when no finding is an error. Else `Error{invalid}`, or `Error{unavailable}` for what is
+/// away, with the first one's reason, whose details are all of them. `what`: "notes is not
+/// started".
 void require_good(const protocol::PreflightReport& report, const std::string& what);
 
 }  // namespace portoser::deployment

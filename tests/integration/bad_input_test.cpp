@@ -78,7 +78,7 @@ std::unique_ptr<AgentProcess> BadInput::agent_;
 
 TEST_F(BadInput, ComposeFileThatIsMissingIsNamed) {
   place("missing", *folder_ / "nowhere" / "docker-compose.yml");
-  const auto answer = expect_failure("/api/services/missing/start", "COMPOSE_FILE_MISSING");
+  const auto answer = expect_failure("/api/services/missing/start", "COMPOSE_FILE_MISSING", 422);
   EXPECT_THAT(answer.text, HasSubstr("nowhere/docker-compose.yml"));
 }
 
@@ -86,9 +86,9 @@ TEST_F(BadInput, InvalidYamlFailsWithTheToolsOwnText) {
   ComposeProject project{*folder_ / "broken", {{.name = "web"}}};
   project.write("services:\n  web: [\n");
   place("broken", project.file());
-  const auto answer = expect_failure("/api/services/broken/start", "COMPOSE_INVALID");
-  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"step","message":"up"})"));
-  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"output")"));
+  const auto answer = expect_failure("/api/services/broken/start", "COMPOSE_INVALID", 422);
+  EXPECT_THAT(answer.text, HasSubstr(R"({"where":"step","message":"preflight"})"));
+  EXPECT_THAT(answer.text, HasSubstr("yaml.parser.ParserError"));
 }
 
 TEST_F(BadInput, FileThatARestartRefusesStopsNothing) {
@@ -114,7 +114,7 @@ TEST_F(BadInput, ImageThatIsNotThereFailsThePlainWay) {
   ComposeProject project{*folder_ / "noimage",
                          {{.name = "web", .image = "127.0.0.1:1/portoser-test/absent"}}};
   place("noimage", project.file());
-  expect_failure("/api/services/noimage/start", "IMAGE_MISSING");
+  expect_failure("/api/services/noimage/start", "IMAGE_UNAVAILABLE", 422);
 }
 
 TEST_F(BadInput, PortThatIsTakenIsSaid) {
@@ -124,7 +124,7 @@ TEST_F(BadInput, PortThatIsTakenIsSaid) {
   place("one", one.file());
   ASSERT_EQ(controller_->post("/api/services/one/start").status, 200U);
   place("two", two.file());
-  expect_failure("/api/services/two/start", "PORT_TAKEN");
+  expect_failure("/api/services/two/start", "PORT_TAKEN", 422);
 }
 
 TEST_F(BadInput, ContainerThatExitsAtOnceIsAFailure) {

@@ -34,7 +34,12 @@ class WholeHost : public testing::Test {
     agent_->start();
     controller_.await_machine("brick", "online");
   }
-  ~WholeHost() override { controller_.post("/api/machines/brick/stop"); }
+  ~WholeHost() override {
+    // Of the next test they are none: its projects have the same names and lie in another folder.
+    for (const auto* name : {"front_web_1", "back_web_1"}) {
+      PrivateEngine::shared().docker({"rm", "-f", name});
+    }
+  }
 
   void write_registry() {
     controller_.write_registry(

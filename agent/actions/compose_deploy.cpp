@@ -91,8 +91,7 @@ asio::awaitable<void> Compose::after_undo(protocol::ComposeDeploy command) {
   if (command.action == "write") co_return;
   auto containers = co_await containers_of(std::move(command.target));
   const bool is_up = std::any_of(containers.begin(), containers.end(), [](const auto& container) {
-    return container.state == "running" || container.state == "restarting" ||
-           container.state == "paused";
+    return container.is_up();
   });
   if (!is_up) {
     // It was stopped before, and a reboot must not start it.

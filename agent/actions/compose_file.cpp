@@ -7,10 +7,6 @@ namespace {
 
 namespace yaml = deployments;
 
-bool is_pulled(const std::string& pull_policy) {
-  return pull_policy != "never" && pull_policy != "missing" && pull_policy != "if_not_present";
-}
-
 RebuildNeeds needs_in(const YAML::Node& root,
                       const std::string& file,
                       const std::string& compose_service) {
@@ -27,6 +23,10 @@ RebuildNeeds needs_in(const YAML::Node& root,
 }
 
 }  // namespace
+
+bool is_pulled(const std::string& pull_policy) {
+  return pull_policy != "never" && pull_policy != "missing" && pull_policy != "if_not_present";
+}
 
 RebuildNeeds rebuild_needs(const std::string& file, const std::string& compose_service) try {
   return needs_in(yaml::load_compose(file), file, compose_service);

@@ -8,6 +8,9 @@
 
 namespace portoser::agent::actions {
 
+/// Whether an image is fetched anew although it is there.
+bool is_pulled(const std::string& pull_policy);
+
 /// `compose_service` empty: every service that no profile holds back. Merge keys and `extends` are
 /// followed. A file that cannot be read as YAML has no needs: compose's own check says why.
 ///

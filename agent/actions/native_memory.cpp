@@ -4,31 +4,15 @@
 #include "common/file.h"
 #include "common/log.h"
 
-#include <mutex>
 #include <utility>
 
 namespace portoser::agent::actions {
 
-/// Two pool threads may want to write: the newer content wins, whoever comes first.
-struct NativeMemory::File {
-  std::filesystem::path path;
-  std::mutex writing;
-  std::int64_t written = 0;
-
-  void write(std::int64_t version, const std::string& text) {
-    const std::lock_guard lock{writing};
-    if (version <= written) return;
-    write_file_atomic(path, text, 0600);
-    written = version;
-  }
-};
-
 NativeMemory::NativeMemory(std::filesystem::path file, asio::thread_pool& pool)
-    : pool_(pool), file_(std::make_shared<File>()) {
-  file_->path = std::move(file);
+    : pool_(pool), file_(std::make_shared<NewestFile>(std::move(file))) {
   std::string reason;
   try {
-    from_json(Json::parse(read_file(file_->path)), notes_, "notes");
+    from_json(Json::parse(read_file(file_->path())), notes_, "notes");
     return;
   } catch (const Error& error) {
     if (error.code() == Code::not_found) return;
@@ -39,7 +23,7 @@ NativeMemory::NativeMemory(std::filesystem::path file, asio::thread_pool& pool)
   notes_ = NativeNotes{};
   log::warn("actions",
             "what was noted of native services cannot be read",
-            {{"file", file_->path.string()}, {"reason", reason}});
+            {{"file", file_->path().string()}, {"reason", reason}});
 }
 
 NativeMemory::~NativeMemory() = default;

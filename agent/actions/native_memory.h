@@ -3,6 +3,7 @@
 /// agent's Asio thread; the file is written on the pool.
 #pragma once
 
+#include "agent/actions/newest_file.h"
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "protocol/commands.h"
@@ -43,11 +44,10 @@ class NativeMemory {
   }
 
  private:
-  struct File;
   asio::awaitable<void> save();
 
   asio::thread_pool& pool_;
-  std::shared_ptr<File> file_;
+  std::shared_ptr<NewestFile> file_;
   NativeNotes notes_;
   std::int64_t version_ = 0;
 };

@@ -4,17 +4,11 @@
 #include "common/file.h"
 #include "common/log.h"
 
-#include <mutex>
 #include <string>
 #include <utility>
 
 namespace portoser::agent::actions {
 namespace {
-
-bool is_up(const engine::Container& container) {
-  return container.state == "running" || container.state == "paused" ||
-         container.state == "restarting";
-}
 
 /// With the limit of `on-failure:N`, which the engine keeps beside the name.
 std::string policy_of(const engine::Container& container) {
@@ -24,27 +18,12 @@ std::string policy_of(const engine::Container& container) {
 
 }  // namespace
 
-/// Two pool threads may want to write: the newer content wins, whoever comes first.
-struct RestartPolicies::File {
-  std::filesystem::path path;
-  std::mutex writing;
-  std::int64_t written = 0;
-
-  void write(std::int64_t version, const std::string& text) {
-    const std::lock_guard lock{writing};
-    if (version <= written) return;
-    write_file_atomic(path, text, 0600);
-    written = version;
-  }
-};
-
 RestartPolicies::RestartPolicies(std::filesystem::path file,
                                  EngineControl& engine,
                                  asio::thread_pool& pool)
-    : engine_(engine), pool_(pool), file_(std::make_shared<File>()) {
-  file_->path = std::move(file);
+    : engine_(engine), pool_(pool), file_(std::make_shared<NewestFile>(std::move(file))) {
   try {
-    from_json(Json::parse(read_file(file_->path)), remembered_, "policies");
+    from_json(Json::parse(read_file(file_->path())), remembered_, "policies");
   } catch (const Error& error) {
     if (error.code() == Code::not_found) return;
     log::warn("actions", "restart policies cannot be read", {{"reason", error.what()}});
@@ -89,7 +68,7 @@ asio::awaitable<void> RestartPolicies::reconcile() {
   std::vector<engine::Container> stopped;
   for (const auto& container : containers) {
     if (gone.erase(container.id) == 0) continue;
-    (is_up(container) ? running : stopped).push_back(container);
+    (container.is_up() ? running : stopped).push_back(container);
   }
   for (const auto& [id, policy] : gone) remembered_.erase(id);
   if (!gone.empty()) co_await save();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/actions/engine_control.h"
+#include "agent/actions/newest_file.h"
 #include "common/tasks.h"
 
 #include <cstdint>
@@ -30,14 +31,12 @@ class RestartPolicies {
   asio::awaitable<void> reconcile();
 
  private:
-  struct File;
-
   asio::awaitable<void> set(std::string id, std::string policy);
   asio::awaitable<void> save();
 
   EngineControl& engine_;
   asio::thread_pool& pool_;
-  std::shared_ptr<File> file_;
+  std::shared_ptr<NewestFile> file_;
   std::map<std::string, std::string> remembered_;  ///< container id -> policy, "on-failure:5"
   std::int64_t version_ = 0;
 };

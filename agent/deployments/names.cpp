@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 
 namespace portoser::agent::deployments {
@@ -69,6 +70,17 @@ std::string kept_repository(const std::string& service,
     candidate = name + "-" + std::to_string(number);
   }
   return candidate;
+}
+
+std::string project_of(const std::string& project, const std::string& file) {
+  if (!project.empty()) return project;
+  std::string name;
+  for (char letter : std::filesystem::path{file}.parent_path().filename().string()) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter + 32);
+    const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9');
+    if (is_plain || letter == '-' || letter == '_') name += letter;
+  }
+  return name;
 }
 
 ImageName split_image(const std::string& reference) {

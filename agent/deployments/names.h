@@ -1,5 +1,5 @@
-/// Names that kept deployments have on disks and in the engine, whatever their services are called.
-/// Pure.
+/// Names that deployments and what is kept of them have on disks and in the engine, whatever their
+/// services are called. Pure.
 #pragma once
 
 #include <set>
@@ -17,6 +17,9 @@ std::string folder_name(const std::string& service);
 std::string kept_repository(const std::string& service,
                             const std::string& compose_service,
                             std::set<std::string>& taken);
+
+/// The project of a compose file: what compose makes of its folder's name where `project` is empty.
+std::string project_of(const std::string& project, const std::string& file);
 
 /// A name of an image in two parts; no tag means "latest".
 struct ImageName {

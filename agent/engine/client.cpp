@@ -133,10 +133,7 @@ asio::awaitable<void> Client::ping() {
 
 asio::awaitable<std::vector<Container>> Client::containers() {
   using namespace asio::experimental::awaitable_operators;
-  HttpRequest request;
-  request.method = "GET";
-  request.target = co_await versioned("/containers/json?all=1");
-  const auto body = co_await ask(std::move(request));
+  const auto body = co_await send("GET", "/containers/json?all=1");
   Batch batch;
   batch.ids = container_ids_from(body);
   batch.found.resize(batch.ids.size());
@@ -184,10 +181,7 @@ asio::awaitable<Container> Client::inspect(std::string id) {
 
 asio::awaitable<std::string> Client::inspect_text(std::string id) {
   check_id(id);
-  HttpRequest request;
-  request.method = "GET";
-  request.target = co_await versioned("/containers/" + id + "/json");
-  co_return co_await ask(std::move(request));
+  co_return co_await send("GET", "/containers/" + id + "/json");
 }
 
 asio::awaitable<std::string> Client::health_output(std::string id) {
@@ -197,45 +191,30 @@ asio::awaitable<std::string> Client::health_output(std::string id) {
 
 asio::awaitable<void> Client::stop_container(std::string id) {
   check_id(id);
-  HttpRequest request;
-  request.method = "POST";
-  request.target = co_await versioned("/containers/" + id + "/stop");
-  co_await ask(std::move(request));
+  co_await send("POST", "/containers/" + id + "/stop");
 }
 
 asio::awaitable<void> Client::start_container(std::string id) {
   check_id(id);
-  HttpRequest request;
-  request.method = "POST";
-  request.target = co_await versioned("/containers/" + id + "/start");
-  co_await ask(std::move(request));
+  co_await send("POST", "/containers/" + id + "/start");
 }
 
 asio::awaitable<void> Client::rename_container(std::string id, std::string name) {
   check_id(id);
   check_id(name);
-  HttpRequest request;
-  request.method = "POST";
-  request.target = co_await versioned("/containers/" + id + "/rename?name=" + name);
-  co_await ask(std::move(request));
+  co_await send("POST", "/containers/" + id + "/rename?name=" + name);
 }
 
 asio::awaitable<void> Client::remove_container(std::string id) {
   check_id(id);
-  HttpRequest stop;
-  stop.method = "POST";
-  stop.target = co_await versioned("/containers/" + id + "/stop");
   try {
-    co_await ask(std::move(stop));
+    co_await send("POST", "/containers/" + id + "/stop");
   } catch (const Error& error) {
     if (error.code() == Code::not_found) co_return;
     // It may be stopped already; what is worse, the removal says too.
   }
-  HttpRequest remove;
-  remove.method = "DELETE";
-  remove.target = co_await versioned("/containers/" + id + "?force=1");
   try {
-    co_await ask(std::move(remove));
+    co_await send("DELETE", "/containers/" + id + "?force=1");
   } catch (const Error& error) {
     if (error.code() != Code::not_found) throw;
   }
@@ -245,20 +224,13 @@ asio::awaitable<void> Client::tag_image(std::string image, std::string name, std
   check_image(image);
   check_image(name);
   check_image(tag);
-  HttpRequest request;
-  request.method = "POST";
-  request.target =
-      co_await versioned(fmt::format("/images/{}/tag?repo={}&tag={}", image, name, tag));
-  co_await ask(std::move(request));
+  co_await send("POST", fmt::format("/images/{}/tag?repo={}&tag={}", image, name, tag));
 }
 
 asio::awaitable<void> Client::untag_image(std::string reference) {
   check_image(reference);
-  HttpRequest request;
-  request.method = "DELETE";
-  request.target = co_await versioned("/images/" + reference);
   try {
-    co_await ask(std::move(request));
+    co_await send("DELETE", "/images/" + reference);
   } catch (const Error& error) {
     if (error.code() != Code::not_found) throw;
   }
@@ -266,18 +238,14 @@ asio::awaitable<void> Client::untag_image(std::string reference) {
 
 asio::awaitable<void> Client::set_restart_policy(std::string id, std::string policy) {
   check_id(id);
-  const auto body = restart_policy_body(policy);
-  HttpRequest request;
-  request.method = "POST";
-  request.target = co_await versioned("/containers/" + id + "/update");
-  request.body = body;
-  co_await ask(std::move(request));
+  auto body = restart_policy_body(policy);
+  co_await send("POST", "/containers/" + id + "/update", std::move(body));
 }
 
 asio::awaitable<std::optional<Image>> Client::find_image(std::string reference) {
   check_image(reference);
   try {
-    const auto body = co_await get("/images/" + reference + "/json");
+    const auto body = co_await send("GET", "/images/" + reference + "/json");
     co_return image_from(body);
   } catch (const Error& error) {
     if (error.code() != Code::not_found) throw;
@@ -287,27 +255,27 @@ asio::awaitable<std::optional<Image>> Client::find_image(std::string reference) 
 
 asio::awaitable<std::vector<Platform>> Client::platforms(std::string reference) {
   check_image(reference);
-  const auto body = co_await get("/distribution/" + reference + "/json");
+  const auto body = co_await send("GET", "/distribution/" + reference + "/json");
   co_return platforms_from(body);
 }
 
 asio::awaitable<Machine> Client::machine() {
-  const auto body = co_await get("/info");
+  const auto body = co_await send("GET", "/info");
   co_return machine_from(body);
 }
 
 asio::awaitable<std::vector<std::string>> Client::networks() {
-  const auto body = co_await get("/networks");
+  const auto body = co_await send("GET", "/networks");
   co_return names_from(body, "Networks");
 }
 
 asio::awaitable<std::vector<std::string>> Client::volumes() {
-  const auto body = co_await get("/volumes");
+  const auto body = co_await send("GET", "/volumes");
   co_return names_from(body, "Volumes");
 }
 
 asio::awaitable<std::vector<TakenPort>> Client::taken_ports() {
-  const auto body = co_await get("/containers/json");
+  const auto body = co_await send("GET", "/containers/json");
   co_return taken_ports_from(body);
 }
 
@@ -390,10 +358,11 @@ asio::awaitable<std::string> Client::versioned(std::string path) {
   co_return "/v" + api_version_ + path;
 }
 
-asio::awaitable<std::string> Client::get(std::string path) {
+asio::awaitable<std::string> Client::send(std::string method, std::string path, std::string body) {
   HttpRequest request;
-  request.method = "GET";
+  request.method = std::move(method);
   request.target = co_await versioned(std::move(path));
+  request.body = std::move(body);
   co_return co_await ask(std::move(request));
 }
 

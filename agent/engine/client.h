@@ -92,7 +92,8 @@ class Client {
 
   asio::awaitable<std::string> versioned(std::string path);
   asio::awaitable<std::string> ask(HttpRequest request);
-  asio::awaitable<std::string> get(std::string path);
+  /// `path` in the engine's own version; `body`: JSON, or none.
+  asio::awaitable<std::string> send(std::string method, std::string path, std::string body = {});
   asio::awaitable<std::string> inspect_text(std::string id);
   asio::awaitable<void> collect_events(std::string target, std::vector<ContainerEvent>& events);
   asio::awaitable<void> inspect_some(Batch& batch);

@@ -30,6 +30,9 @@ struct Container {
   std::optional<bool> failed;
   std::string ending;  ///< how it ended, in words; empty: the exit code tells
 
+  [[nodiscard]] bool is_up() const {
+    return state == "running" || state == "restarting" || state == "paused";
+  }
   [[nodiscard]] std::string label(const std::string& key) const {
     const auto found = labels.find(key);
     return found == labels.end() ? std::string{} : found->second;

@@ -164,18 +164,6 @@ ComposeModel compose_model(std::string_view config, const std::string& project) 
   return model;
 }
 
-std::string project_of_folder(std::string_view folder_name) {
-  std::string project;
-  for (const char letter : folder_name) {
-    const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-    if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '-' ||
-        lower == '_') {
-      project += lower;
-    }
-  }
-  return project;
-}
-
 std::optional<std::int64_t> bytes_from(std::string_view text) {
   double number = 0;
   const auto* end = text.data() + text.size();

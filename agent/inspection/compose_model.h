@@ -45,9 +45,6 @@ struct ComposeModel {
 /// `Error{invalid}`.
 ComposeModel compose_model(std::string_view config, const std::string& project);
 
-/// What compose makes of a folder's name where nobody names the project.
-std::string project_of_folder(std::string_view folder_name);
-
 /// "512m", "1.5gb", "1073741824"; nullopt: none of these.
 std::optional<std::int64_t> bytes_from(std::string_view text);
 

@@ -1,5 +1,6 @@
 #include "agent/inspection/environment_keys.h"
 
+#include "agent/deployments/compose_yaml.h"
 #include "common/crypto.h"
 #include "common/error.h"
 #include "common/file.h"
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <map>
-#include <yaml-cpp/yaml.h>
 
 namespace portoser::agent::inspection {
 namespace {
@@ -29,7 +29,7 @@ std::string_view without_quotes(std::string_view value) {
 }
 
 void add_files_of(const YAML::Node& service, std::vector<std::string>& files) {
-  const auto named = service["env_file"];
+  const auto named = deployments::member(service, "env_file");
   const auto add = [&files](const YAML::Node& one) {
     const auto path = one.IsMap() ? one["path"] : one;
     if (path && path.IsScalar() &&
@@ -48,18 +48,10 @@ void add_files_of(const YAML::Node& service, std::vector<std::string>& files) {
 std::vector<std::string> files_of(std::string_view compose_text,
                                   const std::string& compose_service) {
   std::vector<std::string> files{".env"};
-  try {
-    const auto root = YAML::Load(std::string{compose_text});
-    const auto services = root["services"];
-    if (!services || !services.IsMap()) return files;
-    for (const auto& entry : services) {
-      if (!entry.second.IsMap()) continue;
-      if (!compose_service.empty() && entry.first.Scalar() != compose_service) continue;
-      add_files_of(entry.second, files);
-    }
-  } catch (const YAML::Exception&) {
-    // Compose's own check says what is wrong with it.
-  }
+  const auto root = deployments::parse_compose(std::string{compose_text});
+  deployments::each_service(root, [&](const std::string& name, const YAML::Node& service) {
+    if (compose_service.empty() || name == compose_service) add_files_of(service, files);
+  });
   return files;
 }
 

@@ -1,5 +1,7 @@
 #include "agent/inspection/image_checks.h"
 
+#include "agent/actions/compose_file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -112,14 +114,13 @@ asio::awaitable<void> look_at_image(const ModelService& service,
   if (image) judge_platform(service, {image->platform}, host, findings);
   if (service.has_build) co_return;
   const auto& policy = service.pull_policy;
-  const bool keeps = policy == "never" || policy == "missing" || policy == "if_not_present";
   if (!image && policy == "never") {
     findings.error("IMAGE_UNAVAILABLE",
                    service.image,
                    fmt::format("the image {} is not here, and the compose file forbids to pull it",
                                service.image),
                    "load it on the host, or change pull_policy");
-  } else if (!image || (pulls && !keeps)) {
+  } else if (!image || (pulls && actions::is_pulled(policy))) {
     co_await look_in_registry(service, host, image.has_value(), engine, findings);
   }
 }

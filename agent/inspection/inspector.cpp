@@ -9,6 +9,7 @@
 #include "protocol/questions.h"
 
 #include <boost/asio/redirect_error.hpp>
+#include <boost/mp11.hpp>
 
 #include <algorithm>
 #include <system_error>
@@ -75,8 +76,10 @@ Inspector::Inspector(asio::any_io_executor executor,
 }
 
 std::vector<std::string> Inspector::known_questions() {
-  return {std::string{protocol::InspectCompose::name},
-          std::string{protocol::PreflightCompose::name}};
+  std::vector<std::string> names;
+  boost::mp11::mp_for_each<protocol::Questions<boost::mp11::mp_list>>(
+      [&](const auto& question) { names.emplace_back(question.name); });
+  return names;
 }
 
 void Inspector::handle(protocol::Question question) {

@@ -4,6 +4,7 @@
 #include "agent/actions/failure_text.h"
 #include "agent/actions/masked_output.h"
 #include "agent/deployments/kept_deployments.h"
+#include "agent/deployments/names.h"
 #include "agent/engine/compose_labels.h"
 #include "agent/inspection/compose_model.h"
 #include "agent/inspection/findings.h"
@@ -255,10 +256,7 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
     if (kept) co_await check_kept_images(*kept, engine, findings);
     co_return std::move(findings.report());
   }
-  const auto project =
-      target.project.empty()
-          ? project_of_folder(std::filesystem::path{to_check.folder}.filename().string())
-          : target.project;
+  const auto project = deployments::project_of(target.project, identity.file);
   auto model = compose_model(*config, project);
   findings.report().volumes = model.volumes;
   model.services = meant(model, target.compose_service);

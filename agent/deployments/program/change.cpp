@@ -107,7 +107,7 @@ void Work::stop(const engine::Container& container) {
 
 int Work::stop_gone() {
   for (const auto& container : unnamed(new_text(), store_.text(before()))) {
-    if (is_up(container)) {
+    if (container.is_up()) {
       fmt::print("{} is stopped: the text does not have it\n", container.name);
       stop(container);
     }

@@ -139,7 +139,7 @@ void Work::write_down(const std::string& id,
   // `docker rmi -f` takes the image of a stopped container.
   std::map<std::string, bool> is_here;
   for (const auto& container : running) {
-    if (container.image_id.empty() || (is_deployment && is_up(container))) continue;
+    if (container.image_id.empty() || (is_deployment && container.is_up())) continue;
     const auto [seen, is_new] = is_here.emplace(container.image_id, true);
     if (is_new) seen->second = engine_.image_id(container.image_id).has_value();
     if (seen->second) continue;

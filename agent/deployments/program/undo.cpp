@@ -33,7 +33,7 @@ bool Work::runs_as(const KeptDeployment& ran) {
     then.emplace(one.id, one.name, one.is_up() ? one.started_us : 0);
   }
   for (const auto& one : containers()) {
-    now.emplace(one.id, one.name, is_up(one) ? one.started_us : 0);
+    now.emplace(one.id, one.name, one.is_up() ? one.started_us : 0);
   }
   return then == now;
 }
@@ -135,7 +135,7 @@ void Work::remove_new(const KeptDeployment& ran) {
     if (was == ran.containers.end()) {
       fmt::print("{} is removed: the text does not have it\n", container.name);
       engine_.remove_container(container.id);
-    } else if (!was->is_up() && is_up(container)) {
+    } else if (!was->is_up() && container.is_up()) {
       stop(container);
     }
   }
@@ -154,7 +154,7 @@ std::set<std::string> Work::bring_back_gone(const KeptDeployment& ran, bool is_l
     if (was == ran.containers.end()) continue;
     try {
       if (container.name != was->name) engine_.rename_container(container.id, was->name);
-      if (!was->is_up() || is_up(container)) continue;
+      if (!was->is_up() || container.is_up()) continue;
       engine_.start_container(container.id);
       fmt::print("{} is started again\n", was->name);
     } catch (const Error&) {

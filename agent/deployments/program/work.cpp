@@ -29,18 +29,6 @@ Error not_kept(const std::string& service, const std::string& id) {
       .hint("the newest 20 of a service are kept, on the host that it ran on");
 }
 
-/// As compose makes it of the folder when nothing names it.
-std::string project_of(const std::string& project, const std::string& file) {
-  if (!project.empty()) return project;
-  std::string name;
-  for (char letter : fs::path{file}.parent_path().filename().string()) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter + 32);
-    const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9');
-    if (is_plain || letter == '-' || letter == '_') name += letter;
-  }
-  return name;
-}
-
 Error elsewhere(const KeptDeployment& kept) {
   return Error{Code::conflict,
                fmt::format("{} was of {} in the project {}, {}; nothing was stopped",
@@ -55,11 +43,6 @@ Error elsewhere(const KeptDeployment& kept) {
 }
 
 }  // namespace
-
-bool is_up(const engine::Container& container) {
-  return container.state == "running" || container.state == "restarting" ||
-         container.state == "paused";
-}
 
 bool has_lost_image(const KeptDeployment& kept, const KeptContainer& container) {
   if (container.image_id.empty()) return false;

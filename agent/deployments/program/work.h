@@ -120,7 +120,6 @@ class Work {
   KeptDeployments store_;
 };
 
-bool is_up(const engine::Container& container);
 /// Its image was not on the host any more when it was written down.
 bool has_lost_image(const KeptDeployment& kept, const KeptContainer& container);
 

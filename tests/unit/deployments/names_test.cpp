@@ -51,5 +51,10 @@ TEST(KeptNames, DigestsCannotBeGivenToAnotherImage) {
   EXPECT_FALSE(names_digest("nginx:1.25"));
 }
 
+TEST(Names, AProjectIsNamedAsComposeDoes) {
+  EXPECT_EQ(project_of("", "/srv/My Notes_2/compose.yml"), "mynotes_2");
+  EXPECT_EQ(project_of("team", "/srv/My Notes_2/compose.yml"), "team");
+}
+
 }  // namespace
 }  // namespace portoser::agent::deployments

@@ -124,9 +124,5 @@ TEST(ComposeModel, KnowsUnitsOfBytes) {
   EXPECT_EQ(bytes_from(""), std::nullopt);
 }
 
-TEST(ComposeModel, NamesAProjectAsComposeDoes) {
-  EXPECT_EQ(project_of_folder("My Notes_2"), "mynotes_2");
-}
-
 }  // namespace
 }  // namespace portoser::agent::inspection

@@ -9,24 +9,19 @@ namespace {
 
 using registry::FieldValue;
 
+/// A member that is null is one that a form left empty.
+void drop_nulls(FieldValue& value) {
+  std::erase_if(value.members, [](const FieldValue::Member& member) {
+    return member.second.kind == FieldValue::Kind::null;
+  });
+  for (auto& [key, member] : value.members) drop_nulls(member);
+  for (auto& item : value.items) drop_nulls(item);
+}
+
 FieldValue value_of(const Json& json) {
-  if (json.is_string()) return FieldValue::of_text(json.get<std::string>());
-  if (json.is_boolean()) return FieldValue::of_flag(json.get<bool>());
-  if (json.is_number_integer()) return FieldValue::of_number(json.get<long long>());
-  if (json.is_number()) return FieldValue::of_amount(json.get<double>());
-  if (json.is_array()) {
-    std::vector<FieldValue> items;
-    for (const auto& item : json) items.push_back(value_of(item));
-    return FieldValue::of_list(std::move(items));
-  }
-  if (json.is_object()) {
-    std::vector<FieldValue::Member> members;
-    for (const auto& [key, member] : json.items()) {
-      if (!member.is_null()) members.emplace_back(key, value_of(member));
-    }
-    return FieldValue::of_map(std::move(members));
-  }
-  return {};
+  auto value = FieldValue::of_json(json);
+  drop_nulls(value);
+  return value;
 }
 
 bool is_nothing(const FieldValue& value) {

@@ -1,5 +1,6 @@
 #include "controller/api/history_rows.h"
 
+#include "common/json_members.h"
 #include "controller/api/service_rows.h"
 
 #include <utility>
@@ -7,13 +8,8 @@
 namespace portoser::api {
 namespace {
 
-Json parsed(const std::string& text) {
-  auto value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json{} : value;
-}
-
 std::optional<Json> unless_null(const std::string& text) {
-  auto value = parsed(text);
+  auto value = parsed_or_null(text);
   if (value.is_null()) return std::nullopt;
   return value;
 }
@@ -21,11 +17,6 @@ std::optional<Json> unless_null(const std::string& text) {
 std::vector<Json> list_of(const Json& value) {
   if (!value.is_array()) return {};
   return {value.begin(), value.end()};
-}
-
-std::vector<Json> list_in(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found == object.end() ? std::vector<Json>{} : list_of(*found);
 }
 
 std::map<std::string, Json> members_of(const Json& object) {
@@ -38,7 +29,7 @@ std::map<std::string, Json> members_of(const Json& object) {
 /// What the preflight found, as the old records have it: what would fail or may is a problem.
 void add_findings(const storage::DeploymentRecord& record, DeploymentRow& row) {
   const auto timestamp = to_rfc3339(record.started_at);
-  for (const auto& finding : list_of(parsed(record.findings))) {
+  for (const auto& finding : list_of(parsed_or_null(record.findings))) {
     const auto severity = finding.value("severity", "");
     const auto message = finding.value("message", "");
     if (severity == "info") {
@@ -75,16 +66,16 @@ void fill_row(const storage::DeploymentRecord& record, DeploymentRow& row) {
   row.rollback_of = unless_empty(record.rollback_of);
   row.error = unless_empty(record.error);
   row.exit_code = record.exit_code;
-  row.phases = list_of(parsed(record.phases));
-  const auto extra = parsed(record.extra);
-  row.observations = list_in(extra, "observations");
-  row.problems = list_in(extra, "problems");
-  row.solutions_applied = list_in(extra, "solutions_applied");
+  row.phases = list_of(parsed_or_null(record.phases));
+  const auto extra = parsed_or_null(record.extra);
+  row.observations = list_of(list_member(extra, "observations"));
+  row.problems = list_of(list_member(extra, "problems"));
+  row.solutions_applied = list_of(list_member(extra, "solutions_applied"));
   add_findings(record, row);
   // Those of the old CLI were taken before the action, and are all that there is.
   const auto& config = record.config_after == "null" && record.job_id.empty() ? record.config_before
                                                                               : record.config_after;
-  row.config_snapshot = members_of(parsed(config));
+  row.config_snapshot = members_of(parsed_or_null(config));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include "common/ids.h"
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/look_first.h"
-#include "controller/deployment/service_actions.h"
+#include "controller/deployment/usable_service.h"
 
 #include <fmt/format.h>
 
@@ -18,7 +18,7 @@ constexpr std::chrono::seconds inspection_patience{15};
 
 const registry::Service& usable_compose(const registry::Registry& registry,
                                         const std::string& name) {
-  const auto& service = ServiceActions::require_usable(registry, name);
+  const auto& service = require_usable(registry, name);
   if (service.deployment_type != registry::DeploymentType::docker) {
     throw Error{Code::invalid,
                 fmt::format("\"{}\" is a {} service and has no compose file",

@@ -16,8 +16,7 @@ asio::awaitable<void> deploy(std::shared_ptr<jobs::Run> run,
   std::string name{protocol::ComposeDeploy::name};
   auto arguments = protocol::encode_arguments(command);
   auto running = run->command(std::move(name), std::move(arguments), limits.change + limits.health);
-  const auto result = co_await std::move(running);
-  if (!result.succeeded) throw jobs::error_of(result);
+  co_await std::move(running);
 }
 
 }  // namespace portoser::deployment

@@ -1,5 +1,6 @@
 #include "controller/deployment/planner.h"
 
+#include "controller/deployment/usable_service.h"
 #include "controller/telemetry/service_view.h"
 
 #include <fmt/format.h>
@@ -147,7 +148,7 @@ PlannedMove Planner::planned(const Move& move, const registry::Registry& registr
   }
   add_if_refused(made, "registry", [&] { require_fresh({move}, registry); });
   add_if_refused(made, "registry", [&] {
-    if (stays(made)) static_cast<void>(ServiceActions::require_usable(registry, service.name));
+    if (stays(made)) static_cast<void>(require_usable(registry, service.name));
   });
   return made;
 }

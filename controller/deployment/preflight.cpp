@@ -2,6 +2,8 @@
 
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/dependencies.h"
+#include "controller/deployment/usable_service.h"
+#include "controller/telemetry/service_view.h"
 
 #include <fmt/format.h>
 
@@ -30,14 +32,10 @@ bool is_away(const protocol::Finding& finding) {
          finding.reason == "COMPOSE_MISSING";
 }
 
-std::string status_of(const telemetry::Live& live, const registry::Service& service) {
-  if (!service.current_host) return "unassigned";
-  const auto host = live.host(*service.current_host);
-  if (!host || !host->state || host->liveness == fleet::Liveness::offline) return "unknown";
-  for (const auto& state : host->state->services) {
-    if (state.name == service.name) return state.status;
-  }
-  return "unknown";
+/// A word for people.
+std::string status_of(const registry::Service& service, const telemetry::Live& live) {
+  if (!service.current_host) return "on no host";
+  return telemetry::status_of(service, live.host(*service.current_host).get()).status;
 }
 
 std::set<int> ports_of(const registry::Service& service) {
@@ -97,24 +95,14 @@ void require_good(const protocol::PreflightReport& report, const std::string& wh
 asio::awaitable<protocol::PreflightReport> Preflight::look(PreflightWish wish) {
   protocol::PreflightReport report;
   const auto registry = registry_.snapshot()->registry;
-  const auto* service = registry->find_service(wish.service);
   report.checks.emplace_back("registry");
-  if (service == nullptr || service->quarantined() || !service->current_host) {
-    const bool is_unknown = service == nullptr;
-    const bool is_broken = !is_unknown && service->quarantined();
-    add(report,
-        {"registry",
-         "error",
-         is_unknown  ? "SERVICE_UNKNOWN"
-         : is_broken ? "SERVICE_MISCONFIGURED"
-                     : "SERVICE_UNASSIGNED",
-         wish.service,
-         is_unknown  ? fmt::format("the registry has no service \"{}\"", wish.service)
-         : is_broken ? fmt::format("the entry of \"{}\" in registry.yml is broken", wish.service)
-                     : fmt::format("\"{}\" is assigned to no host", wish.service),
-         "mend its entry in registry.yml"});
-    co_return report;
+  const registry::Service* service = nullptr;
+  try {
+    service = &require_usable(*registry, wish.service);
+  } catch (const Error& error) {
+    add(report, finding_of("registry", error, wish.service));
   }
+  if (service == nullptr) co_return report;
   look_at_cluster(*registry, *service, report);
   report.checks.emplace_back("host");
   std::optional<Error> away;
@@ -151,7 +139,7 @@ void Preflight::look_at_cluster(const registry::Registry& registry,
            "add it, or take it out of the dependencies"});
       continue;
     }
-    const auto status = status_of(live_, *needed);
+    const auto status = status_of(*needed, live_);
     if (status == "running") continue;
     add(report,
         {"dependencies",

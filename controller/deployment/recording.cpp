@@ -1,6 +1,6 @@
 #include "controller/deployment/recording.h"
 
-#include "common/describe_json.h"
+#include "common/json_members.h"
 #include "controller/deployment/compose_target.h"
 #include "controller/jobs/outcome.h"
 
@@ -15,11 +15,9 @@ constexpr std::chrono::seconds inspection_limit{15};
 history::Circumstances circumstances_of(std::string action, const storage::JobRecord& job) {
   history::Circumstances circumstances;
   circumstances.action = std::move(action);
-  const auto request = Json::parse(job.request, nullptr, false);
-  if (request.is_object()) {
-    circumstances.why = request.value("why", "");
-    circumstances.rollback_of = request.value("rollback_of", "");
-  }
+  const auto request = parsed_or_null(job.request);
+  circumstances.why = text_member(request, "why");
+  circumstances.rollback_of = text_member(request, "rollback_of");
   if (circumstances.why.empty() && !job.parent.empty()) {
     circumstances.why = "part of job " + job.parent;
   }

@@ -1,5 +1,6 @@
 #include "controller/deployment/rollback.h"
 
+#include "common/json_members.h"
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/look_first.h"
 #include "controller/deployment/state_differences.h"
@@ -14,16 +15,6 @@ namespace portoser::deployment {
 namespace {
 
 constexpr auto masked = "***";
-
-Json parsed(const std::string& text) {
-  auto value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json{} : value;
-}
-
-std::string member(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 void refuse(RollbackPreview& preview, const std::string& reason, std::string why) {
   if (preview.reason.empty()) preview.reason = reason;
@@ -73,25 +64,6 @@ bool has_secret(const Json& value) {
   return value.is_structured() && std::any_of(value.begin(), value.end(), has_secret);
 }
 
-registry::FieldValue field_value(const Json& value) {
-  using registry::FieldValue;
-  if (value.is_string()) return FieldValue::of_text(value.get<std::string>());
-  if (value.is_boolean()) return FieldValue::of_flag(value.get<bool>());
-  if (value.is_number_integer()) return FieldValue::of_number(value.get<long long>());
-  if (value.is_number()) return FieldValue::of_amount(value.get<double>());
-  if (value.is_array()) {
-    std::vector<FieldValue> items;
-    for (const auto& item : value) items.push_back(field_value(item));
-    return FieldValue::of_list(std::move(items));
-  }
-  if (value.is_object()) {
-    std::vector<FieldValue::Member> members;
-    for (const auto& [key, item] : value.items()) members.emplace_back(key, field_value(item));
-    return FieldValue::of_map(std::move(members));
-  }
-  return {};
-}
-
 }  // namespace
 
 Rollback::Rollback(registry::RegistryWatch& registry,
@@ -123,11 +95,11 @@ asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
   preview.deployment_id = record.id;
   preview.service = record.service;
   preview.machine = record.machine;
-  preview.target_config = parsed(record.config_after);
+  preview.target_config = parsed_or_null(record.config_after);
   const auto registry = registry_.snapshot()->registry;
   judge_record(record, *registry, preview);
   if (const auto* service = registry->find_service(record.service)) {
-    preview.current_config = parsed(service->config);
+    preview.current_config = parsed_or_null(service->config);
     if (preview.target_config.is_object()) {
       preview.differences = config_differences(preview.current_config, preview.target_config);
     } else {
@@ -151,26 +123,25 @@ asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
 asio::awaitable<void> Rollback::look_at_host(const storage::DeploymentRecord& record,
                                              RollbackPreview& preview) {
   const auto now = co_await recording_.look(record.service, record.machine);
-  const auto current = parsed(now.state);
-  const auto target = parsed(record.state_after);
-  if (const auto problem = member(current, "problem"); !problem.empty()) {
+  const auto current = parsed_or_null(now.state);
+  const auto target = parsed_or_null(record.state_after);
+  if (const auto problem = text_member(current, "problem"); !problem.empty()) {
     refuse(preview, "HOST_UNKNOWN", "how the service stands now is not known: " + problem);
     co_return;
   }
-  const auto kept = current.is_object() ? current.find("kept") : current.end();
-  const bool is_kept = kept != current.end() && kept->is_array() &&
-                       std::find(kept->begin(), kept->end(), record.id) != kept->end();
+  const auto& kept = list_member(current, "kept");
+  const bool is_kept = std::find(kept.begin(), kept.end(), record.id) != kept.end();
   if (!is_kept) {
     refuse(preview,
            "DEPLOYMENT_NOT_KEPT",
            fmt::format("\"{}\" does not keep {} any more", record.machine, record.id));
     co_return;
   }
-  if (target.is_object() && member(target, "problem").empty()) {
+  if (target.is_object() && text_member(target, "problem").empty()) {
     auto differences = state_differences(current, target);
     std::move(differences.begin(), differences.end(), std::back_inserter(preview.differences));
     preview.compose_difference =
-        unified_difference(member(current, "text"), member(target, "text"));
+        unified_difference(text_member(current, "text"), text_member(target, "text"));
   } else {
     preview.warnings.emplace_back(
         "what it ran with was not recorded; its host keeps it and can bring it back all the same");
@@ -213,8 +184,8 @@ asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
 }
 
 asio::awaitable<void> Rollback::carry_out(std::shared_ptr<jobs::Run> run) {
-  const auto request = parsed(run->record().request);
-  const auto record = co_await history_.find(member(request, "rollback_of"));
+  const auto request = parsed_or_null(run->record().request);
+  const auto record = co_await history_.find(text_member(request, "rollback_of"));
   protocol::ComposeDeploy command;
   command.target.service = record.service;
   command.action = "restore";
@@ -265,11 +236,12 @@ registry::EntryEdit Rollback::edit_for(const storage::DeploymentRecord& record) 
   edit.name = record.service;
   const auto registry = registry_.snapshot()->registry;
   const auto* service = registry->find_service(record.service);
-  const auto target = parsed(record.config_after);
+  const auto target = parsed_or_null(record.config_after);
   if (service == nullptr || !target.is_object()) return edit;
-  for (const auto& difference : config_differences(parsed(service->config), target)) {
+  for (const auto& difference : config_differences(parsed_or_null(service->config), target)) {
     if (has_secret(difference.target_value) || has_secret(difference.current_value)) continue;
-    edit.fields.push_back({difference.field, field_value(difference.target_value)});
+    edit.fields.push_back(
+        {difference.field, registry::FieldValue::of_json(difference.target_value)});
   }
   return edit;
 }
@@ -293,7 +265,8 @@ void Rollback::job_corrected(const storage::JobRecord& job, const Error* failure
 }
 
 asio::awaitable<void> Rollback::restore_late(storage::JobRecord job) {
-  const auto record = co_await history_.find(member(parsed(job.request), "rollback_of"));
+  const auto record =
+      co_await history_.find(text_member(parsed_or_null(job.request), "rollback_of"));
   co_await restore_entry(record, job.created_by);
 }
 

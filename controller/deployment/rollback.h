@@ -84,10 +84,6 @@ class Rollback : public jobs::Listener {
   asio::awaitable<void> stop();
 
  private:
-  void job_started(const storage::JobRecord&) override {}
-  void job_step(const storage::JobRecord&) override {}
-  void job_log(const storage::JobRecord&, const storage::JobLogLine&) override {}
-  void job_finished(const storage::JobRecord&) override {}
   void job_corrected(const storage::JobRecord& job, const Error* failure) override;
   asio::awaitable<void> restore_late(storage::JobRecord job);
   asio::awaitable<void> look_at_host(const storage::DeploymentRecord& record,

@@ -3,6 +3,7 @@
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/deploy_command.h"
 #include "controller/deployment/look_first.h"
+#include "controller/deployment/usable_service.h"
 #include "protocol/codec.h"
 
 #include <fmt/format.h>
@@ -89,35 +90,11 @@ protocol::NativeTarget native_target(const registry::Registry& registry,
   return target;
 }
 
-/// The entry, when something may be done with it.
-const registry::Service& usable(const registry::Registry& registry, const std::string& name) {
-  const auto& service = registry.require_service(name, "path.service");
-  if (service.quarantined()) {
-    std::vector<ErrorDetail> details;
-    for (const auto& finding : service.config_errors) {
-      details.push_back({fmt::format("{}:{}:{}", registry.file, finding.line, finding.column),
-                         finding.message + (finding.hint.empty() ? "" : "; " + finding.hint)});
-    }
-    throw Error{Code::invalid,
-                fmt::format("the entry of \"{}\" in registry.yml is broken", name),
-                "path.service"}
-        .reason("SERVICE_MISCONFIGURED")
-        .hint("mend the entry; the controller notices within a second")
-        .details(std::move(details));
-  }
-  if (!service.current_host) {
-    throw Error{Code::invalid, fmt::format("\"{}\" is assigned to no host", name), "path.service"}
-        .reason("SERVICE_UNASSIGNED")
-        .hint("set its current_host in registry.yml");
-  }
-  return service;
-}
-
 /// The entry, when this may be done with it.
 const registry::Service& usable(const registry::Registry& registry,
                                 const std::string& name,
                                 Action action) {
-  const auto& service = usable(registry, name);
+  const auto& service = require_usable(registry, name);
   if (!is_docker(service)) require_native(registry, service, action);
   return service;
 }
@@ -238,9 +215,8 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
     const auto& entry = usable(*registry, run->record().service, action);
     if (!is_docker(entry)) {
       auto command = command_of(action, native_target(*registry, entry));
-      const auto result = co_await run->command(
+      co_await run->command(
           std::move(command.name), std::move(command.arguments), limits_.of(action));
-      if (!result.succeeded) throw jobs::error_of(result);
       co_return;
     }
     target = compose_target(*registry, entry);
@@ -257,14 +233,7 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
     co_return;
   }
   auto command = command_of(action, target);
-  const auto result = co_await run->command(
-      std::move(command.name), std::move(command.arguments), limits_.of(action));
-  if (!result.succeeded) throw jobs::error_of(result);
-}
-
-const registry::Service& ServiceActions::require_usable(const registry::Registry& registry,
-                                                        const std::string& service) {
-  return usable(registry, service);
+  co_await run->command(std::move(command.name), std::move(command.arguments), limits_.of(action));
 }
 
 void ServiceActions::require_success(const storage::JobRecord& job) {

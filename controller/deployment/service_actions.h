@@ -58,10 +58,6 @@ class ServiceActions {
   /// what is away, too slow, cancelled or busy keeps its code, and so does what was refused here.
   static void require_success(const storage::JobRecord& job);
 
-  /// The entry, when something may be done with it: throws what `begin` throws of it.
-  static const registry::Service& require_usable(const registry::Registry& registry,
-                                                 const std::string& service);
-
  private:
   asio::awaitable<void> carry_out(Action action, std::shared_ptr<jobs::Run> run);
 

@@ -1,5 +1,6 @@
 #include "controller/deployment/state_differences.h"
 
+#include "common/json_members.h"
 #include "controller/registry/edit.h"
 
 #include <map>
@@ -34,29 +35,19 @@ Values entry_values(const Json& config) {
   return values;
 }
 
-std::string text_in(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-const Json& list_in(const Json& object, const char* key) {
-  static const Json none = Json::array();
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_array() ? *found : none;
-}
-
 Values state_values(const Json& state) {
   Values values;
-  if (const auto revision = text_in(state, "revision"); !revision.empty()) {
+  if (const auto revision = text_member(state, "revision"); !revision.empty()) {
     values.emplace("compose", revision);
   }
-  for (const auto& image : list_in(state, "images")) {
-    values.insert_or_assign("image:" + text_in(image, "compose_service"),
-                            text_in(image, "image_id"));
+  for (const auto& image : list_member(state, "images")) {
+    values.insert_or_assign("image:" + text_member(image, "compose_service"),
+                            text_member(image, "image_id"));
   }
-  for (const auto& key : list_in(state, "environment")) {
-    values.insert_or_assign("environment:" + text_in(key, "file") + ":" + text_in(key, "name"),
-                            text_in(key, "fingerprint"));
+  for (const auto& key : list_member(state, "environment")) {
+    values.insert_or_assign(
+        "environment:" + text_member(key, "file") + ":" + text_member(key, "name"),
+        text_member(key, "fingerprint"));
   }
   return values;
 }

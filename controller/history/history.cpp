@@ -94,7 +94,6 @@ asio::awaitable<void> History::recover() {
 asio::awaitable<bool> History::begin(const storage::JobRecord& job,
                                      Circumstances circumstances,
                                      Snapshot before) {
-  if (co_await store_.find_job(job.id)) co_return false;
   storage::DeploymentRecord record;
   record.id = id_of(job);
   record.job_id = job.id;
@@ -109,8 +108,7 @@ asio::awaitable<bool> History::begin(const storage::JobRecord& job,
   record.rollback_of = std::move(circumstances.rollback_of);
   record.config_before = std::move(before.config);
   record.state_before = std::move(before.state);
-  co_await store_.insert(std::move(record));
-  co_return true;
+  return store_.insert(std::move(record));
 }
 
 asio::awaitable<void> History::keep_findings(std::string job_id, std::string findings) {

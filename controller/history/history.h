@@ -63,10 +63,6 @@ class History : public jobs::Listener {
   asio::awaitable<void> stop();
 
  private:
-  void job_started(const storage::JobRecord&) override {}
-  void job_step(const storage::JobRecord&) override {}
-  void job_log(const storage::JobRecord&, const storage::JobLogLine&) override {}
-  void job_finished(const storage::JobRecord&) override {}
   void job_corrected(const storage::JobRecord& job, const Error* failure) override;
   asio::awaitable<void> complete(storage::JobRecord job,
                                  std::optional<Snapshot> after,

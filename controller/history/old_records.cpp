@@ -1,8 +1,8 @@
 #include "controller/history/old_records.h"
 
-#include "common/describe_json.h"
 #include "common/error.h"
 #include "common/file.h"
+#include "common/json_members.h"
 
 #include <fmt/format.h>
 
@@ -45,11 +45,6 @@ void copy_text(std::string_view text, std::size_t& at, std::string& out) {
   }
 }
 
-std::string text_in(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
 std::optional<std::int64_t> number_in(const Json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number()) return std::nullopt;
@@ -57,11 +52,6 @@ std::optional<std::int64_t> number_in(const Json& object, const char* key) {
   constexpr double most = 1e15;
   if (!std::isfinite(number) || std::abs(number) > most) return std::nullopt;
   return static_cast<std::int64_t>(number);
-}
-
-Json list_in(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_array() ? *found : Json::array();
 }
 
 /// The old words are ours too; anything else is a failure, as the old readers took it.
@@ -113,28 +103,28 @@ storage::DeploymentRecord old_record(std::string_view text, const std::string& n
     throw Error{Code::invalid, "it is no JSON object, not even a broken one of the old CLI"};
   }
   storage::DeploymentRecord record;
-  record.id = text_in(value, "id");
+  record.id = text_member(value, "id");
   if (record.id.empty()) record.id = name;
-  record.service = text_in(value, "service");
+  record.service = text_member(value, "service");
   if (record.service.empty()) throw Error{Code::invalid, "it names no service"};
   if (record.id.size() > longest_id) throw Error{Code::invalid, "its id is too long"};
-  const auto ended = time_from_rfc3339(text_in(value, "timestamp"));
+  const auto ended = time_from_rfc3339(text_member(value, "timestamp"));
   if (!ended) throw Error{Code::invalid, "it has no time (\"timestamp\")"};
   record.finished_at = ended;
   record.duration_ms = number_in(value, "duration_ms");
   record.started_at =
       *ended - std::chrono::milliseconds{std::max<std::int64_t>(record.duration_ms.value_or(0), 0)};
-  record.machine = text_in(value, "machine");
-  record.action = text_in(value, "action");
-  record.status = status_of(text_in(value, "status"));
+  record.machine = text_member(value, "machine");
+  record.action = text_member(value, "action");
+  record.status = status_of(text_member(value, "status"));
   record.outcome = record.status == "failure" ? "failed" : "succeeded";
   record.source = "cli";
   record.why = "imported";
   record.exit_code = number_in(value, "exit_code");
-  record.phases = dump(list_in(value, "phases"));
+  record.phases = dump(list_member(value, "phases"));
   Json extra = Json::object();
   for (const auto* key : {"observations", "problems", "solutions_applied"}) {
-    extra[key] = list_in(value, key);
+    extra[key] = list_member(value, key);
   }
   record.extra = dump(extra);
   // The old snapshot was taken before the action.

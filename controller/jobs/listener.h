@@ -13,10 +13,10 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual ~Listener() = default;
 
-  virtual void job_started(const storage::JobRecord& job) = 0;
-  virtual void job_step(const storage::JobRecord& job) = 0;
-  virtual void job_log(const storage::JobRecord& job, const storage::JobLogLine& line) = 0;
-  virtual void job_finished(const storage::JobRecord& job) = 0;
+  virtual void job_started(const storage::JobRecord& /*job*/) {}
+  virtual void job_step(const storage::JobRecord& /*job*/) {}
+  virtual void job_log(const storage::JobRecord& /*job*/, const storage::JobLogLine& /*line*/) {}
+  virtual void job_finished(const storage::JobRecord& /*job*/) {}
   /// One that was given up for lost ended otherwise than it was told. `failure`: null when it
   /// succeeded.
   virtual void job_corrected(const storage::JobRecord& /*job*/, const Error* /*failure*/) {}

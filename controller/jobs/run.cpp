@@ -66,9 +66,9 @@ void Run::output(const protocol::Progress& news) {
   }
 }
 
-asio::awaitable<protocol::CommandResult> Run::command(std::string name,
-                                                      Bytes arguments,
-                                                      std::chrono::milliseconds limit) {
+asio::awaitable<void> Run::command(std::string name,
+                                   Bytes arguments,
+                                   std::chrono::milliseconds limit) {
   protocol::Command command;
   command.id = record_.id;
   command.name = std::move(name);
@@ -88,12 +88,12 @@ asio::awaitable<protocol::CommandResult> Run::command(std::string name,
     throw Error{Code::conflict, "cancelled before it began"}.reason("ACTION_CANCELLED");
   }
   fleet::Dispatch::OnOutput on_output = [this](const protocol::Progress& news) { output(news); };
-  auto result =
+  const auto result =
       co_await fleet_.run(record_.host, std::move(command), std::move(on_output), cancelled_);
   if (cancelled_ && result.reason == "COMMAND_UNKNOWN") {
     throw Error{Code::conflict, "cancelled before the host began it"}.reason("ACTION_CANCELLED");
   }
-  co_return result;
+  if (!result.succeeded) throw error_of(result);
 }
 
 asio::awaitable<void> Run::flush() {

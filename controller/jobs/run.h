@@ -47,10 +47,9 @@ class Run {
 
   /// Runs a command on the job's host; its output goes to the log. The command is persisted before
   /// it is sent. The job's own id serves as the command's, so that its outcome can be found again.
-  /// Cancelled before the host began it: `Error{conflict}`, ACTION_CANCELLED.
-  asio::awaitable<protocol::CommandResult> command(std::string name,
-                                                   Bytes arguments,
-                                                   std::chrono::milliseconds limit);
+  /// One that failed: `error_of` its result; cancelled before the host began it: `Error{conflict}`,
+  /// ACTION_CANCELLED.
+  asio::awaitable<void> command(std::string name, Bytes arguments, std::chrono::milliseconds limit);
 
   /// Writes the lines and steps that were there when it began and are not in the database.
   asio::awaitable<void> flush();

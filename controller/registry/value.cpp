@@ -159,6 +159,24 @@ FieldValue FieldValue::of_map(std::vector<Member> members) {
   return value;
 }
 
+FieldValue FieldValue::of_json(const Json& json) {
+  if (json.is_string()) return of_text(json.get<std::string>());
+  if (json.is_boolean()) return of_flag(json.get<bool>());
+  if (json.is_number_integer()) return of_number(json.get<long long>());
+  if (json.is_number()) return of_amount(json.get<double>());
+  if (json.is_array()) {
+    std::vector<FieldValue> items;
+    for (const auto& item : json) items.push_back(of_json(item));
+    return of_list(std::move(items));
+  }
+  if (json.is_object()) {
+    std::vector<Member> members;
+    for (const auto& [key, member] : json.items()) members.emplace_back(key, of_json(member));
+    return of_map(std::move(members));
+  }
+  return {};
+}
+
 bool needs_quotes(std::string_view text, bool in_flow) {
   if (text.empty() || is_special_word(text) || may_be_number(text) || needs_escapes(text)) {
     return true;

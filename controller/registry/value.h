@@ -1,6 +1,8 @@
 /// What a key of the registry is set to, and how YAML writes it. Pure; any thread.
 #pragma once
 
+#include "common/describe_json.h"
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,8 @@ struct FieldValue {
   static FieldValue of_list(std::vector<FieldValue> items);
   static FieldValue of_texts(const std::vector<std::string>& texts);
   static FieldValue of_map(std::vector<Member> members);
+  /// Nulls that stand in a list or map stay.
+  static FieldValue of_json(const Json& json);
 
   [[nodiscard]] bool is_scalar() const {
     return kind == Kind::null || kind == Kind::text || kind == Kind::word;

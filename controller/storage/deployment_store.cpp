@@ -160,9 +160,10 @@ DeploymentCounts counts_in(std::int64_t total,
 
 }  // namespace
 
-asio::awaitable<void> DeploymentStore::insert(DeploymentRecord record) {
-  return database_.write(
-      [record = std::move(record)](Connection& connection) { insert_one(connection, record); });
+asio::awaitable<bool> DeploymentStore::insert(DeploymentRecord record) {
+  return database_.write([record = std::move(record)](Connection& connection) {
+    return insert_one(connection, record) > 0;
+  });
 }
 
 asio::awaitable<std::int64_t> DeploymentStore::insert_all(std::vector<DeploymentRecord> records) {

@@ -79,8 +79,8 @@ class DeploymentStore {
  public:
   explicit DeploymentStore(Database& database) : database_(database) {}
 
-  /// One whose id, or job, is there stays as it is.
-  asio::awaitable<void> insert(DeploymentRecord record);
+  /// False: one of that id, or of that job, is there and stays as it is.
+  asio::awaitable<bool> insert(DeploymentRecord record);
   /// All of them or none. Those whose id is there stay as they are. Returns how many were new.
   asio::awaitable<std::int64_t> insert_all(std::vector<DeploymentRecord> records);
   /// Replaces everything but id, job and beginning. `Error{not_found}`, DEPLOYMENT_UNKNOWN.

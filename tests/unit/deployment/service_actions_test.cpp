@@ -2,7 +2,7 @@
 
 #include "controller/deployment/service_actions.h"
 
-#include "tests/unit/fleet/fleet_fixture.h"
+#include "tests/unit/deployment/actions_fixture.h"
 
 #include <gmock/gmock.h>
 
@@ -28,22 +28,10 @@ std::vector<std::string> details_of(const Error& error) {
   return texts;
 }
 
-class ServiceActionsTest : public fleet::FleetTest {
+class ServiceActionsTest : public ActionsTest {
  protected:
-  ServiceActionsTest() {
-    jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
-    history_ = std::make_unique<history::History>(*database_, clock_, context_.get_executor());
-    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_);
-    recording_ = std::make_unique<Recording>(*registry_, *fleet_, *history_);
-    actions_ =
-        std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_, *preflight_, *recording_);
-    run(jobs_->start());
-    join_brick();
-  }
-  ~ServiceActionsTest() override {
-    run(jobs_->stop());
-    run(history_->stop());
-  }
+  ServiceActionsTest() { start_controller(); }
+  ~ServiceActionsTest() override { stop_controller(); }
 
   Error refusal(const std::string& service) {
     try {
@@ -54,13 +42,6 @@ class ServiceActionsTest : public fleet::FleetTest {
     ADD_FAILURE() << "the action was accepted";
     return Error{Code::internal, ""};
   }
-
-  telemetry::Live live_;
-  std::unique_ptr<jobs::Jobs> jobs_;
-  std::unique_ptr<history::History> history_;
-  std::unique_ptr<Preflight> preflight_;
-  std::unique_ptr<Recording> recording_;
-  std::unique_ptr<ServiceActions> actions_;
 };
 
 TEST_F(ServiceActionsTest, AFailureOnTheHostSaysWhichStepFailedAndWhatTheToolSaid) {

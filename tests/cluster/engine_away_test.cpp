@@ -10,8 +10,8 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
 
-/// Enough for a healthy restart on a machine that has much else to do.
-constexpr auto restart_limit = 30s;
+/// How long an action waits for one answer of the engine (agent/deployments/program).
+constexpr auto engine_patience = 60s;
 
 class EngineAway : public ClusterTest {
  protected:
@@ -30,13 +30,6 @@ class EngineAway : public ClusterTest {
 
 TEST_F(EngineAway, AFrozenOneMakesItsServicesUnknownAndEndsItsJobs) {
   const auto container = h1_.container();
-  controller_.stop();
-  controller_.set_environment(
-      {{"PORTOSER_RESTART_SECONDS", std::to_string(restart_limit.count())}});
-  controller_.start();
-  controller_.set_environment({});
-  controller_.await_machine(h1_.name(), "online");
-  controller_.await_service(h1_.service(), "running");
   h1_.machine().freeze_engine();
   const auto frozen = std::chrono::steady_clock::now();
   const auto job = cluster().begin(h1_.service(), "restart");
@@ -52,11 +45,10 @@ TEST_F(EngineAway, AFrozenOneMakesItsServicesUnknownAndEndsItsJobs) {
 
   const auto ended = cluster().await_job(job);
   EXPECT_EQ(ended["state"], "failed") << dump(ended);
-  EXPECT_EQ(ended["error"]["reason"], "ACTION_DEADLINE") << dump(ended);
+  EXPECT_EQ(ended["error"]["reason"], "ENGINE_TIMEOUT") << dump(ended);
   const auto took = std::chrono::steady_clock::now() - frozen;
-  EXPECT_GE(took, restart_limit);
-  // To end its program, which hangs on the engine, and to tell it.
-  EXPECT_LT(took, restart_limit + 45s);
+  // To end what waits for the engine, and to tell it.
+  EXPECT_LT(took, engine_patience + 45s);
   h1_.machine().thaw_engine();
   controller_.await_service(h1_.service(), "running");
   EXPECT_THAT(types(h1_), Not(Contains("failure"))) << "nothing happened to the service";

@@ -38,7 +38,10 @@ Evidence sound() {
   evidence.hosts = {host};
   evidence.jobs = {{"j1", "succeeded", {"-f x up -d"}, "notes-h1", 109 * second, 111 * second}};
   evidence.own_jobs = {"j0"};
-  evidence.calls = {{"j0", "-f x up -d"}, {"--data", "version --short"}, {"j1", "-f x up -d"}};
+  evidence.calls = {{"j0", "-f x up -d"},
+                    {"--data", "version --short"},
+                    {"q0", "-f x config"},
+                    {"j1", "-f x up -d"}};
   evidence.integrity = "ok";
   return evidence;
 }

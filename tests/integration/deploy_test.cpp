@@ -173,6 +173,8 @@ TEST_F(Deploy, AContainerThatEndsReturnsWithItsExitCode) {
 }
 
 TEST_F(Deploy, ACancelReturns) {
+  engine_.docker({"tag", "app:1", "app:latest"});
+  project_.write(text_of("app:latest"));
   start();
   const auto before = what_runs();
   make_image("app:slow", "HEALTHCHECK --interval=600s CMD cat /ok");
@@ -180,7 +182,7 @@ TEST_F(Deploy, ACancelReturns) {
     arguments.action = "restart";
     arguments.health_ms = 300'000;
   });
-  engine_.docker({"tag", "app:slow", "app:1"});
+  engine_.docker({"tag", "app:slow", "app:latest"});
   await_step(id, "health");
   cancel(id);
   const auto result = await_result(id);

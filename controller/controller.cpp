@@ -135,7 +135,8 @@ struct Rooms {
             database, fleet, live, series, remote_write, clock, collection_settings(settings)),
         jobs(database, fleet, clock, core),
         history(database, clock, core),
-        preflight(registry, fleet, live),
+        file_dependencies(registry, fleet, clock),
+        preflight(registry, fleet, live, file_dependencies),
         recording(registry, fleet, history),
         actions(registry, fleet, jobs, preflight, recording, action_limits(settings)),
         compose_files(registry, fleet, jobs, preflight, recording, deploy_limits(settings)),
@@ -148,10 +149,10 @@ struct Rooms {
                  recording,
                  core,
                  deploy_limits(settings)),
-        host_actions(registry, fleet, jobs, actions),
-        planner(registry, live, preflight, history),
+        host_actions(registry, fleet, jobs, actions, file_dependencies),
+        planner(registry, live, preflight, history, file_dependencies),
         pending_moves(registry, database, clock),
-        batches(registry, jobs, actions, planner, pending_moves),
+        batches(registry, jobs, actions, planner, pending_moves, file_dependencies),
         deployment_states(pending_moves, jobs, history),
         deployment_socket(clock),
         uptime_socket(database, clock),
@@ -160,8 +161,8 @@ struct Rooms {
         services(registry, live, jobs, actions, core, clock),
         machine_actions(jobs, host_actions, core),
         health(registry, live),
-        dependency_edits(registry, editor),
-        dependencies(registry, services.rows(), dependency_edits),
+        dependency_edits(registry, editor, file_dependencies),
+        dependencies(registry, services.rows(), file_dependencies, dependency_edits),
         service_edits(registry, editor, services.rows(), actions, jobs, core),
         machines(registry, live, fleet, services.rows(), clock),
         machine_edits(editor),
@@ -272,6 +273,7 @@ struct Rooms {
   telemetry::Collection collection;
   jobs::Jobs jobs;
   history::History history;
+  deployment::FileDependencies file_dependencies;
   deployment::Preflight preflight;
   deployment::Recording recording;
   deployment::ServiceActions actions;
@@ -334,6 +336,7 @@ asio::awaitable<void> start(Rooms& rooms,
   co_await rooms.history.recover();
   co_await rooms.jobs.start();
   rooms.tasks.spawn("registry", rooms.registry.run());
+  rooms.tasks.spawn("dependencies in files", rooms.file_dependencies.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
   rooms.tasks.spawn("series", rooms.series.run());
   rooms.background.spawn("availability", rooms.availability.run());

@@ -4,6 +4,7 @@
 
 #include "common/describe.h"
 #include "protocol/commands.h"
+#include "protocol/messages.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -93,7 +94,33 @@ struct PreflightCompose {
 };
 BOOST_DESCRIBE_STRUCT(PreflightCompose, (), (target, action, replaces_text, text, restore))
 
+/// What the file of one service says that it needs.
+struct NeedsInFile {
+  std::string service;             ///< name in the registry
+  std::string file;                ///< absolute; empty: no candidate is there
+  std::vector<std::string> names;  ///< keys of the same compose file; of service.yml: services
+  std::string problem;             ///< why the names are not known; empty: they are
+  bool operator==(const NeedsInFile&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NeedsInFile, (), (service, file, names, problem))
+
+struct NeedsReport {
+  static constexpr std::string_view name = "files.needs.answer";
+  std::vector<NeedsInFile> services;
+  bool operator==(const NeedsReport&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NeedsReport, (), (services))
+
+/// What the compose files and service.yml of these services name as their dependencies.
+struct InspectNeeds {
+  static constexpr std::string_view name = "files.needs";
+  using Answer = NeedsReport;
+  std::vector<AssignedService> services;
+  bool operator==(const InspectNeeds&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(InspectNeeds, (), (services))
+
 template <template <class...> class List>
-using Questions = List<InspectCompose, PreflightCompose>;
+using Questions = List<InspectCompose, PreflightCompose, InspectNeeds>;
 
 }  // namespace portoser::protocol

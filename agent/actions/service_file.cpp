@@ -1,5 +1,6 @@
 #include "agent/actions/service_file.h"
 
+#include "agent/deployments/compose_yaml.h"
 #include "common/error.h"
 #include "common/file.h"
 
@@ -52,43 +53,22 @@ std::string line_of(const YAML::Node& root, const std::string& key, const std::s
   return node.Scalar();
 }
 
-std::vector<std::string> names_in(const YAML::Node& node) {
-  std::vector<std::string> names;
-  if (!node) return names;
-  if (node.IsMap()) {
-    for (const auto& entry : node) {
-      if (entry.first.IsScalar()) names.push_back(entry.first.Scalar());
-    }
-  } else if (node.IsSequence()) {
-    for (const auto& entry : node) {
-      if (entry.IsScalar()) names.push_back(entry.Scalar());
-    }
-  }
-  return names;
-}
-
 std::string below(const std::string& folder, const std::string& path) {
   if (path.empty()) return folder;
   return (fs::path{folder} / path).lexically_normal().string();
 }
 
-ServiceFile parse(const std::string& path, const std::string& text) {
-  ServiceFile file;
-  file.path = path;
+/// Calls `read(root)`.
+template <class Read>
+auto read_yaml(const std::string& path, Read read) {
   try {
-    const YAML::Node root = YAML::Load(text);
+    const YAML::Node root = YAML::Load(read_file(path, largest_file));
     if (!root.IsMap()) throw invalid_file(path, "it must be a map such as \"start: ./run.sh\"");
-    file.start = line_of(root, "start", path);
-    file.stop = line_of(root, "stop", path);
-    file.restart = line_of(root, "restart", path);
-    file.working_dir = line_of(root, "working_dir", path);
-    file.env_file = line_of(root, "env_file", path);
-    file.dependencies = names_in(root["dependencies"]);
+    return read(root);
   } catch (const YAML::Exception& error) {
     throw invalid_file(
         path, fmt::format("line {} is not valid YAML: {}", error.mark.line + 1, error.msg));
   }
-  return file;
 }
 
 }  // namespace
@@ -97,7 +77,16 @@ ServiceFile read_service_file(const std::string& service,
                               const std::vector<std::string>& candidates,
                               const std::string& working_dir) {
   const auto path = find_file(service, candidates);
-  auto file = parse(path, read_file(path, largest_file));
+  auto file = read_yaml(path, [&](const YAML::Node& root) {
+    ServiceFile read;
+    read.path = path;
+    read.start = line_of(root, "start", path);
+    read.stop = line_of(root, "stop", path);
+    read.restart = line_of(root, "restart", path);
+    read.working_dir = line_of(root, "working_dir", path);
+    read.env_file = line_of(root, "env_file", path);
+    return read;
+  });
   if (file.start.empty()) throw invalid_file(path, "it has no \"start\"");
   const auto own_folder = fs::path{path}.parent_path().string();
   if (!working_dir.empty()) file.working_dir = working_dir;
@@ -112,6 +101,11 @@ ServiceFile read_service_file(const std::string& service,
     throw invalid_file(path, fmt::format("there is no env_file {}", file.env_file));
   }
   return file;
+}
+
+std::vector<std::string> dependencies_in_service_file(const std::string& path) {
+  return read_yaml(
+      path, [](const YAML::Node& root) { return deployments::names_in(root["dependencies"]); });
 }
 
 }  // namespace portoser::agent::actions

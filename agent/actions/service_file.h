@@ -9,12 +9,11 @@ namespace portoser::agent::actions {
 
 struct ServiceFile {
   std::string path;
-  std::string start;                      ///< a line for the shell; never empty
-  std::string stop;                       ///< likewise; empty: its processes are ended
-  std::string restart;                    ///< likewise; empty: stop, then start
-  std::string working_dir;                ///< absolute
-  std::string env_file;                   ///< absolute; empty: none
-  std::vector<std::string> dependencies;  ///< names, from a map or a list
+  std::string start;        ///< a line for the shell; never empty
+  std::string stop;         ///< likewise; empty: its processes are ended
+  std::string restart;      ///< likewise; empty: stop, then start
+  std::string working_dir;  ///< absolute
+  std::string env_file;     ///< absolute; empty: none
 };
 
 /// Of the first candidate that exists. `working_dir` overrides the file's; empty: it does not.
@@ -23,5 +22,9 @@ struct ServiceFile {
 ServiceFile read_service_file(const std::string& service,
                               const std::vector<std::string>& candidates,
                               const std::string& working_dir);
+
+/// The names that the file gives as `dependencies`, a map or a list. Not YAML: as above; the other
+/// members are not looked at.
+std::vector<std::string> dependencies_in_service_file(const std::string& path);
 
 }  // namespace portoser::agent::actions

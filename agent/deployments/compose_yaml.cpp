@@ -57,6 +57,16 @@ std::string text_of(const YAML::Node& node) {
   return node && node.IsScalar() ? node.Scalar() : std::string{};
 }
 
+std::vector<std::string> names_in(const YAML::Node& node) {
+  std::vector<std::string> names;
+  if (!node || !(node.IsMap() || node.IsSequence())) return names;
+  for (const auto& entry : node) {
+    auto name = text_of(node.IsMap() ? entry.first : entry);
+    if (!name.empty()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 YAML::Node inherited(const std::string& file,
                      const YAML::Node& root,
                      const YAML::Node& service,

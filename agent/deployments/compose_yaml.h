@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 #include <yaml-cpp/yaml.h>
 
 namespace portoser::agent::deployments {
@@ -19,6 +20,9 @@ YAML::Node member(const YAML::Node& map, const std::string& key);
 
 /// Of a scalar; anything else: empty.
 std::string text_of(const YAML::Node& node);
+
+/// A list of names, or a map whose keys are names; anything else has none.
+std::vector<std::string> names_in(const YAML::Node& node);
 
 /// A member of a service, its own or that of the one it extends. `file` is where `root` lies.
 YAML::Node inherited(const std::string& file,

@@ -2,6 +2,7 @@
 
 #include "agent/engine/client.h"
 #include "agent/inspection/compose_inspection.h"
+#include "agent/inspection/file_needs.h"
 #include "agent/inspection/preflight.h"
 #include "protocol/codec.h"
 
@@ -23,6 +24,10 @@ asio::awaitable<Bytes> content_of(const protocol::Question& question, const Plac
     auto asked = protocol::decode_arguments<protocol::PreflightCompose>(question.arguments);
     const auto report = co_await preflight_compose(std::move(asked), engine, place);
     co_return protocol::encode_arguments(report);
+  }
+  if (question.name == protocol::InspectNeeds::name) {
+    co_return protocol::encode_arguments(
+        needs_in_files(protocol::decode_arguments<protocol::InspectNeeds>(question.arguments)));
   }
   throw Error{Code::invalid,
               fmt::format("this agent does not know the question \"{}\"", question.name)}

@@ -19,13 +19,8 @@ std::string host_of(const registry::Registry& registry, const std::string& name)
                                                      : std::string{unassigned};
 }
 
-std::vector<DependencyRow> rows_of(const registry::Registry& registry,
-                                   const std::vector<std::string>& names) {
-  std::vector<DependencyRow> rows;
-  for (const auto& name : names) {
-    rows.push_back({name, host_of(registry, name), std::string{required}});
-  }
-  return rows;
+DependencyRow row_of(const registry::Registry& registry, const std::string& name) {
+  return {name, host_of(registry, name), std::string{required}, ""};
 }
 
 DependencyNode missing_node(const std::string& name) {
@@ -130,7 +125,7 @@ asio::awaitable<DependencyEdited> DependenciesApi::remove(http::Call<DependencyR
 
 DependencyGraphView DependenciesApi::graph(http::Call<void>) {
   const auto registry = registry_.snapshot()->registry;
-  const deployment::DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   DependencyGraphView view;
   view.revision = registry->revision;
   view.cycles = graph.cycles();
@@ -144,10 +139,14 @@ DependencyGraphView DependenciesApi::graph(http::Call<void>) {
                           row.status,
                           row.health});
     for (const auto& needed : graph.needed_by(service.name)) {
-      view.edges.push_back({service.name, needed});
+      view.edges.push_back(
+          {service.name, needed, std::string{required}, graph.source_of(service.name, needed)});
     }
   }
   for (const auto& name : graph.missing()) view.nodes.push_back(missing_node(name));
+  for (auto& one : files_.unread(*registry)) {
+    view.unread.push_back({std::move(one.service), std::move(one.reason)});
+  }
   view.react_flow = flow_of(graph, view.edges);
   return view;
 }
@@ -155,16 +154,24 @@ DependencyGraphView DependenciesApi::graph(http::Call<void>) {
 ServiceDependencies DependenciesApi::of_service(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& service = registry->require_service(call.param("service"), "path.service");
-  const deployment::DependencyGraph graph{*registry};
-  return {service.name,
-          rows_of(*registry, graph.needed_by(service.name)),
-          rows_of(*registry, graph.dependents_of(service.name))};
+  const auto graph = files_.graph(*registry);
+  ServiceDependencies answer;
+  answer.service = service.name;
+  for (const auto& name : graph.needed_by(service.name)) {
+    answer.dependencies.push_back(row_of(*registry, name));
+    answer.dependencies.back().source = graph.source_of(service.name, name);
+  }
+  for (const auto& name : graph.dependents_of(service.name)) {
+    answer.dependents.push_back(row_of(*registry, name));
+    answer.dependents.back().source = graph.source_of(name, service.name);
+  }
+  return answer;
 }
 
 DeploymentOrder DependenciesApi::order(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& service = registry->require_service(call.param("service"), "path.service");
-  const deployment::DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   const auto needed = graph.with_needed(service.name);
   DeploymentOrder order;
   order.service = service.name;
@@ -186,7 +193,7 @@ DeploymentOrder DependenciesApi::order(http::Call<void> call) {
 DependencyImpact DependenciesApi::impact(http::Call<void> call) {
   const auto registry = registry_.snapshot()->registry;
   const auto& service = registry->require_service(call.param("service"), "path.service");
-  const deployment::DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   DependencyImpact impact;
   impact.service = service.name;
   impact.direct_dependents = graph.dependents_of(service.name);
@@ -198,7 +205,7 @@ DependencyImpact DependenciesApi::impact(http::Call<void> call) {
 
 DependencyValidation DependenciesApi::validate(http::Call<void>) {
   const auto registry = registry_.snapshot()->registry;
-  const deployment::DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   DependencyValidation validation;
   for (const auto& name : graph.missing()) {
     for (const auto& dependent : graph.dependents_of(name)) {
@@ -216,7 +223,7 @@ DependencyValidation DependenciesApi::validate(http::Call<void>) {
 
 DependencyList DependenciesApi::list(http::Call<void>) {
   const auto registry = registry_.snapshot()->registry;
-  const deployment::DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   DependencyList list;
   for (const auto& service : registry->services()) {
     list.dependencies[service.name] = graph.needed_by(service.name);

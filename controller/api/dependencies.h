@@ -6,6 +6,7 @@
 #include "controller/api/service_rows.h"
 #include "controller/deployment/dependencies.h"
 #include "controller/deployment/dependency_edits.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/http/call.h"
 #include "controller/registry/watch.h"
 
@@ -35,7 +36,7 @@ struct DependencyEdge {
   std::string from;
   std::string to;
   std::string type = "required";
-  std::string source = "registry";  ///< which file says so
+  std::string source;  ///< which file says so: registry, compose, service_yml
 };
 BOOST_DESCRIBE_STRUCT(DependencyEdge, (), (from, to, type, source))
 
@@ -71,21 +72,30 @@ struct DependencyFlow {
 };
 BOOST_DESCRIBE_STRUCT(DependencyFlow, (), (nodes, edges))
 
+/// A compose file or service.yml that may name more, and has not been read.
+struct DependencyUnread {
+  std::string service;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(DependencyUnread, (), (service, reason))
+
 struct DependencyGraphView {
   std::vector<DependencyNode> nodes;
   std::vector<DependencyEdge> edges;
   std::vector<std::vector<std::string>> cycles;  ///< each as "a", "b", "a"
+  std::vector<DependencyUnread> unread;
   DependencyFlow react_flow;
   std::string revision;  ///< of registry.yml
 };
-BOOST_DESCRIBE_STRUCT(DependencyGraphView, (), (nodes, edges, cycles, react_flow, revision))
+BOOST_DESCRIBE_STRUCT(DependencyGraphView, (), (nodes, edges, cycles, unread, react_flow, revision))
 
 struct DependencyRow {
   std::string name;
   std::string host;
   std::string type;
+  std::string source;  ///< which file says so: registry, compose, service_yml
 };
-BOOST_DESCRIBE_STRUCT(DependencyRow, (), (name, host, type))
+BOOST_DESCRIBE_STRUCT(DependencyRow, (), (name, host, type, source))
 
 struct ServiceDependencies {
   std::string service;
@@ -148,8 +158,9 @@ class DependenciesApi {
  public:
   DependenciesApi(const registry::RegistryWatch& registry,
                   const ServiceRows& rows,
+                  const deployment::FileDependencies& files,
                   deployment::DependencyEdits& edits)
-      : registry_(registry), rows_(rows), edits_(edits) {}
+      : registry_(registry), rows_(rows), files_(files), edits_(edits) {}
 
   void add_to(http::Router& router);
 
@@ -165,6 +176,7 @@ class DependenciesApi {
 
   const registry::RegistryWatch& registry_;
   const ServiceRows& rows_;
+  const deployment::FileDependencies& files_;
   deployment::DependencyEdits& edits_;
 };
 

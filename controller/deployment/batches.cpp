@@ -62,8 +62,14 @@ Batches::Batches(registry::RegistryWatch& registry,
                  jobs::Jobs& jobs,
                  ServiceActions& actions,
                  Planner& planner,
-                 PendingMoves& pending)
-    : registry_(registry), jobs_(jobs), actions_(actions), planner_(planner), pending_(pending) {
+                 PendingMoves& pending,
+                 const FileDependencies& files)
+    : registry_(registry),
+      jobs_(jobs),
+      actions_(actions),
+      planner_(planner),
+      pending_(pending),
+      files_(files) {
   jobs_.add_kind(kind,
                  [this](std::shared_ptr<jobs::Run> run) { return carry_out(std::move(run)); });
 }
@@ -166,7 +172,7 @@ asio::awaitable<void> Batches::carry_out(std::shared_ptr<jobs::Run> run) {
       std::vector<std::string> services;
       for (const auto& part : parts) services.push_back(part.service);
       const auto registry = registry_.snapshot()->registry;
-      const DependencyGraph graph{*registry};
+      const auto graph = files_.graph(*registry);
       const auto waves = graph.order_of(services);
       auto sweeping = sweep.begin(std::move(parts), waves, graph);
       co_await std::move(sweeping);

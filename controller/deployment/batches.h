@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/tasks.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/moves.h"
 #include "controller/deployment/pending_moves.h"
 #include "controller/deployment/planner.h"
@@ -30,7 +31,8 @@ class Batches {
           jobs::Jobs& jobs,
           ServiceActions& actions,
           Planner& planner,
-          PendingMoves& pending);
+          PendingMoves& pending,
+          const FileDependencies& files);
 
   /// Begins the job, or joins an identical one. Without moves: those that are staged. All of them
   /// are looked at before anything is touched; refused as `check_moves` and `require_fresh` do;
@@ -61,6 +63,7 @@ class Batches {
   ServiceActions& actions_;
   Planner& planner_;
   PendingMoves& pending_;
+  const FileDependencies& files_;
   std::map<std::string, std::shared_ptr<Looking>> looking_;  ///< by what was asked for
 };
 

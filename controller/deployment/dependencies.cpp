@@ -99,13 +99,22 @@ std::string cycle_text(const std::vector<std::string>& cycle) {
   return fmt::format("{}", fmt::join(cycle, " -> "));
 }
 
-DependencyGraph::DependencyGraph(const registry::Registry& registry) {
+DependencyGraph::DependencyGraph(const registry::Registry& registry, const FileNeeds& files) {
   for (const auto& service : registry.services()) {
     order_.push_back(service.name);
-    auto& all = nodes_[service.name].needs_all;
-    for (const auto& name : service.dependencies) {
+    auto& node = nodes_[service.name];
+    const auto add = [&](const std::string& name) {
+      auto& all = node.needs_all;
       const bool is_new = std::find(all.begin(), all.end(), name) == all.end();
-      if (name != service.name && is_new) all.push_back(name);
+      if (name == service.name || !is_new) return false;
+      all.push_back(name);
+      return true;
+    };
+    for (const auto& name : service.dependencies) add(name);
+    const auto in_file = files.find(service.name);
+    if (in_file == files.end()) continue;
+    for (const auto& need : in_file->second) {
+      if (add(need.name)) node.sources[need.name] = need.source;
     }
   }
   std::set<std::string> missing;
@@ -120,6 +129,14 @@ DependencyGraph::DependencyGraph(const registry::Registry& registry) {
     }
   }
   missing_.assign(missing.begin(), missing.end());
+}
+
+std::string DependencyGraph::source_of(const std::string& service,
+                                       const std::string& needed) const {
+  const auto found = nodes_.find(service);
+  if (found == nodes_.end()) return "registry";
+  const auto source = found->second.sources.find(needed);
+  return source == found->second.sources.end() ? "registry" : source->second;
 }
 
 const std::vector<std::string>& DependencyGraph::needed_by(std::string_view service) const {

@@ -1,5 +1,5 @@
-/// Which services need which: what registry.yml says, as a graph. Pure, and immutable once made;
-/// any thread.
+/// Which services need which: what registry.yml and the files of services say, as a graph. Pure,
+/// and immutable once made; any thread.
 #pragma once
 
 #include "controller/registry/model.h"
@@ -14,12 +14,24 @@ namespace portoser::deployment {
 /// Services that do not need each other, directly or not: they may be handled side by side.
 using Wave = std::vector<std::string>;
 
+/// What a service's own file says that it needs.
+struct FileNeed {
+  std::string name;
+  std::string source;  ///< "compose" or "service_yml"
+};
+/// By service.
+using FileNeeds = std::map<std::string, std::vector<FileNeed>, std::less<>>;
+
 class DependencyGraph {
  public:
   /// A service that names itself, or one twice, needs it not at all, or once.
-  explicit DependencyGraph(const registry::Registry& registry);
+  explicit DependencyGraph(const registry::Registry& registry, const FileNeeds& files = {});
 
-  /// In the order of the file; also names of which the registry has no service.
+  /// Who says that it needs it: "registry", else the file's source.
+  [[nodiscard]] std::string source_of(const std::string& service, const std::string& needed) const;
+
+  /// In the order of the registry, then of the service's file; also names of which the registry has
+  /// no service.
   [[nodiscard]] const std::vector<std::string>& needed_by(std::string_view service) const;
   /// Who names it, in the order of the file.
   [[nodiscard]] const std::vector<std::string>& dependents_of(std::string_view service) const;
@@ -55,6 +67,7 @@ class DependencyGraph {
     std::vector<std::string> needs;      ///< of which there is a service
     std::vector<std::string> needs_all;  ///< missing ones too
     std::vector<std::string> dependents;
+    std::map<std::string, std::string> sources;  ///< of those that only a file names
   };
   using Nodes = std::map<std::string, Node, std::less<>>;
 

@@ -16,13 +16,13 @@ namespace {
 constexpr int most_attempts = 10;
 
 std::vector<std::string> with(const registry::Registry& registry,
+                              const DependencyGraph& graph,
                               const registry::Service& service,
                               const std::string& dependency) {
   static_cast<void>(registry.require_service(dependency, "body.dependency"));
   if (dependency == service.name) {
     throw Error{Code::invalid, "a service cannot need itself", "body.dependency"};
   }
-  const DependencyGraph graph{registry};
   const auto& needed = graph.needed_by(service.name);
   if (std::find(needed.begin(), needed.end(), dependency) != needed.end()) {
     throw Error{Code::conflict,
@@ -44,17 +44,27 @@ std::vector<std::string> with(const registry::Registry& registry,
 }
 
 std::vector<std::string> without(const registry::Registry& /*registry*/,
+                                 const DependencyGraph& graph,
                                  const registry::Service& service,
                                  const std::string& dependency) {
   auto left = service.dependencies;
-  if (std::erase(left, dependency) == 0) {
+  if (std::erase(left, dependency) > 0) return left;
+  const auto source = graph.source_of(service.name, dependency);
+  if (source == "registry") {
     throw Error{
         Code::not_found,
         fmt::format("registry.yml does not say that \"{}\" needs \"{}\"", service.name, dependency),
         "body.dependency"}
         .reason("DEPENDENCY_UNKNOWN");
   }
-  return left;
+  throw Error{Code::conflict,
+              fmt::format("the {} of \"{}\" says that it needs \"{}\"",
+                          source == "compose" ? "compose file" : "service.yml",
+                          service.name,
+                          dependency),
+              "body.dependency"}
+      .reason("DEPENDENCY_IN_FILE")
+      .hint("take it out of that file on its host");
 }
 
 }  // namespace
@@ -79,7 +89,7 @@ asio::awaitable<registry::EditOutcome> DependencyEdits::edit(std::string service
   for (int attempt = 1;; ++attempt) {
     const auto registry = registry_.snapshot()->registry;
     const auto& entry = registry->require_service(service, "body.service");
-    const auto all = change(*registry, entry, dependency);
+    const auto all = change(*registry, files_.graph(*registry), entry, dependency);
     registry::EntryEdit edit;
     edit.section = registry::Section::services;
     edit.name = service;

@@ -31,8 +31,9 @@ std::vector<Wave> waves_on(const registry::Registry& registry,
 HostActions::HostActions(registry::RegistryWatch& registry,
                          fleet::Fleet& fleet,
                          jobs::Jobs& jobs,
-                         ServiceActions& actions)
-    : registry_(registry), fleet_(fleet), jobs_(jobs), actions_(actions) {
+                         ServiceActions& actions,
+                         const FileDependencies& files)
+    : registry_(registry), fleet_(fleet), jobs_(jobs), actions_(actions), files_(files) {
   for (const auto action : {Action::start, Action::stop, Action::restart}) {
     jobs_.add_kind(kind_of(action), [this, action](std::shared_ptr<jobs::Run> run) {
       return carry_out(action, std::move(run));
@@ -45,7 +46,7 @@ asio::awaitable<jobs::Submitted> HostActions::begin(Action action,
                                                     std::string user) {
   const auto registry = registry_.snapshot()->registry;
   static_cast<void>(registry->require_host(host, "path.machine"));
-  waves_on(*registry, DependencyGraph{*registry}, action, host);
+  waves_on(*registry, files_.graph(*registry), action, host);
   if (!registry->services_on(host).empty()) fleet_.require_online(host);
   jobs::Request request;
   request.kind = kind_of(action);
@@ -61,7 +62,7 @@ asio::awaitable<void> HostActions::carry_out(Action action, std::shared_ptr<jobs
     co_return;
   }
   const auto registry = registry_.snapshot()->registry;
-  const DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   const auto waves = waves_on(*registry, graph, action, run->record().host);
   std::vector<PartResult> parts;
   for (const auto& wave : waves) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/tasks.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/fleet/fleet.h"
 #include "controller/jobs/jobs.h"
@@ -19,7 +20,8 @@ class HostActions {
   HostActions(registry::RegistryWatch& registry,
               fleet::Fleet& fleet,
               jobs::Jobs& jobs,
-              ServiceActions& actions);
+              ServiceActions& actions,
+              const FileDependencies& files);
 
   /// Begins the job, or joins an identical one. Not for `rebuild`. What can be known before is
   /// refused before: unknown host (`not_found`), host away (`unavailable`), services that need each
@@ -34,6 +36,7 @@ class HostActions {
   fleet::Fleet& fleet_;
   jobs::Jobs& jobs_;
   ServiceActions& actions_;
+  const FileDependencies& files_;
 };
 
 }  // namespace portoser::deployment

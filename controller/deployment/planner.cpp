@@ -156,7 +156,7 @@ PlannedMove Planner::planned(const Move& move, const registry::Registry& registr
 asio::awaitable<Plan> Planner::plan(std::vector<Move> moves) {
   const auto registry = registry_.snapshot()->registry;
   check_moves(moves, *registry);
-  const DependencyGraph graph{*registry};
+  const auto graph = files_.graph(*registry);
   Plan plan;
   for (const auto& move : moves) plan.plan.push_back(planned(move, *registry));
   put_in_order(plan.plan, graph);

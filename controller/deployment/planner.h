@@ -5,6 +5,7 @@
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "controller/deployment/dependencies.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/moves.h"
 #include "controller/deployment/preflight.h"
 #include "controller/deployment/service_actions.h"
@@ -61,8 +62,9 @@ class Planner {
   Planner(registry::RegistryWatch& registry,
           const telemetry::Live& live,
           Preflight& preflight,
-          history::History& history)
-      : registry_(registry), live_(live), preflight_(preflight), history_(history) {}
+          history::History& history,
+          const FileDependencies& files)
+      : registry_(registry), live_(live), preflight_(preflight), history_(history), files_(files) {}
 
   /// Refused as `check_moves` does; everything else is a finding. Hosts are asked side by side.
   asio::awaitable<Plan> plan(std::vector<Move> moves);
@@ -79,6 +81,7 @@ class Planner {
   const telemetry::Live& live_;
   Preflight& preflight_;
   history::History& history_;
+  const FileDependencies& files_;
 };
 
 }  // namespace portoser::deployment

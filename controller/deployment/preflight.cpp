@@ -126,7 +126,7 @@ void Preflight::look_at_cluster(const registry::Registry& registry,
                                 protocol::PreflightReport& report) const {
   check_named_ports(registry, service, report);
   report.checks.emplace_back("dependencies");
-  const DependencyGraph graph{registry};
+  const auto graph = files_.graph(registry);
   for (const auto& name : graph.needed_by(service.name)) {
     const auto* needed = registry.find_service(name);
     if (needed == nullptr) {

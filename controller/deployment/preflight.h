@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/tasks.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/fleet/fleet.h"
 #include "controller/registry/watch.h"
 #include "controller/telemetry/live.h"
@@ -24,8 +25,11 @@ struct PreflightWish {
 
 class Preflight {
  public:
-  Preflight(registry::RegistryWatch& registry, fleet::Fleet& fleet, const telemetry::Live& live)
-      : registry_(registry), fleet_(fleet), live_(live) {}
+  Preflight(registry::RegistryWatch& registry,
+            fleet::Fleet& fleet,
+            const telemetry::Live& live,
+            const FileDependencies& files)
+      : registry_(registry), fleet_(fleet), live_(live), files_(files) {}
 
   /// A service that is not there, has no host or is away becomes a finding, like everything else;
   /// what could not be looked at is one too.
@@ -43,6 +47,7 @@ class Preflight {
   registry::RegistryWatch& registry_;
   fleet::Fleet& fleet_;
   const telemetry::Live& live_;
+  const FileDependencies& files_;
 };
 
 /// Whether a finding says that the change would fail.

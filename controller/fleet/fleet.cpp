@@ -2,6 +2,7 @@
 
 #include "common/describe_json.h"
 #include "common/log.h"
+#include "controller/fleet/assigned_service.h"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -17,20 +18,6 @@ constexpr std::chrono::milliseconds publish_pace{50};
 constexpr std::chrono::seconds presence_period{1};
 /// Of the core thread, however busy; after a longer one it was stopped, or the machine slept.
 constexpr std::chrono::seconds longest_pause{4};
-
-protocol::AssignedService assigned_service(const registry::Registry& registry,
-                                           const registry::Service& service) {
-  protocol::AssignedService assigned;
-  assigned.name = service.name;
-  assigned.kind = enum_name(service.deployment_type);
-  assigned.files = service.deployment_type == registry::DeploymentType::docker
-                       ? registry.compose_candidates(service)
-                       : registry.service_file_candidates(service);
-  assigned.project = service.project;
-  assigned.compose_service = service.service_name;
-  assigned.unit = service.unit;
-  return assigned;
-}
 
 }  // namespace
 

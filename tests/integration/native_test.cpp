@@ -67,7 +67,7 @@ class World {
 
   void write_service_file(const std::string& more = {}) const {
     write_file_atomic(app_ / "service.yml",
-                      "port: 9444\nenv_file: app.env\n"
+                      "port: 9444\nenv_file: app.env\ndependencies: [web]\n"
                       "start: echo \"$(id -un) $GREETING ${GREETING}\" > out.txt; "
                       "exec sleep 2000000\n"
                       // Two words and more: its own shell must not be found by it.
@@ -268,6 +268,25 @@ TEST_F(NativeServices, WhatTheyUseIsMeasured) {
     }
     return true;
   });
+}
+
+TEST_F(NativeServices, WhatTheirFilesNameIsADependency) {
+  Json edge;
+  await_until("its service.yml has been read", 30s, [&] {
+    for (const auto& one : controller_.get("/api/dependencies/graph").body["edges"]) {
+      if (one["to"] == "web") edge = one;
+    }
+    return !edge.is_null();
+  });
+  EXPECT_EQ(edge["from"], "sensor");
+  EXPECT_EQ(edge["source"], "service_yml");
+  HttpClient client{controller_.port()};
+  const auto refused = client.request("DELETE",
+                                      "/api/dependencies/remove",
+                                      R"({"service":"sensor","dependency":"web"})",
+                                      {{"Content-Type", "application/json"}});
+  EXPECT_EQ(refused.status, 409U) << refused.body;
+  EXPECT_EQ(Json::parse(refused.body)["reason"], "DEPENDENCY_IN_FILE") << refused.body;
 }
 
 TEST_F(NativeServices, AllOfAHostAreRestartedInTheOrderOfTheirNeeds) {

@@ -23,6 +23,9 @@ class ServiceFileTest : public testing::Test {
     return read_service_file(
         "sensor", {(folder_ / "none/service.yml").string(), path()}, working_dir);
   }
+  [[nodiscard]] std::vector<std::string> dependencies() const {
+    return dependencies_in_service_file(path());
+  }
   [[nodiscard]] std::string path() const { return (folder_ / "sensor/service.yml").string(); }
   [[nodiscard]] Error refusal() const {
     try {
@@ -61,11 +64,11 @@ TEST_F(ServiceFileTest, TheRegistrysFolderCountsMoreThanItsOwn) {
 
 TEST_F(ServiceFileTest, DependenciesAreAMapOrAList) {
   write("start: ./run\ndependencies: {pgmain: {type: required, reason: storage}, cache: {}}\n");
-  EXPECT_THAT(read().dependencies, ElementsAre("pgmain", "cache"));
+  EXPECT_THAT(dependencies(), ElementsAre("pgmain", "cache"));
   write("start: ./run\ndependencies: [pgmain, cache]\n");
-  EXPECT_THAT(read().dependencies, ElementsAre("pgmain", "cache"));
+  EXPECT_THAT(dependencies(), ElementsAre("pgmain", "cache"));
   write("start: ./run\n");
-  EXPECT_THAT(read().dependencies, IsEmpty());
+  EXPECT_THAT(dependencies(), IsEmpty());
 }
 
 TEST_F(ServiceFileTest, SaysWhatIsWrongAndWhere) {

@@ -12,14 +12,17 @@ ApiTest::ApiTest() {
   const auto core = asio::any_io_executor{context_.get_executor()};
   jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, core);
   history_ = std::make_unique<history::History>(*database_, clock_, core);
-  preflight_ = std::make_unique<deployment::Preflight>(*registry_, *fleet_, live_);
+  file_dependencies_ = std::make_unique<deployment::FileDependencies>(*registry_, *fleet_, clock_);
+  preflight_ =
+      std::make_unique<deployment::Preflight>(*registry_, *fleet_, live_, *file_dependencies_);
   recording_ = std::make_unique<deployment::Recording>(*registry_, *fleet_, *history_);
   actions_ = std::make_unique<deployment::ServiceActions>(
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
-  planner_ = std::make_unique<deployment::Planner>(*registry_, live_, *preflight_, *history_);
+  planner_ = std::make_unique<deployment::Planner>(
+      *registry_, live_, *preflight_, *history_, *file_dependencies_);
   pending_ = std::make_unique<deployment::PendingMoves>(*registry_, *database_, clock_);
-  batches_ =
-      std::make_unique<deployment::Batches>(*registry_, *jobs_, *actions_, *planner_, *pending_);
+  batches_ = std::make_unique<deployment::Batches>(
+      *registry_, *jobs_, *actions_, *planner_, *pending_, *file_dependencies_);
   deployment_states_ = std::make_unique<deployment::DeploymentStates>(*pending_, *jobs_, *history_);
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
   jobs_->add_listener(*deployment_socket_);
@@ -32,9 +35,10 @@ ApiTest::ApiTest() {
       *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
   service_edits_ = std::make_unique<ServiceEditsApi>(
       *registry_, *editor_, services_->rows(), *actions_, *jobs_, core);
-  dependency_edits_ = std::make_unique<deployment::DependencyEdits>(*registry_, *editor_);
-  dependencies_ =
-      std::make_unique<DependenciesApi>(*registry_, services_->rows(), *dependency_edits_);
+  dependency_edits_ =
+      std::make_unique<deployment::DependencyEdits>(*registry_, *editor_, *file_dependencies_);
+  dependencies_ = std::make_unique<DependenciesApi>(
+      *registry_, services_->rows(), *file_dependencies_, *dependency_edits_);
   machine_edits_ = std::make_unique<MachineEditsApi>(*editor_);
   registry_api_ = std::make_unique<RegistryApi>(*registry_, *editor_);
   devices_ =

@@ -69,6 +69,7 @@ class ApiTest : public fleet::FleetTest {
   telemetry::RemoteWrite remote_write_{*database_, series_, live_, clock_, {}};
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<history::History> history_;
+  std::unique_ptr<deployment::FileDependencies> file_dependencies_;
   std::unique_ptr<deployment::Preflight> preflight_;
   std::unique_ptr<deployment::Recording> recording_;
   std::unique_ptr<deployment::ServiceActions> actions_;

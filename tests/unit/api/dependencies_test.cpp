@@ -47,6 +47,7 @@ TEST_F(DependenciesTest, TheGraphHasEveryServiceAndWhatIsMissing) {
       (Json{{"id", "wiki"}, {"position", {{"x", 780}, {"y", 0}}}, {"data", {{"label", "wiki"}}}}));
   EXPECT_EQ(flow["edges"][0], (Json{{"id", "notes -> db"}, {"source", "notes"}, {"target", "db"}}));
   EXPECT_EQ(graph["cycles"], Json::array());
+  EXPECT_EQ(graph["unread"], Json::array());
   EXPECT_EQ(graph["revision"], registry_->snapshot()->registry->revision);
   const auto notes = node("notes");
   EXPECT_EQ(notes["status"], "running");
@@ -63,12 +64,23 @@ TEST_F(DependenciesTest, TheGraphHasEveryServiceAndWhatIsMissing) {
   EXPECT_EQ(ghost["host"], "unassigned");
 }
 
+TEST_F(DependenciesTest, AFileThatNobodyHasReadIsNamed) {
+  write_registry(
+      "  web: {current_host: brick, docker_compose: /srv/shop/compose.yml, service_name: web}\n");
+  EXPECT_EQ(get("/api/dependencies/graph")["unread"],
+            (Json{{{"service", "web"}, {"reason", "\"brick\" has not told yet"}}}));
+}
+
 TEST_F(DependenciesTest, AServiceHasBothDirections) {
   const auto notes = get("/api/dependencies/service/notes");
-  EXPECT_EQ(notes["dependencies"],
-            (Json{{{"name", "db"}, {"host", "brick"}, {"type", "required"}}}));
+  EXPECT_EQ(
+      notes["dependencies"],
+      (Json{{{"name", "db"}, {"host", "brick"}, {"type", "required"}, {"source", "registry"}}}));
   EXPECT_EQ(notes["dependents"],
-            (Json{{{"name", "wiki"}, {"host", "unassigned"}, {"type", "required"}}}));
+            (Json{{{"name", "wiki"},
+                   {"host", "unassigned"},
+                   {"type", "required"},
+                   {"source", "registry"}}}));
 }
 
 TEST_F(DependenciesTest, TheOrderBeginsWithWhatNeedsNothing) {

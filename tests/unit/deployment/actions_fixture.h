@@ -1,6 +1,7 @@
 /// Actions on the services of "brick", which is played by the test.
 #pragma once
 
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/deployment/sweep.h"
 #include "protocol/codec.h"
@@ -28,7 +29,7 @@ class ActionsTest : public fleet::FleetTest {
   void start_controller() {
     jobs_ = std::make_unique<jobs::Jobs>(*database_, *fleet_, clock_, context_.get_executor());
     history_ = std::make_unique<history::History>(*database_, clock_, context_.get_executor());
-    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_);
+    preflight_ = std::make_unique<Preflight>(*registry_, *fleet_, live_, files_);
     recording_ = std::make_unique<Recording>(*registry_, *fleet_, *history_);
     actions_ =
         std::make_unique<ServiceActions>(*registry_, *fleet_, *jobs_, *preflight_, *recording_);
@@ -85,6 +86,7 @@ class ActionsTest : public fleet::FleetTest {
     return all;
   }
 
+  FileDependencies files_{*registry_, *fleet_, clock_};
   std::unique_ptr<jobs::Jobs> jobs_;
   telemetry::Live live_;
   std::unique_ptr<history::History> history_;

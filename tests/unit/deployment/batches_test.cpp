@@ -41,9 +41,10 @@ class BatchesTest : public ActionsTest {
   }
 
   void add_kinds() override {
-    planner_ = std::make_unique<Planner>(*registry_, live_, *preflight_, *history_);
+    planner_ = std::make_unique<Planner>(*registry_, live_, *preflight_, *history_, files_);
     pending_ = std::make_unique<PendingMoves>(*registry_, *database_, clock_);
-    batches_ = std::make_unique<Batches>(*registry_, *jobs_, *actions_, *planner_, *pending_);
+    batches_ =
+        std::make_unique<Batches>(*registry_, *jobs_, *actions_, *planner_, *pending_, files_);
     states_ = std::make_unique<DeploymentStates>(*pending_, *jobs_, *history_);
   }
 

@@ -50,6 +50,21 @@ TEST(DependencyGraph, KnowsWhoNeedsWhom) {
   EXPECT_THAT(graph.needed_by("nobody"), IsEmpty());
 }
 
+TEST(DependencyGraph, FilesCountAsTheRegistryDoesAndAreTold) {
+  const DependencyGraph graph{registry_of({{"web", {"db"}}, {"db", {}}, {"cache", {}}}),
+                              {{"web", {{"db", "compose"}, {"cache", "compose"}}},
+                               {"cache", {{"ghost", "service_yml"}, {"cache", "service_yml"}}},
+                               {"stranger", {{"db", "compose"}}}}};
+  EXPECT_THAT(graph.needed_by("web"), ElementsAre("db", "cache"));
+  EXPECT_EQ(graph.source_of("web", "db"), "registry");
+  EXPECT_EQ(graph.source_of("web", "cache"), "compose");
+  EXPECT_EQ(graph.source_of("cache", "ghost"), "service_yml");
+  EXPECT_THAT(graph.needed_by("cache"), ElementsAre("ghost"));
+  EXPECT_THAT(graph.dependents_of("cache"), ElementsAre("web"));
+  EXPECT_THAT(graph.dependents_of("db"), ElementsAre("web"));
+  EXPECT_THAT(graph.missing(), ElementsAre("ghost"));
+}
+
 TEST(DependencyGraph, AWaveHasWhatNeedsNothingOfALaterOne) {
   const auto graph = graph_of(shop);
   EXPECT_THAT(graph.waves(graph.with_needed("web")),

@@ -30,7 +30,7 @@ class HostActionsTest : public ActionsTest {
   }
 
   void add_kinds() override {
-    host_actions_ = std::make_unique<HostActions>(*registry_, *fleet_, *jobs_, *actions_);
+    host_actions_ = std::make_unique<HostActions>(*registry_, *fleet_, *jobs_, *actions_, files_);
   }
 
   std::string begin(Action action, const std::string& host = "brick") {

@@ -81,9 +81,17 @@ template <class Named>
 class GoldenQuestion : public testing::Test {};
 TYPED_TEST_SUITE(GoldenQuestion, Questions<testing::Types>);
 
+template <class Asked>
+void fill(Asked& question) {
+  question.target = {"notes", {"/srv/notes/compose.yml"}, "team", "web"};
+}
+void fill(InspectNeeds& question) {
+  question.services = {{"notes", "docker", {"/srv/notes/compose.yml"}, "team", "web", ""}};
+}
+
 TYPED_TEST(GoldenQuestion, HasTheSameBytesAsBeforeAndIsReadable) {
   TypeParam question;
-  question.target = {"notes", {"/srv/notes/compose.yml"}, "team", "web"};
+  fill(question);
   const auto path = questions / (std::string{TypeParam::name} + ".hex");
   expect_golden(encode_arguments(question).data, path);
   EXPECT_EQ(decode_arguments<TypeParam>(Bytes{read_golden(path)}), question);
@@ -110,6 +118,13 @@ TEST(Golden, AnswersHaveTheSameBytesAsBeforeAndAreReadable) {
   const auto looked = questions / "compose.preflight.answer.hex";
   expect_golden(encode_arguments(report).data, looked);
   EXPECT_EQ(decode_arguments<PreflightReport>(Bytes{read_golden(looked)}), report);
+
+  NeedsReport needs;
+  needs.services = {{"notes", "/srv/notes/compose.yml", {"db"}, ""},
+                    {"sensor", "", {}, "none of its files is on this host"}};
+  const auto read = questions / "files.needs.answer.hex";
+  expect_golden(encode_arguments(needs).data, read);
+  EXPECT_EQ(decode_arguments<NeedsReport>(Bytes{read_golden(read)}), needs);
 }
 
 TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
@@ -206,7 +221,9 @@ TEST(Golden, NoFileIsMissing) {
               testing::UnorderedElementsAre("compose.inspect.answer.hex",
                                             "compose.inspect.hex",
                                             "compose.preflight.answer.hex",
-                                            "compose.preflight.hex"));
+                                            "compose.preflight.hex",
+                                            "files.needs.answer.hex",
+                                            "files.needs.hex"));
 }
 
 TEST(Golden, EveryMessageIsReadable) {

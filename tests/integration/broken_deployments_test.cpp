@@ -3,6 +3,8 @@
 #include "common/file.h"
 #include "tests/integration/update_fixture.h"
 #include "tests/support/free_port.h"
+#include "tests/support/images.h"
+#include "tests/support/small_disk.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -29,6 +31,7 @@ class BrokenDeployments : public UpdateTest {
 
 TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
   auto& engine = PrivateEngine::shared();
+  load_foreign_image(engine);
   boost::asio::io_context context;
   using Tcp = boost::asio::ip::tcp;
   const Tcp::acceptor listener{context, Tcp::endpoint{boost::asio::ip::address_v4::loopback(), 0}};
@@ -57,6 +60,7 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
        "ENV_MISSING"},
       {"an environment file that is missing", text("    env_file: gone.env\n"), "ENV_MISSING"},
       {"an image that is nowhere", with_image("127.0.0.1:1/gone:1"), "IMAGE_UNAVAILABLE"},
+      {"an image of another machine", with_image(foreign_image), "ARCH_MISMATCH"},
       {"a network that is missing",
        text("", "networks:\n  default: {external: true, name: gone_net}\n"),
        "NETWORK_MISSING"},
@@ -99,6 +103,22 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
     EXPECT_EQ(asker.lost(), 0);
   }
   engine.docker({"rm", "-f", "holder"});
+}
+
+TEST_F(BrokenDeployments, AreRefusedWhereTheDiskIsFull) {
+  const auto before = container();
+  // It has less than a container needs to be made.
+  const SmallDisk disk{project_->folder(), 32};
+  project_->write(text());
+  const Asker asker{port_};
+  for (const auto& answer : {act("rebuild"), put(text("    environment: ['GREETING=new']\n"))}) {
+    EXPECT_EQ(answer.status, 422U) << answer.text;
+    EXPECT_EQ(answer.body["reason"], "DISK_FULL") << answer.text;
+  }
+  EXPECT_EQ(read_file(project_->file()), text());
+  EXPECT_EQ(container(), before);
+  EXPECT_GT(asker.answered(), 0);
+  EXPECT_EQ(asker.lost(), 0);
 }
 
 TEST_F(BrokenDeployments, AServiceWhoseEntryOrHostIsWrongIsRefused) {

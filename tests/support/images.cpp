@@ -1,6 +1,8 @@
 #include "tests/support/images.h"
 
+#include "common/describe_json.h"
 #include "common/error.h"
+#include "common/file.h"
 #include "tests/support/temp_folder.h"
 
 #include <sstream>
@@ -63,6 +65,27 @@ void load_images(const Environment& docker) {
             archive,
             httpd_image},
            options);
+}
+
+// `docker import` has no word for it: Debian's engine takes every archive for one of its own
+// machine.
+void load_foreign_image(const PrivateEngine& engine) {
+  const TempFolder folder{"foreign"};
+  const auto name = std::string{foreign_image} + ":latest";
+  engine.docker({"tag", busybox_image, name});
+  const auto archive = (folder / "image.tar").string();
+  const auto unpacked = (folder / "image").string();
+  make_folder(unpacked);
+  engine.docker({"save", "-o", archive, name});
+  must_run({"tar", "-C", unpacked, "-xf", archive});
+  for (const auto& file : fs::directory_iterator{unpacked}) {
+    if (file.path().extension() != ".json" || file.path().filename() == "manifest.json") continue;
+    auto description = Json::parse(read_file(file.path()));
+    description["architecture"] = "s390x";
+    write_file_atomic(file.path(), description.dump());
+  }
+  must_run({"tar", "-C", unpacked, "-cf", archive, "."});
+  engine.docker({"load", "-q", "-i", archive});
 }
 
 }  // namespace portoser::test

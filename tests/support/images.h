@@ -19,4 +19,9 @@ inline void load_images(const PrivateEngine& engine) {
   load_images(engine.environment());
 }
 
+/// The busybox image, and its description says that it is for another machine (s390x).
+inline constexpr auto foreign_image = "portoser-test/foreign";
+/// Puts it into the engine, which has the others.
+void load_foreign_image(const PrivateEngine& engine);
+
 }  // namespace portoser::test

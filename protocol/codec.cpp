@@ -163,9 +163,13 @@ template Bytes encode_arguments(const InspectCompose&);
 template Bytes encode_arguments(const ComposeInspection&);
 template Bytes encode_arguments(const PreflightCompose&);
 template Bytes encode_arguments(const PreflightReport&);
+template Bytes encode_arguments(const InspectNeeds&);
+template Bytes encode_arguments(const NeedsReport&);
 template InspectCompose decode_arguments(const Bytes&);
 template ComposeInspection decode_arguments(const Bytes&);
 template PreflightCompose decode_arguments(const Bytes&);
 template PreflightReport decode_arguments(const Bytes&);
+template InspectNeeds decode_arguments(const Bytes&);
+template NeedsReport decode_arguments(const Bytes&);
 
 }  // namespace portoser::protocol

@@ -23,26 +23,14 @@ std::string details_of_batch(const std::vector<Move>& moves) {
 }
 
 void require_good_plan(const Plan& plan) {
-  std::vector<ErrorDetail> details;
-  const protocol::Finding* first = nullptr;
-  std::string service;
+  std::vector<NamedFinding> findings;
   for (const auto& move : plan.plan) {
-    for (const auto& finding : move.findings) {
-      if (!is_error(finding)) continue;
-      if (first == nullptr) {
-        first = &finding;
-        service = move.service;
-      }
-      details.push_back({move.service, finding.message});
-    }
+    for (const auto& finding : move.findings) findings.push_back({move.service, &finding});
   }
-  if (first == nullptr) return;
-  auto message = fmt::format("nothing was done: {}: {}", service, first->message);
-  if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
-  throw Error{Code::invalid, message, "body.moves"}
-      .reason(first->reason)
-      .hint(first->hint)
-      .details(std::move(details));
+  const auto wrong = std::find_if(
+      findings.begin(), findings.end(), [](const auto& one) { return is_error(*one.finding); });
+  if (wrong == findings.end()) return;
+  require_no_error(findings, "nothing was done: " + wrong->name, "body.moves");
 }
 
 std::vector<PartResult> parts_of(const Plan& plan) {

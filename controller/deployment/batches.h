@@ -36,7 +36,8 @@ class Batches {
 
   /// Begins the job, or joins an identical one. Without moves: those that are staged. All of them
   /// are looked at before anything is touched; refused as `check_moves` and `require_fresh` do;
-  /// something stands against one (`invalid`, with the reason of the first and each as a detail);
+  /// something stands against one (`invalid`, or `unavailable` for what is away, with the reason of
+  /// the first and each as a detail);
   /// another job for one of the services (`conflict`, BUSY). What was done leaves the staged moves.
   /// `Sweep` says what became of the job.
   asio::awaitable<jobs::Submitted> begin(std::vector<Move> moves, std::string user);

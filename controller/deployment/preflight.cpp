@@ -76,19 +76,28 @@ bool is_error(const protocol::Finding& finding) {
 }
 
 void require_good(const protocol::PreflightReport& report, const std::string& what) {
+  std::vector<NamedFinding> findings;
+  for (const auto& finding : report.findings) findings.push_back({finding.check, &finding});
+  require_no_error(findings, what, "preflight");
+}
+
+void require_no_error(const std::vector<NamedFinding>& findings,
+                      const std::string& what,
+                      const std::string& where) {
   std::vector<ErrorDetail> details;
-  const protocol::Finding* first = nullptr;
-  for (const auto& finding : report.findings) {
-    if (!is_error(finding)) continue;
-    if (first == nullptr) first = &finding;
-    details.push_back({finding.check, finding.message});
+  const NamedFinding* first = nullptr;
+  for (const auto& one : findings) {
+    if (!is_error(*one.finding)) continue;
+    if (first == nullptr) first = &one;
+    details.push_back({one.name, one.finding->message});
   }
   if (first == nullptr) return;
-  auto message = fmt::format("{}: {}", what, first->message);
+  const auto& found = *first->finding;
+  auto message = fmt::format("{}: {}", what, found.message);
   if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
-  throw Error{is_away(*first) ? Code::unavailable : Code::invalid, message, "preflight"}
-      .reason(first->reason)
-      .hint(first->hint)
+  throw Error{is_away(found) ? Code::unavailable : Code::invalid, message, where}
+      .reason(found.reason)
+      .hint(found.hint)
       .details(std::move(details));
 }
 

@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace portoser::deployment {
 
@@ -57,5 +58,16 @@ bool is_error(const protocol::Finding& finding);
 /// away, with the first one's reason, whose details are all of them. `what`: "notes is not
 /// started".
 void require_good(const protocol::PreflightReport& report, const std::string& what);
+
+/// A finding under the name by which an answer shows it: its check, or the service of a plan.
+struct NamedFinding {
+  std::string name;
+  const protocol::Finding* finding;
+};
+
+/// The same for all findings that are named, whoever made them. `where`: the part of the request.
+void require_no_error(const std::vector<NamedFinding>& findings,
+                      const std::string& what,
+                      const std::string& where);
 
 }  // namespace portoser::deployment

@@ -255,7 +255,9 @@ TEST_F(BatchesTest, WhatTheHostFindsWithOneIsRefusedBeforeAnyIsTouched) {
 }
 
 TEST_F(BatchesTest, AnAbsentHostIsRefused) {
-  EXPECT_EQ(refusal({to_brick("db")}).reason(), "AGENT_OFFLINE");
+  const auto error = refusal({to_brick("db")});
+  EXPECT_EQ(error.reason(), "AGENT_OFFLINE");
+  EXPECT_EQ(error.code(), Code::unavailable);
 }
 
 TEST_F(BatchesTest, TheSameAtOnceIsOneJob) {

@@ -8,14 +8,59 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/start_dir.hpp>
 #include <boost/process/v2/stdio.hpp>
+#include <sys/wait.h>
 
 #include <csignal>
+#include <mutex>
 #include <optional>
 
 namespace portoser {
 namespace {
 
 namespace process = boost::process::v2;
+
+/// Children that were killed and have not ended. One that hangs in the kernel, on a disk that does
+/// not answer, does so late or never, and nobody may wait for it: they are reaped when the next
+/// program is run.
+class Killed {
+ public:
+  void add(pid_t pid) {
+    const std::scoped_lock lock{mutex_};
+    pids_.push_back(pid);
+  }
+  void reap() {
+    const std::scoped_lock lock{mutex_};
+    std::erase_if(pids_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+    if (pids_.size() < most) return;
+    throw Error{Code::unavailable,
+                std::to_string(pids_.size()) + " programs hang on this machine and cannot be ended"}
+        .hint("a disk or a network folder does not answer: ps shows them in state D");
+  }
+
+ private:
+  static constexpr std::size_t most = 32;
+  std::mutex mutex_;
+  std::vector<pid_t> pids_;
+};
+
+Killed& killed() {
+  static Killed all;
+  return all;
+}
+
+/// The library's own destructor waits for a killed child's end.
+struct ChildKiller {
+  process::process& child;
+  ~ChildKiller() {
+    boost::system::error_code over;
+    const auto pid = child.id();
+    if (child.running(over)) {
+      ::kill(pid, SIGKILL);
+      killed().add(pid);
+    }
+    child.detach();
+  }
+};
 
 /// Reads to the end of the pipe; keeps what fits.
 asio::awaitable<void> drain(asio::readable_pipe& pipe, std::string& output, std::size_t limit) {
@@ -58,6 +103,7 @@ asio::awaitable<void> read_and_wait(process::process& child,
 
 asio::awaitable<ChildResult> run_child(ChildRequest request) {
   const auto executor = co_await asio::this_coro::executor;
+  killed().reap();
   const auto program = request.argv.at(0).find('/') == std::string::npos
                            ? process::environment::find_executable(request.argv[0])
                            : boost::filesystem::path{request.argv[0]};
@@ -85,6 +131,7 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
                 "cannot run \"" + request.argv[0] + "\": " + error.code().message()};
   }
   auto& child = *started;
+  const ChildKiller killer{child};
   child_end.close();
   child_error_end.close();
   try {
@@ -94,8 +141,6 @@ asio::awaitable<ChildResult> run_child(ChildRequest request) {
   } catch (const Error& error) {
     if (error.code() != Code::deadline) throw;
     result.timed_out = true;
-    boost::system::error_code ignored;
-    child.terminate(ignored);
     result.exit_code = 128 + SIGKILL;
   }
   co_return result;

@@ -24,7 +24,9 @@ struct ChildResult {
   bool timed_out = false;  ///< the limit passed; the child was killed
 };
 
-/// A program that is not there: `Error{not_found}`. Cancelling kills the child.
+/// A program that is not there: `Error{not_found}`. Cancelling kills the child. One that is killed
+/// and does not end, since it hangs in the kernel, is not waited for; while 32 do,
+/// `Error{unavailable}`.
 asio::awaitable<ChildResult> run_child(ChildRequest request);
 
 }  // namespace portoser

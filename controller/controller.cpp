@@ -163,7 +163,7 @@ struct Rooms {
         health(registry, live),
         dependency_edits(registry, editor, file_dependencies),
         dependencies(registry, services.rows(), file_dependencies, dependency_edits),
-        service_edits(registry, editor, services.rows(), actions, jobs, core),
+        service_edits(registry, editor, services.rows(), file_dependencies, actions, jobs, core),
         machines(registry, live, fleet, services.rows(), clock),
         machine_edits(editor),
         registry_api(registry, editor),
@@ -223,6 +223,7 @@ struct Rooms {
     jobs.add_listener(job_counters);
     jobs.add_listener(history);
     jobs.add_listener(rollback);
+    jobs.add_listener(file_dependencies);
     deployment_socket.follow(registry);
     registry.subscribe([this](const registry::RegistryWatch::StatePtr&) { fleet.assign_all(); });
     services.add_to(web);

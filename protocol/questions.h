@@ -94,15 +94,27 @@ struct PreflightCompose {
 };
 BOOST_DESCRIBE_STRUCT(PreflightCompose, (), (target, action, replaces_text, text, restore))
 
+/// A name in a service's own file.
+struct NeedInFile {
+  std::string name;  ///< a key of the same compose file; of service.yml: a service
+  std::string type;  ///< required, optional, or completed: it has to run once and end well
+  bool operator==(const NeedInFile&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NeedInFile, (), (name, type))
+
 /// What the file of one service says that it needs.
 struct NeedsInFile {
-  std::string service;             ///< name in the registry
-  std::string file;                ///< absolute; empty: no candidate is there
-  std::vector<std::string> names;  ///< keys of the same compose file; of service.yml: services
-  std::string problem;             ///< why the names are not known; empty: they are
+  std::string service;  ///< name in the registry
+  std::string file;     ///< absolute, without symbolic links; empty: no candidate is there
+  std::vector<NeedInFile> needs;
+  std::string problem;  ///< why they are not known; empty: they are
   bool operator==(const NeedsInFile&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(NeedsInFile, (), (service, file, names, problem))
+BOOST_DESCRIBE_STRUCT(NeedsInFile, (), (service, file, needs, problem))
+
+/// A file that names more is not read, and neither is one of them.
+inline constexpr std::size_t most_needs = 200;
+inline constexpr std::size_t longest_need = 128;  ///< bytes of a name
 
 struct NeedsReport {
   static constexpr std::string_view name = "files.needs.answer";

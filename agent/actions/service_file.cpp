@@ -103,9 +103,21 @@ ServiceFile read_service_file(const std::string& service,
   return file;
 }
 
-std::vector<std::string> dependencies_in_service_file(const std::string& path) {
-  return read_yaml(
-      path, [](const YAML::Node& root) { return deployments::names_in(root["dependencies"]); });
+std::vector<NamedDependency> dependencies_in_service_file(const std::string& path) {
+  namespace yaml = deployments;
+  return read_yaml(path, [&](const YAML::Node& root) {
+    std::vector<NamedDependency> all;
+    const auto is_readable = yaml::each_name(
+        yaml::member(root, "dependencies"), [&](const auto& name, const auto& value) {
+          const auto is_optional =
+              value.IsMap() && yaml::text_of(yaml::member(value, "type")) == "optional";
+          all.push_back({name, is_optional});
+        });
+    if (!is_readable) {
+      throw invalid_file(path, "\"dependencies\" must be a list of names, or a map of them");
+    }
+    return all;
+  });
 }
 
 }  // namespace portoser::agent::actions

@@ -23,8 +23,12 @@ ServiceFile read_service_file(const std::string& service,
                               const std::vector<std::string>& candidates,
                               const std::string& working_dir);
 
-/// The names that the file gives as `dependencies`, a map or a list. Not YAML: as above; the other
-/// members are not looked at.
-std::vector<std::string> dependencies_in_service_file(const std::string& path);
+struct NamedDependency {
+  std::string name;
+  bool is_optional = false;
+};
+/// What the file gives as `dependencies`: a list of names, or a map, of which `type: optional` is
+/// read. Not YAML, or another shape: as above; the other members are not looked at.
+std::vector<NamedDependency> dependencies_in_service_file(const std::string& path);
 
 }  // namespace portoser::agent::actions

@@ -30,6 +30,26 @@ YAML::Node member_of(const YAML::Node& map, const std::string& key, int depth, i
   return YAML::Node{YAML::NodeType::Undefined};
 }
 
+bool names_of(const YAML::Node& node, const OnName& on_name, int depth, int& visits) {
+  if (depth > deepest_extends || --visits < 0 || !(node.IsMap() || node.IsSequence())) return false;
+  for (const auto& entry : node) {
+    const YAML::Node& key = node.IsMap() ? entry.first : entry;
+    if (!key.IsScalar()) return false;
+    if (!node.IsMap()) {
+      on_name(key.Scalar(), YAML::Node{});
+    } else if (key.Scalar() != "<<") {
+      on_name(key.Scalar(), entry.second);
+    } else if (entry.second.IsSequence()) {
+      for (const auto& one : entry.second) {
+        if (!one.IsMap() || !names_of(one, on_name, depth + 1, visits)) return false;
+      }
+    } else if (!entry.second.IsMap() || !names_of(entry.second, on_name, depth + 1, visits)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 YAML::Node load_compose(const std::string& file) {
@@ -57,14 +77,9 @@ std::string text_of(const YAML::Node& node) {
   return node && node.IsScalar() ? node.Scalar() : std::string{};
 }
 
-std::vector<std::string> names_in(const YAML::Node& node) {
-  std::vector<std::string> names;
-  if (!node || !(node.IsMap() || node.IsSequence())) return names;
-  for (const auto& entry : node) {
-    auto name = text_of(node.IsMap() ? entry.first : entry);
-    if (!name.empty()) names.push_back(std::move(name));
-  }
-  return names;
+bool each_name(const YAML::Node& node, const OnName& on_name) {
+  int visits = most_visited;
+  return !node || node.IsNull() || names_of(node, on_name, 0, visits);
 }
 
 YAML::Node inherited(const std::string& file,

@@ -3,8 +3,8 @@
 /// thread.
 #pragma once
 
+#include <functional>
 #include <string>
-#include <vector>
 #include <yaml-cpp/yaml.h>
 
 namespace portoser::agent::deployments {
@@ -21,8 +21,11 @@ YAML::Node member(const YAML::Node& map, const std::string& key);
 /// Of a scalar; anything else: empty.
 std::string text_of(const YAML::Node& node);
 
-/// A list of names, or a map whose keys are names; anything else has none.
-std::vector<std::string> names_in(const YAML::Node& node);
+/// `value`: what a map says of the name; of a list nothing.
+using OnName = std::function<void(const std::string& name, const YAML::Node& value)>;
+/// The names that a list has, or a map as its keys, with those of its merge keys. Nothing there, or
+/// null: none. Another shape: false.
+bool each_name(const YAML::Node& node, const OnName& on_name);
 
 /// A member of a service, its own or that of the one it extends. `file` is where `root` lies.
 YAML::Node inherited(const std::string& file,

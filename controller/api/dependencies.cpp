@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
 namespace portoser::api {
 namespace {
 
-constexpr std::string_view required = "required";
 constexpr std::string_view unassigned = "unassigned";
 
 std::string host_of(const registry::Registry& registry, const std::string& name) {
@@ -19,12 +19,25 @@ std::string host_of(const registry::Registry& registry, const std::string& name)
                                                      : std::string{unassigned};
 }
 
-DependencyRow row_of(const registry::Registry& registry, const std::string& name) {
-  return {name, host_of(registry, name), std::string{required}, ""};
+/// For the UI, what has to end before is required like what has to run.
+std::string type_of(const deployment::FileNeed& need) {
+  return need.type == "optional" ? need.type : "required";
+}
+
+DependencyRow row_of(const registry::Registry& registry,
+                     const std::string& name,
+                     const deployment::FileNeed& need) {
+  return {name, host_of(registry, name), type_of(need), need.source};
 }
 
 DependencyNode missing_node(const std::string& name) {
   return {name, name, "missing", std::string{unassigned}, "", "unknown", "unknown"};
+}
+
+std::vector<DependencyUnread> unread_of(std::vector<deployment::UnreadFile> files) {
+  std::vector<DependencyUnread> unread;
+  for (auto& one : files) unread.push_back({std::move(one.service), std::move(one.reason)});
+  return unread;
 }
 
 DependencyFlow flow_of(const deployment::DependencyGraph& graph,
@@ -119,8 +132,18 @@ asio::awaitable<DependencyEdited> DependenciesApi::remove(http::Call<DependencyR
       true,
       service,
       dependency,
-      fmt::format("\"{}\" does not need \"{}\" any more", service, dependency),
+      still_needed(service, dependency)
+          ? fmt::format("registry.yml says no more that \"{}\" needs \"{}\"; its own file does",
+                        service,
+                        dependency)
+          : fmt::format("\"{}\" does not need \"{}\" any more", service, dependency),
       outcome.revision};
+}
+
+bool DependenciesApi::still_needed(const std::string& service, const std::string& needed) const {
+  const auto graph = files_.graph(*registry_.snapshot()->registry);
+  const auto& all = graph.needed_by(service);
+  return std::find(all.begin(), all.end(), needed) != all.end();
 }
 
 DependencyGraphView DependenciesApi::graph(http::Call<void>) {
@@ -139,14 +162,12 @@ DependencyGraphView DependenciesApi::graph(http::Call<void>) {
                           row.status,
                           row.health});
     for (const auto& needed : graph.needed_by(service.name)) {
-      view.edges.push_back(
-          {service.name, needed, std::string{required}, graph.source_of(service.name, needed)});
+      const auto need = graph.need_of(service.name, needed);
+      view.edges.push_back({service.name, needed, type_of(need), need.source});
     }
   }
   for (const auto& name : graph.missing()) view.nodes.push_back(missing_node(name));
-  for (auto& one : files_.unread(*registry)) {
-    view.unread.push_back({std::move(one.service), std::move(one.reason)});
-  }
+  view.unread = unread_of(files_.unread(*registry));
   view.react_flow = flow_of(graph, view.edges);
   return view;
 }
@@ -158,12 +179,10 @@ ServiceDependencies DependenciesApi::of_service(http::Call<void> call) {
   ServiceDependencies answer;
   answer.service = service.name;
   for (const auto& name : graph.needed_by(service.name)) {
-    answer.dependencies.push_back(row_of(*registry, name));
-    answer.dependencies.back().source = graph.source_of(service.name, name);
+    answer.dependencies.push_back(row_of(*registry, name, graph.need_of(service.name, name)));
   }
   for (const auto& name : graph.dependents_of(service.name)) {
-    answer.dependents.push_back(row_of(*registry, name));
-    answer.dependents.back().source = graph.source_of(name, service.name);
+    answer.dependents.push_back(row_of(*registry, name, graph.need_of(name, service.name)));
   }
   return answer;
 }
@@ -186,6 +205,7 @@ DeploymentOrder DependenciesApi::order(http::Call<void> call) {
     }
   }
   order.missing.assign(missing.begin(), missing.end());
+  order.unread = unread_of(files_.unread(*registry));
   order.total_services = static_cast<std::int64_t>(order.deployment_order.size());
   return order;
 }
@@ -216,6 +236,7 @@ DependencyValidation DependenciesApi::validate(http::Call<void>) {
   for (const auto& cycle : graph.cycles()) {
     validation.errors.push_back("services need each other: " + deployment::cycle_text(cycle));
   }
+  validation.unread = unread_of(files_.unread(*registry));
   validation.valid = validation.errors.empty();
   validation.total_errors = static_cast<std::int64_t>(validation.errors.size());
   return validation;

@@ -35,7 +35,7 @@ BOOST_DESCRIBE_STRUCT(DependencyNode, (), (id, label, type, host, hostname, stat
 struct DependencyEdge {
   std::string from;
   std::string to;
-  std::string type = "required";
+  std::string type;    ///< required, optional
   std::string source;  ///< which file says so: registry, compose, service_yml
 };
 BOOST_DESCRIBE_STRUCT(DependencyEdge, (), (from, to, type, source))
@@ -109,11 +109,12 @@ struct DeploymentOrder {
   std::vector<std::string> deployment_order;  ///< what it needs first, itself last
   std::vector<deployment::Wave> waves;        ///< the same, side by side where possible
   std::vector<std::string> missing;           ///< needed, and not in registry.yml
+  std::vector<DependencyUnread> unread;       ///< whose files may say that there is more
   std::int64_t total_services = 0;
 };
 BOOST_DESCRIBE_STRUCT(DeploymentOrder,
                       (),
-                      (service, deployment_order, waves, missing, total_services))
+                      (service, deployment_order, waves, missing, unread, total_services))
 
 struct DependencyImpact {
   std::string service;
@@ -130,8 +131,9 @@ struct DependencyValidation {
   bool valid = true;
   std::vector<std::string> errors;
   std::int64_t total_errors = 0;
+  std::vector<DependencyUnread> unread;  ///< whose files were not looked at
 };
-BOOST_DESCRIBE_STRUCT(DependencyValidation, (), (valid, errors, total_errors))
+BOOST_DESCRIBE_STRUCT(DependencyValidation, (), (valid, errors, total_errors, unread))
 
 struct DependencyList {
   std::map<std::string, std::vector<std::string>> dependencies;
@@ -173,6 +175,7 @@ class DependenciesApi {
   DependencyList list(http::Call<void> call);
   asio::awaitable<DependencyEdited> add(http::Call<DependencyRequest> call);
   asio::awaitable<DependencyEdited> remove(http::Call<DependencyRequest> call);
+  [[nodiscard]] bool still_needed(const std::string& service, const std::string& needed) const;
 
   const registry::RegistryWatch& registry_;
   const ServiceRows& rows_;

@@ -135,6 +135,7 @@ asio::awaitable<http::Response> ServiceEditsApi::remove(http::Call<void> call) {
   auto terms = edit_terms_of(call);
   terms.force = call.query_bool("force", false);
   const auto& service = registry->require_service(edit.name, "path.service");
+  if (!terms.force) files_.require_unneeded(*registry, edit.name);
   co_await editor_.require_possible(edit, terms);
   ServiceRemoved answer;
   answer.service = edit.name;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controller/api/service_rows.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/http/call.h"
 #include "controller/http/response.h"
@@ -21,12 +22,14 @@ class ServiceEditsApi {
   ServiceEditsApi(const registry::RegistryWatch& registry,
                   registry::RegistryEditor& editor,
                   const ServiceRows& rows,
+                  const deployment::FileDependencies& files,
                   deployment::ServiceActions& actions,
                   jobs::Jobs& jobs,
                   asio::any_io_executor core)
       : registry_(registry),
         editor_(editor),
         rows_(rows),
+        files_(files),
         actions_(actions),
         jobs_(jobs),
         core_(std::move(core)) {}
@@ -42,6 +45,7 @@ class ServiceEditsApi {
   const registry::RegistryWatch& registry_;
   registry::RegistryEditor& editor_;
   const ServiceRows& rows_;
+  const deployment::FileDependencies& files_;
   deployment::ServiceActions& actions_;
   jobs::Jobs& jobs_;
   asio::any_io_executor core_;

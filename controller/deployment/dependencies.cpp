@@ -99,22 +99,25 @@ std::string cycle_text(const std::vector<std::string>& cycle) {
   return fmt::format("{}", fmt::join(cycle, " -> "));
 }
 
+std::string_view file_word(std::string_view source) {
+  if (source == "compose") return "compose file";
+  return source == "service_yml" ? "service.yml" : "registry.yml";
+}
+
 DependencyGraph::DependencyGraph(const registry::Registry& registry, const FileNeeds& files) {
   for (const auto& service : registry.services()) {
     order_.push_back(service.name);
     auto& node = nodes_[service.name];
-    const auto add = [&](const std::string& name) {
-      auto& all = node.needs_all;
-      const bool is_new = std::find(all.begin(), all.end(), name) == all.end();
-      if (name == service.name || !is_new) return false;
-      all.push_back(name);
-      return true;
-    };
-    for (const auto& name : service.dependencies) add(name);
+    std::set<std::string_view> seen{service.name};
+    for (const auto& name : service.dependencies) {
+      if (seen.insert(name).second) node.needs_all.push_back(name);
+    }
     const auto in_file = files.find(service.name);
     if (in_file == files.end()) continue;
     for (const auto& need : in_file->second) {
-      if (add(need.name)) node.sources[need.name] = need.source;
+      if (!seen.insert(need.name).second) continue;
+      node.needs_all.push_back(need.name);
+      node.in_file.emplace(need.name, need);
     }
   }
   std::set<std::string> missing;
@@ -124,19 +127,21 @@ DependencyGraph::DependencyGraph(const registry::Registry& registry, const FileN
       if (registry.find_service(needed) == nullptr) {
         missing.insert(needed);
       } else {
-        nodes_.at(name).needs.push_back(needed);
+        auto& node = nodes_.at(name);
+        node.needs.push_back(needed);
+        if (need_of(name, needed).type != "optional") node.required.push_back(needed);
       }
     }
   }
   missing_.assign(missing.begin(), missing.end());
 }
 
-std::string DependencyGraph::source_of(const std::string& service,
-                                       const std::string& needed) const {
+FileNeed DependencyGraph::need_of(const std::string& service, const std::string& needed) const {
+  FileNeed in_registry{needed, "registry", "required"};
   const auto found = nodes_.find(service);
-  if (found == nodes_.end()) return "registry";
-  const auto source = found->second.sources.find(needed);
-  return source == found->second.sources.end() ? "registry" : source->second;
+  if (found == nodes_.end()) return in_registry;
+  const auto need = found->second.in_file.find(needed);
+  return need == found->second.in_file.end() ? in_registry : need->second;
 }
 
 const std::vector<std::string>& DependencyGraph::needed_by(std::string_view service) const {
@@ -172,6 +177,10 @@ std::vector<std::string> DependencyGraph::all_dependents_of(std::string_view ser
 
 std::vector<std::string> DependencyGraph::with_needed(std::string_view service) const {
   return reached_from(service, &Node::needs);
+}
+
+std::vector<std::string> DependencyGraph::with_required(std::string_view service) const {
+  return reached_from(service, &Node::required);
 }
 
 std::vector<std::string> DependencyGraph::way(const std::string& from,
@@ -253,9 +262,20 @@ std::vector<Wave> DependencyGraph::waves(const std::vector<std::string>& service
     if (!std::binary_search(peeled.knotted.begin(), peeled.knotted.end(), cycle.front())) continue;
     throw Error{Code::conflict, fmt::format("services need each other: {}", cycle_text(cycle))}
         .reason("DEPENDENCY_CYCLE")
-        .hint("take one of these dependencies away");
+        .hint(advice(cycle));
   }
   return std::move(peeled.waves);
+}
+
+std::string DependencyGraph::advice(const std::vector<std::string>& cycle) const {
+  std::string text = "take one of these dependencies away";
+  for (std::size_t i = 0; i + 1 < cycle.size(); ++i) {
+    const auto need = need_of(cycle[i], cycle[i + 1]);
+    if (need.source == "registry") continue;
+    text += fmt::format(
+        "; \"{}\" is named by the {} of \"{}\"", need.name, file_word(need.source), cycle[i]);
+  }
+  return text;
 }
 
 std::vector<Wave> DependencyGraph::order_of(const std::vector<std::string>& services) const {

@@ -18,6 +18,7 @@ using Wave = std::vector<std::string>;
 struct FileNeed {
   std::string name;
   std::string source;  ///< "compose" or "service_yml"
+  std::string type;    ///< required, optional, or completed: it has to run once and end well
 };
 /// By service.
 using FileNeeds = std::map<std::string, std::vector<FileNeed>, std::less<>>;
@@ -27,8 +28,8 @@ class DependencyGraph {
   /// A service that names itself, or one twice, needs it not at all, or once.
   explicit DependencyGraph(const registry::Registry& registry, const FileNeeds& files = {});
 
-  /// Who says that it needs it: "registry", else the file's source.
-  [[nodiscard]] std::string source_of(const std::string& service, const std::string& needed) const;
+  /// Who says that it needs it, and how: source "registry" (and required), else what the file says.
+  [[nodiscard]] FileNeed need_of(const std::string& service, const std::string& needed) const;
 
   /// In the order of the registry, then of the service's file; also names of which the registry has
   /// no service.
@@ -39,6 +40,8 @@ class DependencyGraph {
   [[nodiscard]] std::vector<std::string> all_dependents_of(std::string_view service) const;
   /// The service and whatever it needs, directly or not, of which there is a service.
   [[nodiscard]] std::vector<std::string> with_needed(std::string_view service) const;
+  /// The same without what is optional: when one of them fails, the service cannot work.
+  [[nodiscard]] std::vector<std::string> with_required(std::string_view service) const;
   /// The shortest way from one to another that it needs, directly or not, both included. Empty: it
   /// does not need it.
   [[nodiscard]] std::vector<std::string> way(const std::string& from, const std::string& to) const;
@@ -65,15 +68,17 @@ class DependencyGraph {
   };
   struct Node {
     std::vector<std::string> needs;      ///< of which there is a service
+    std::vector<std::string> required;   ///< of those
     std::vector<std::string> needs_all;  ///< missing ones too
     std::vector<std::string> dependents;
-    std::map<std::string, std::string> sources;  ///< of those that only a file names
+    std::map<std::string, FileNeed> in_file;  ///< those that only a file names
   };
   using Nodes = std::map<std::string, Node, std::less<>>;
 
   [[nodiscard]] std::vector<std::string> reached_from(std::string_view service,
                                                       std::vector<std::string> Node::*next) const;
   [[nodiscard]] Peeled peel(const std::vector<std::string>& services) const;
+  [[nodiscard]] std::string advice(const std::vector<std::string>& cycle) const;
 
   Nodes nodes_;                     ///< missing ones too: they have dependents
   std::vector<std::string> order_;  ///< of the file
@@ -82,5 +87,8 @@ class DependencyGraph {
 
 /// "a -> b -> a".
 std::string cycle_text(const std::vector<std::string>& cycle);
+
+/// A file's source in words: "compose file", "service.yml", "registry.yml".
+std::string_view file_word(std::string_view source);
 
 }  // namespace portoser::deployment

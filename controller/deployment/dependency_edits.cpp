@@ -26,7 +26,10 @@ std::vector<std::string> with(const registry::Registry& registry,
   const auto& needed = graph.needed_by(service.name);
   if (std::find(needed.begin(), needed.end(), dependency) != needed.end()) {
     throw Error{Code::conflict,
-                fmt::format("\"{}\" needs \"{}\" already", service.name, dependency),
+                fmt::format("\"{}\" needs \"{}\" already, as its {} says",
+                            service.name,
+                            dependency,
+                            file_word(graph.need_of(service.name, dependency).source)),
                 "body.dependency"}
         .reason("DEPENDENCY_EXISTS");
   }
@@ -49,7 +52,7 @@ std::vector<std::string> without(const registry::Registry& /*registry*/,
                                  const std::string& dependency) {
   auto left = service.dependencies;
   if (std::erase(left, dependency) > 0) return left;
-  const auto source = graph.source_of(service.name, dependency);
+  const auto source = graph.need_of(service.name, dependency).source;
   if (source == "registry") {
     throw Error{
         Code::not_found,
@@ -59,7 +62,7 @@ std::vector<std::string> without(const registry::Registry& /*registry*/,
   }
   throw Error{Code::conflict,
               fmt::format("the {} of \"{}\" says that it needs \"{}\"",
-                          source == "compose" ? "compose file" : "service.yml",
+                          file_word(source),
                           service.name,
                           dependency),
               "body.dependency"}

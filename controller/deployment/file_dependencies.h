@@ -1,13 +1,15 @@
 /// What the files of services on their hosts say that they need: `depends_on` of a compose file
 /// that several services of the registry share, `dependencies` of a service.yml. A host is asked
-/// when it comes, when what it is assigned changes, and once a minute, for people edit these files
-/// by hand; what it said last holds while it is away.
+/// when it comes, when what it is assigned changes, when a job of ours has changed its files, and
+/// once a minute, for people edit these files by hand. What it said last holds while it is away,
+/// for as long as this controller runs; whoever has not been read is named.
 #pragma once
 
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/deployment/dependencies.h"
 #include "controller/fleet/fleet.h"
+#include "controller/jobs/listener.h"
 #include "controller/registry/watch.h"
 #include "protocol/questions.h"
 
@@ -26,7 +28,7 @@ struct UnreadFile {
   std::string reason;  ///< a sentence
 };
 
-class FileDependencies {
+class FileDependencies : public jobs::Listener {
  public:
   /// `clock` must outlive it.
   FileDependencies(const registry::RegistryWatch& registry, fleet::Fleet& fleet, const Clock& clock)
@@ -37,27 +39,46 @@ class FileDependencies {
   /// Asks those whose time has come, once. On the fleet's executor.
   asio::awaitable<void> look();
 
+  void job_finished(const storage::JobRecord& job) override;
+
   /// Everything that the registry and the files say. Any thread.
   [[nodiscard]] DependencyGraph graph(const registry::Registry& registry) const;
+  /// Throws when another service's file says that it needs this one: `Error{conflict}`,
+  /// SERVICE_NEEDED. What the registry itself says, its editor minds. Any thread.
+  void require_unneeded(const registry::Registry& registry, const std::string& service) const;
   /// In the order of the registry. Any thread.
   [[nodiscard]] std::vector<UnreadFile> unread(const registry::Registry& registry) const;
 
  private:
+  using Assigned = std::vector<protocol::AssignedService>;
   /// What a host was asked last.
   struct Asked {
-    std::vector<protocol::AssignedService> services;
+    Assigned services;
     std::optional<Time> connected_since;
     Uptime at{0};
   };
-  /// What it said.
+  /// What a host said of a service, and of which entry it spoke.
   struct Told {
-    std::map<std::string, protocol::NeedsInFile> services;
+    protocol::AssignedService of;
+    protocol::NeedsInFile found;
+  };
+  /// By service.
+  using Answers = std::map<std::string, Told, std::less<>>;
+  struct OfHost {
+    std::shared_ptr<const Answers> answers = std::make_shared<const Answers>();
     std::string problem;  ///< why it said nothing the last time; empty: it did
   };
-  using ByHost = std::map<std::string, Told, std::less<>>;
+  using ByHost = std::map<std::string, OfHost, std::less<>>;
+  using Lane = std::vector<std::string>;
 
-  [[nodiscard]] bool is_due(const std::string& host, const Asked& now) const;
-  asio::awaitable<void> ask(std::string host, std::vector<protocol::AssignedService> services);
+  /// Those that are due, spread over lanes that are asked side by side.
+  std::vector<Lane> due(const registry::Registry& registry);
+  asio::awaitable<bool> ask_lanes(const std::vector<Lane>& lanes, std::size_t from);
+  asio::awaitable<bool> ask_lane(const Lane& hosts);
+  asio::awaitable<void> ask(std::string host);
+  [[nodiscard]] const Told* told_of(const ByHost& all,
+                                    const registry::Registry& registry,
+                                    const registry::Service& service) const;
 
   const registry::RegistryWatch& registry_;
   fleet::Fleet& fleet_;

@@ -136,6 +136,18 @@ void Preflight::look_at_cluster(const registry::Registry& registry,
   check_named_ports(registry, service, report);
   report.checks.emplace_back("dependencies");
   const auto graph = files_.graph(registry);
+  for (const auto& unread : files_.unread(registry)) {
+    if (unread.service != service.name) continue;
+    add(report,
+        {"dependencies",
+         "warning",
+         "DEPENDENCIES_UNREAD",
+         service.name,
+         fmt::format("what its own file says that \"{}\" needs is not known: {}",
+                     service.name,
+                     unread.reason),
+         ""});
+  }
   for (const auto& name : graph.needed_by(service.name)) {
     const auto* needed = registry.find_service(name);
     if (needed == nullptr) {
@@ -148,6 +160,8 @@ void Preflight::look_at_cluster(const registry::Registry& registry,
            "add it, or take it out of the dependencies"});
       continue;
     }
+    // One that may be away, or has to end before, is looked for by compose itself.
+    if (graph.need_of(service.name, name).type != "required") continue;
     const auto status = status_of(*needed, live_);
     if (status == "running") continue;
     add(report,

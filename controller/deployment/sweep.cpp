@@ -89,7 +89,7 @@ asio::awaitable<void> Sweep::handle(const Wave& wave, const DependencyGraph& gra
 std::optional<std::string> Sweep::failed_need_of(const PartResult& part,
                                                  const DependencyGraph& graph) const {
   if (action_of(part) == Action::stop) return std::nullopt;
-  for (const auto& needed : graph.with_needed(part.service)) {
+  for (const auto& needed : graph.with_required(part.service)) {
     if (failed_.contains(needed)) return needed;
   }
   return std::nullopt;

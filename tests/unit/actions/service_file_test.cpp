@@ -24,7 +24,11 @@ class ServiceFileTest : public testing::Test {
         "sensor", {(folder_ / "none/service.yml").string(), path()}, working_dir);
   }
   [[nodiscard]] std::vector<std::string> dependencies() const {
-    return dependencies_in_service_file(path());
+    std::vector<std::string> names;
+    for (const auto& one : dependencies_in_service_file(path())) {
+      names.push_back(one.is_optional ? one.name + "?" : one.name);
+    }
+    return names;
   }
   [[nodiscard]] std::string path() const { return (folder_ / "sensor/service.yml").string(); }
   [[nodiscard]] Error refusal() const {
@@ -63,8 +67,10 @@ TEST_F(ServiceFileTest, TheRegistrysFolderCountsMoreThanItsOwn) {
 }
 
 TEST_F(ServiceFileTest, DependenciesAreAMapOrAList) {
-  write("start: ./run\ndependencies: {pgmain: {type: required, reason: storage}, cache: {}}\n");
-  EXPECT_THAT(dependencies(), ElementsAre("pgmain", "cache"));
+  write(
+      "start: ./run\ndependencies: {pgmain: {type: required, reason: storage}, cache: {type: "
+      "optional}}\n");
+  EXPECT_THAT(dependencies(), ElementsAre("pgmain", "cache?"));
   write("start: ./run\ndependencies: [pgmain, cache]\n");
   EXPECT_THAT(dependencies(), ElementsAre("pgmain", "cache"));
   write("start: ./run\n");

@@ -34,7 +34,7 @@ ApiTest::ApiTest() {
   editor_ = std::make_unique<registry::RegistryEditor>(
       *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
   service_edits_ = std::make_unique<ServiceEditsApi>(
-      *registry_, *editor_, services_->rows(), *actions_, *jobs_, core);
+      *registry_, *editor_, services_->rows(), *file_dependencies_, *actions_, *jobs_, core);
   dependency_edits_ =
       std::make_unique<deployment::DependencyEdits>(*registry_, *editor_, *file_dependencies_);
   dependencies_ = std::make_unique<DependenciesApi>(

@@ -4,6 +4,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <fstream>
+#include <thread>
+#include <unistd.h>
 
 namespace portoser {
 namespace {
@@ -150,6 +156,48 @@ TEST(Child, ThatDoesNotExistIsNotFound) {
       EXPECT_EQ(error.code(), Code::not_found);
     }
   }
+}
+
+/// A group of processes that the kernel can freeze: what is frozen does not die of SIGKILL, like a
+/// process that waits for a disk which does not answer.
+class Freezer {
+ public:
+  Freezer() { is_there_ = ::mkdir(folder_.c_str(), 0755) == 0; }
+  ~Freezer() {
+    if (!is_there_) return;
+    set("freezer.state", "THAWED");
+    while (::rmdir(folder_.c_str()) != 0 && errno == EBUSY) std::this_thread::yield();
+  }
+  [[nodiscard]] bool is_there() const { return is_there_; }
+  [[nodiscard]] std::string script() const {
+    return "echo $$ > " + folder_ + "/cgroup.procs; echo FROZEN > " + folder_ +
+           "/freezer.state; sleep 1";
+  }
+  [[nodiscard]] std::string state() const {
+    std::string state;
+    std::ifstream{folder_ + "/freezer.state"} >> state;
+    return state;
+  }
+
+ private:
+  void set(const std::string& file, const std::string& text) const {
+    std::ofstream{folder_ + "/" + file} << text;
+  }
+  std::string folder_ = "/sys/fs/cgroup/freezer/portoser-test-" + std::to_string(::getpid());
+  bool is_there_ = false;
+};
+
+TEST(RunChild, WaitsForNobodyWhomTheKernelHolds) {
+  const Freezer freezer;
+  if (!freezer.is_there()) GTEST_SKIP() << "this machine has no freezer of control groups v1";
+  ChildRequest request;
+  request.argv = {"/bin/sh", "-c", freezer.script()};
+  request.limit = 500ms;
+  const auto ended = run(run_child(std::move(request)));
+  EXPECT_TRUE(ended.timed_out);
+  EXPECT_EQ(freezer.state(), "FROZEN") << "it was not held";
+  request.argv = {"/bin/true"};
+  EXPECT_EQ(run(run_child(std::move(request))).exit_code, 0);
 }
 
 }  // namespace

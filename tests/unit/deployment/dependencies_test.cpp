@@ -51,18 +51,39 @@ TEST(DependencyGraph, KnowsWhoNeedsWhom) {
 }
 
 TEST(DependencyGraph, FilesCountAsTheRegistryDoesAndAreTold) {
-  const DependencyGraph graph{registry_of({{"web", {"db"}}, {"db", {}}, {"cache", {}}}),
-                              {{"web", {{"db", "compose"}, {"cache", "compose"}}},
-                               {"cache", {{"ghost", "service_yml"}, {"cache", "service_yml"}}},
-                               {"stranger", {{"db", "compose"}}}}};
-  EXPECT_THAT(graph.needed_by("web"), ElementsAre("db", "cache"));
-  EXPECT_EQ(graph.source_of("web", "db"), "registry");
-  EXPECT_EQ(graph.source_of("web", "cache"), "compose");
-  EXPECT_EQ(graph.source_of("cache", "ghost"), "service_yml");
+  const DependencyGraph graph{
+      registry_of({{"web", {"db"}}, {"db", {}}, {"cache", {}}, {"job", {}}}),
+      {{"web",
+        {{"db", "compose", "required"},
+         {"cache", "compose", "optional"},
+         {"job", "compose", "completed"}}},
+       {"cache", {{"ghost", "service_yml", "required"}, {"cache", "service_yml", "required"}}},
+       {"stranger", {{"db", "compose", "required"}}}}};
+  EXPECT_THAT(graph.needed_by("web"), ElementsAre("db", "cache", "job"));
+  EXPECT_EQ(graph.need_of("web", "db").source, "registry");
+  EXPECT_EQ(graph.need_of("web", "cache").source, "compose");
+  EXPECT_EQ(graph.need_of("web", "cache").type, "optional");
+  EXPECT_EQ(graph.need_of("cache", "ghost").source, "service_yml");
   EXPECT_THAT(graph.needed_by("cache"), ElementsAre("ghost"));
   EXPECT_THAT(graph.dependents_of("cache"), ElementsAre("web"));
   EXPECT_THAT(graph.dependents_of("db"), ElementsAre("web"));
   EXPECT_THAT(graph.missing(), ElementsAre("ghost"));
+  // An optional one is started before, and its failure is no reason not to begin.
+  EXPECT_THAT(graph.with_needed("web"), ElementsAre("web", "db", "cache", "job"));
+  EXPECT_THAT(graph.with_required("web"), ElementsAre("web", "db", "job"));
+}
+
+TEST(DependencyGraph, ACycleThroughAFileSaysInWhichFileItIs) {
+  const DependencyGraph graph{registry_of({{"a", {"b"}}, {"b", {}}}),
+                              {{"b", {{"a", "service_yml", "required"}}}}};
+  try {
+    static_cast<void>(graph.waves({"a", "b"}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "DEPENDENCY_CYCLE");
+    EXPECT_EQ(error.hint(),
+              "take one of these dependencies away; \"a\" is named by the service.yml of \"b\"");
+  }
 }
 
 TEST(DependencyGraph, AWaveHasWhatNeedsNothingOfALaterOne) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace portoser::deployment {
@@ -55,10 +56,15 @@ class FileDependenciesTest : public ActionsTest {
   }
   void look_and_answer(fleet::DeviceDouble& device) {
     const auto over = look();
-    answer(device,
-           {{{"web", "/srv/shop/compose.yml", {"data", "helper"}, ""},
-             {"db", "/srv/shop/compose.yml", {}, ""},
-             {"sensor", "/srv/sensor/service.yml", {"web", "ghost"}, ""}}});
+    answer(
+        device,
+        {{{"web",
+           "/srv/shop/compose.yml",
+           {{"data", "required"}, {"helper", "required"}, {"side", "optional"}},
+           ""},
+          {"db", "/srv/shop/compose.yml", {}, ""},
+          {"sensor", "/srv/sensor/service.yml", {{"web", "required"}, {"ghost", "optional"}}, ""},
+          {"uninvited", "/srv/x/compose.yml", {{"db", "required"}}, ""}}});
     step_until([&] { return *over; });
   }
   /// Nobody is asked: the round is over at once.
@@ -93,9 +99,11 @@ TEST_F(FileDependenciesTest, AHostSaysWhatItsFilesName) {
   EXPECT_THAT(names, ElementsAre("web", "db", "sensor")) << "others name nobody";
   // A key is the service that the registry has for it; one that it has not is the project's own.
   EXPECT_THAT(graph().needed_by("web"), ElementsAre("db"));
-  EXPECT_EQ(graph().source_of("web", "db"), "compose");
+  EXPECT_EQ(graph().need_of("web", "db").source, "compose");
+  EXPECT_THAT(graph().needed_by("uninvited"), IsEmpty());
   EXPECT_THAT(graph().needed_by("sensor"), ElementsAre("web", "ghost"));
-  EXPECT_EQ(graph().source_of("sensor", "web"), "service_yml");
+  EXPECT_EQ(graph().need_of("sensor", "web").source, "service_yml");
+  EXPECT_EQ(graph().need_of("sensor", "ghost").type, "optional");
   EXPECT_THAT(graph().missing(), ElementsAre("ghost"));
   EXPECT_THAT(unread(), ElementsAre("away: \"chalk\" has not told yet"));
 }
@@ -115,6 +123,102 @@ TEST_F(FileDependenciesTest, AHostIsAskedAgainWhenSomethingMayHaveChanged) {
   step_until([&] { return *over; });
   EXPECT_THAT(graph().needed_by("web"), IsEmpty());
   EXPECT_TRUE(is_quiet());
+}
+
+TEST_F(FileDependenciesTest, AJobThatWroteAFileHasItReadAnew) {
+  auto device = knowing();
+  look_and_answer(device);
+  storage::JobRecord job;
+  job.host = "brick";
+  job.kind = "restart";
+  files_.job_finished(job);
+  EXPECT_TRUE(is_quiet());
+  job.kind = "update";
+  files_.job_finished(job);
+  look_and_answer(device);
+}
+
+TEST_F(FileDependenciesTest, WhatWasSaidOfAnotherEntryIsNotBelieved) {
+  auto device = knowing();
+  look_and_answer(device);
+  write_registry(
+      "  web: {current_host: brick, deployment_type: local, service_file: "
+      "/srv/shop/service.yml}\n");
+  EXPECT_THAT(graph().needed_by("web"), IsEmpty());
+  EXPECT_THAT(graph().missing(), IsEmpty());
+  EXPECT_THAT(unread(), ElementsAre("web: \"brick\" has not told yet"));
+}
+
+TEST_F(FileDependenciesTest, TheSameFileUnderTwoProjectNamesIsTwoProjects) {
+  std::string services;
+  for (const auto* project : {"a", "b"}) {
+    for (const auto* key : {"web", "db"}) {
+      services += fmt::format(
+          "  {0}-{1}: {{current_host: brick, docker_compose: /srv/x/compose.yml, project: {0}, "
+          "service_name: {1}}}\n",
+          project,
+          key);
+    }
+  }
+  write_registry(services);
+  auto device = knowing();
+  const auto over = look();
+  protocol::NeedsReport report;
+  for (const auto* name : {"a-web", "b-web"}) {
+    report.services.push_back({name, "/srv/x/compose.yml", {{"db", "required"}}, ""});
+  }
+  for (const auto* name : {"a-db", "b-db"}) {
+    report.services.push_back({name, "/srv/x/compose.yml", {}, ""});
+  }
+  answer(device, report);
+  step_until([&] { return *over; });
+  EXPECT_THAT(graph().needed_by("a-web"), ElementsAre("a-db"));
+  EXPECT_THAT(graph().needed_by("b-web"), ElementsAre("b-db"));
+}
+
+TEST_F(FileDependenciesTest, AHalfSavedFileForgetsNothing) {
+  auto device = knowing();
+  look_and_answer(device);
+  clock_.advance(61s);
+  const auto over = look();
+  answer(device, {{{"web", "", {}, "it is not YAML"}}});
+  step_until([&] { return *over; });
+  EXPECT_THAT(graph().needed_by("web"), IsEmpty()) << "\"db\" was not spoken of";
+  EXPECT_THAT(unread(), testing::Contains("web: it is not YAML"));
+  clock_.advance(61s);
+  look_and_answer(device);
+  clock_.advance(61s);
+  const auto again = look();
+  answer(device, {{{"web", "", {}, "it is not YAML"}, {"db", "/srv/shop/compose.yml", {}, ""}}});
+  step_until([&] { return *again; });
+  EXPECT_THAT(graph().needed_by("web"), ElementsAre("db"));
+}
+
+TEST_F(FileDependenciesTest, MoreThanAFileMayNameIsAProblem) {
+  auto device = knowing();
+  std::vector<protocol::NeedInFile> many;
+  for (int i = 0; i < 201; ++i) many.push_back({fmt::format("n{}", i), "required"});
+  const auto over = look();
+  answer(device,
+         {{{"web", "/srv/shop/compose.yml", many, ""},
+           {"sensor", "/srv/sensor/service.yml", {{"two\nlines", "required"}}, ""}}});
+  step_until([&] { return *over; });
+  EXPECT_THAT(graph().missing(), IsEmpty());
+  EXPECT_THAT(unread(), testing::Contains(HasSubstr("web: its file names too many")));
+  EXPECT_THAT(unread(), testing::Contains(HasSubstr("sensor: its file names too many")));
+}
+
+TEST_F(FileDependenciesTest, WhoIsNeededByAFileIsNotRemovedByTheWay) {
+  auto device = knowing();
+  look_and_answer(device);
+  const auto registry = registry_->snapshot()->registry;
+  EXPECT_NO_THROW(files_.require_unneeded(*registry, "sensor"));
+  try {
+    files_.require_unneeded(*registry, "db");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "SERVICE_NEEDED");
+  }
 }
 
 TEST_F(FileDependenciesTest, WhatAHostSaidHoldsUntilItSaysAnotherThing) {

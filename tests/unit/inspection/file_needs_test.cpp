@@ -15,6 +15,13 @@ using testing::IsEmpty;
 
 class FileNeedsTest : public testing::Test {
  protected:
+  static std::vector<std::string> names(const protocol::NeedsInFile& found) {
+    std::vector<std::string> all;
+    for (const auto& need : found.needs) {
+      all.push_back(need.type == "required" ? need.name : need.name + " " + need.type);
+    }
+    return all;
+  }
   protocol::NeedsInFile of_compose(const std::string& text, const std::string& key) {
     const auto file = (folder_ / "compose.yml").string();
     write_file_atomic(file, text);
@@ -33,7 +40,7 @@ TEST_F(FileNeedsTest, AComposeServiceNeedsWhatItDependsOn) {
   const std::string others = "  db: {image: x}\n  cache: {image: x}\n";
   const auto list =
       of_compose("services:\n  web: {image: x, depends_on: [db, cache]}\n" + others, "web");
-  EXPECT_THAT(list.names, ElementsAre("db", "cache"));
+  EXPECT_THAT(names(list), ElementsAre("db", "cache"));
   EXPECT_EQ(list.service, "notes");
   EXPECT_EQ(list.file, (folder_ / "compose.yml").string());
   EXPECT_EQ(list.problem, "");
@@ -43,25 +50,54 @@ TEST_F(FileNeedsTest, AComposeServiceNeedsWhatItDependsOn) {
       "service_healthy}\n" +
           others,
       "web");
-  EXPECT_THAT(map.names, ElementsAre("db"));
+  EXPECT_THAT(names(map), ElementsAre("db"));
   const auto merged = of_compose(
       "x-base: &base {depends_on: [cache]}\nservices:\n  web: {<<: *base, image: x}\n" + others,
       "web");
-  EXPECT_THAT(merged.names, ElementsAre("cache"));
+  EXPECT_THAT(names(merged), ElementsAre("cache"));
+}
+
+TEST_F(FileNeedsTest, WhatNeedNotRunIsTold) {
+  const auto found = of_compose(
+      "services:\n  web:\n    depends_on:\n      db: {condition: service_healthy, required: true}\n"
+      "      init: {condition: service_completed_successfully}\n      log: {required: false}\n",
+      "web");
+  EXPECT_THAT(names(found), ElementsAre("db", "init completed", "log optional"));
+}
+
+TEST_F(FileNeedsTest, MergeKeysAmongTheNamesAreFollowed) {
+  const auto found = of_compose(
+      "x-common: &common {redis: {}, db: {}}\nservices:\n  web: {depends_on: {<<: *common, init: "
+      "{}, "
+      "db: {}}}\n",
+      "web");
+  EXPECT_THAT(names(found), testing::UnorderedElementsAre("redis", "db", "init"));
+}
+
+TEST_F(FileNeedsTest, AnotherShapeIsAProblem) {
+  EXPECT_THAT(of_compose("services: {web: {depends_on: db}}\n", "web").problem,
+              HasSubstr("neither a list of names nor a map"));
+  EXPECT_THAT(of_service_file("dependencies: [{name: pg}]\n").problem, HasSubstr("list of names"));
+  std::string many;
+  for (int i = 0; i < 201; ++i) many += "n" + std::to_string(i) + ", ";
+  EXPECT_THAT(of_service_file("dependencies: [" + many + "x]\n").problem, HasSubstr("too many"));
+  EXPECT_THAT(of_service_file("dependencies: [" + std::string(129, 'a') + "]\n").problem,
+              HasSubstr("129 bytes"));
 }
 
 TEST_F(FileNeedsTest, AWholeProjectNamesNothingOutsideItself) {
   const auto found = of_compose("services: {web: {depends_on: [db]}, db: {}}\n", "");
-  EXPECT_THAT(found.names, IsEmpty());
+  EXPECT_THAT(names(found), IsEmpty());
   EXPECT_EQ(found.problem, "");
 }
 
 TEST_F(FileNeedsTest, AServiceFileNamesServicesInAMapOrAList) {
-  EXPECT_THAT(
-      of_service_file("start: ./run\ndependencies: {pg: {type: required}, cache: {}}\n").names,
-      ElementsAre("pg", "cache"));
-  EXPECT_THAT(of_service_file("start: ./run\ndependencies: [pg]\n").names, ElementsAre("pg"));
-  EXPECT_THAT(of_service_file("start: ./run\n").names, IsEmpty());
+  EXPECT_THAT(names(of_service_file(
+                  "start: ./run\ndependencies: {pg: {type: required}, cache: {}, log: {type: "
+                  "optional}}\n")),
+              ElementsAre("pg", "cache", "log optional"));
+  EXPECT_THAT(names(of_service_file("start: ./run\ndependencies: [pg]\n")), ElementsAre("pg"));
+  EXPECT_THAT(names(of_service_file("start: ./run\n")), IsEmpty());
 }
 
 TEST_F(FileNeedsTest, WhatCannotBeReadIsAProblemAndNotNothing) {

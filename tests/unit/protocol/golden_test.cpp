@@ -120,7 +120,7 @@ TEST(Golden, AnswersHaveTheSameBytesAsBeforeAndAreReadable) {
   EXPECT_EQ(decode_arguments<PreflightReport>(Bytes{read_golden(looked)}), report);
 
   NeedsReport needs;
-  needs.services = {{"notes", "/srv/notes/compose.yml", {"db"}, ""},
+  needs.services = {{"notes", "/srv/notes/compose.yml", {{"db", "required"}}, ""},
                     {"sensor", "", {}, "none of its files is on this host"}};
   const auto read = questions / "files.needs.answer.hex";
   expect_golden(encode_arguments(needs).data, read);

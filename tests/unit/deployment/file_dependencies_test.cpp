@@ -39,7 +39,7 @@ class FileDependenciesTest : public ActionsTest {
   /// A round that goes on while the test plays the host.
   std::shared_ptr<bool> look() {
     auto over = std::make_shared<bool>(false);
-    asio::co_spawn(context_, files_.look(), [over](const std::exception_ptr& failure) {
+    asio::co_spawn(context_, own_.look(), [over](const std::exception_ptr& failure) {
       *over = true;
       if (failure) std::rethrow_exception(failure);
     });
@@ -74,15 +74,17 @@ class FileDependenciesTest : public ActionsTest {
     context_.poll();
     return *over;
   }
-  DependencyGraph graph() { return files_.graph(*registry_->snapshot()->registry); }
+  DependencyGraph graph() { return own_.graph(*registry_->snapshot()->registry); }
   std::vector<std::string> unread() {
     std::vector<std::string> names;
-    for (const auto& one : files_.unread(*registry_->snapshot()->registry)) {
+    for (const auto& one : own_.unread(*registry_->snapshot()->registry)) {
       names.push_back(one.service + ": " + one.reason);
     }
     return names;
   }
 
+  ManualClock manual_;
+  FileDependencies own_{*registry_, *fleet_, manual_};
   protocol::InspectNeeds asked_;
 };
 
@@ -112,9 +114,9 @@ TEST_F(FileDependenciesTest, AHostIsAskedAgainWhenSomethingMayHaveChanged) {
   auto device = knowing();
   look_and_answer(device);
   EXPECT_TRUE(is_quiet());
-  clock_.advance(59s);
+  manual_.advance(59s);
   EXPECT_TRUE(is_quiet());
-  clock_.advance(1s);
+  manual_.advance(1s);
   look_and_answer(device);
   write_registry(
       "  web: {current_host: brick, docker_compose: /srv/shop/compose.yml, service_name: other}\n");
@@ -131,10 +133,10 @@ TEST_F(FileDependenciesTest, AJobThatWroteAFileHasItReadAnew) {
   storage::JobRecord job;
   job.host = "brick";
   job.kind = "restart";
-  files_.job_finished(job);
+  own_.job_finished(job);
   EXPECT_TRUE(is_quiet());
   job.kind = "update";
-  files_.job_finished(job);
+  own_.job_finished(job);
   look_and_answer(device);
 }
 
@@ -179,15 +181,15 @@ TEST_F(FileDependenciesTest, TheSameFileUnderTwoProjectNamesIsTwoProjects) {
 TEST_F(FileDependenciesTest, AHalfSavedFileForgetsNothing) {
   auto device = knowing();
   look_and_answer(device);
-  clock_.advance(61s);
+  manual_.advance(61s);
   const auto over = look();
   answer(device, {{{"web", "", {}, "it is not YAML"}}});
   step_until([&] { return *over; });
   EXPECT_THAT(graph().needed_by("web"), IsEmpty()) << "\"db\" was not spoken of";
   EXPECT_THAT(unread(), testing::Contains("web: it is not YAML"));
-  clock_.advance(61s);
+  manual_.advance(61s);
   look_and_answer(device);
-  clock_.advance(61s);
+  manual_.advance(61s);
   const auto again = look();
   answer(device, {{{"web", "", {}, "it is not YAML"}, {"db", "/srv/shop/compose.yml", {}, ""}}});
   step_until([&] { return *again; });
@@ -212,9 +214,9 @@ TEST_F(FileDependenciesTest, WhoIsNeededByAFileIsNotRemovedByTheWay) {
   auto device = knowing();
   look_and_answer(device);
   const auto registry = registry_->snapshot()->registry;
-  EXPECT_NO_THROW(files_.require_unneeded(*registry, "sensor"));
+  EXPECT_NO_THROW(own_.require_unneeded(*registry, "sensor"));
   try {
-    files_.require_unneeded(*registry, "db");
+    own_.require_unneeded(*registry, "db");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.reason(), "SERVICE_NEEDED");
@@ -224,7 +226,7 @@ TEST_F(FileDependenciesTest, WhoIsNeededByAFileIsNotRemovedByTheWay) {
 TEST_F(FileDependenciesTest, WhatAHostSaidHoldsUntilItSaysAnotherThing) {
   auto device = knowing();
   look_and_answer(device);
-  clock_.advance(61s);
+  manual_.advance(61s);
   const auto over = look();
   const auto question = await<protocol::Question>(device);
   protocol::Answer answer;

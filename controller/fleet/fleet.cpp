@@ -1,6 +1,7 @@
 #include "controller/fleet/fleet.h"
 
 #include "common/describe_json.h"
+#include "common/ids.h"
 #include "common/log.h"
 #include "controller/fleet/assigned_service.h"
 

@@ -2,6 +2,7 @@
 #include "controller/registry/changes.h"
 #include "controller/registry/load.h"
 #include "tests/unit/registry/edits.h"
+#include "tests/unit/registry/rest_of_entry.h"
 #include "tests/unit/registry/sample.h"
 
 #include <gtest/gtest.h>
@@ -249,7 +250,8 @@ std::pair<int, int> lines_of_entry(const Registry& registry,
   return {first, next - 1};
 }
 
-/// Lines before and behind the entry are the same to the byte.
+/// Lines before and behind the entry are the same to the byte, and so is what stands in its own
+/// lines and is not meant.
 void expect_only_the_entry_changed(const std::string& before,
                                    const std::string& after,
                                    const Registry& registry,
@@ -267,6 +269,14 @@ void expect_only_the_entry_changed(const std::string& before,
   for (std::size_t i = 1; i <= behind; ++i) {
     ASSERT_EQ(old_lines[old_lines.size() - i], new_lines[new_lines.size() - i]);
   }
+  const Lines old_entry(old_lines.begin() + (first - 1), old_lines.begin() + last);
+  if (!has_lines_of_its_own(old_entry.front())) {
+    ASSERT_EQ(other_members(before, edit), other_members(after, edit));
+    return;
+  }
+  const auto end = new_lines.end() - static_cast<std::ptrdiff_t>(behind);
+  ASSERT_LE(new_lines.begin() + (first - 1), end);
+  expect_other_lines(old_entry, {new_lines.begin() + (first - 1), end}, edit);
 }
 
 /// All of the old text is there, in one piece or two.

@@ -124,6 +124,21 @@ TEST_F(ActionsTest, ALongOutputGivesItsLastTwentyLines) {
   EXPECT_EQ(results[0].last_lines.back(), "line 100");
 }
 
+/// More than a pipe holds, on each of both: a reader who waits for one of them stalls the tool.
+TEST_F(ActionsTest, AMebibyteOnEitherOutputHoldsUpNothing) {
+  script("up",
+         "line=$(head -c 1023 /dev/zero | tr '\\0' x)\n"
+         "for n in $(seq 1024); do echo \"$line\" >&2; done\n"
+         "for n in $(seq 1024); do echo \"$line\"; done\n"
+         "echo the last one");
+  actions->handle(command<protocol::ComposeUp>(new_id()));
+  await_result();
+  EXPECT_TRUE(results[0].succeeded) << results[0].message;
+  ASSERT_EQ(lines().size(), 2U * 1024 + 1);
+  EXPECT_EQ(lines().front(), std::string(1023, 'x'));
+  EXPECT_EQ(lines().back(), "the last one");
+}
+
 TEST_F(ActionsTest, AMissingFileIsToldWithEveryCandidateAndNothingRuns) {
   std::filesystem::remove(folder / "notes/docker-compose.yml");
   actions->handle(command<protocol::ComposeUp>(new_id()));

@@ -14,6 +14,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string text_of(const std::string& image, const std::string& more = "") {
   return "version: '3'\nservices:\n  web: {image: '" + image + "'" + more +
@@ -224,14 +225,20 @@ TEST_F(Deploy, AnyOfTheLastTwentyComesBackExactly) {
                 .exit_status,
             0);
   engine_.docker({"image", "prune", "-f"});
-  const auto result = back_to(20);
-  ASSERT_TRUE(result.succeeded) << result.message;
-  EXPECT_EQ(what_runs(), ran[20]);
-  EXPECT_EQ(text(), text_with(20));
-  EXPECT_EQ(read_file(project_.folder() / "web.env"), "E=20\n");
-  EXPECT_EQ(read_file(project_.folder() / ".env"), "D=20\n");
-  EXPECT_EQ(store_.list("notes").size(), 20U);
-  EXPECT_EQ(back_to(3).reason, "DEPLOYMENT_NOT_KEPT") << "the restore itself is the newest now";
+  // The oldest that is left, and another one: each time of the other image than what runs then.
+  for (const auto& [i, image] : {std::pair{3, "app:2"}, std::pair{20, "app:1"}}) {
+    SCOPED_TRACE(i);
+    EXPECT_THAT(what_runs(), ElementsAre(Not(HasSubstr(image_id(image)))));
+    const auto result = back_to(i);
+    ASSERT_TRUE(result.succeeded) << result.message;
+    EXPECT_THAT(what_runs(), ElementsAre(HasSubstr(image_id(image))));
+    EXPECT_EQ(what_runs(), ran[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(text(), text_with(i));
+    EXPECT_EQ(read_file(project_.folder() / "web.env"), fmt::format("E={}\n", i));
+    EXPECT_EQ(read_file(project_.folder() / ".env"), fmt::format("D={}\n", i));
+    EXPECT_EQ(store_.list("notes").size(), 20U);
+  }
+  EXPECT_EQ(back_to(4).reason, "DEPLOYMENT_NOT_KEPT") << "the restores are the newest now";
 }
 
 TEST_F(Deploy, ARestoreWhoseImageIsGoneTouchesNothing) {

@@ -1,6 +1,9 @@
 // A host loses its power and comes back.
 #include "tests/cluster/cluster_test.h"
 
+#include <map>
+#include <string>
+
 namespace portoser::test {
 namespace {
 
@@ -14,6 +17,14 @@ TEST_F(Power, AHostThatIsOffIsOfflineAndItsServicesUnknown) {
   h1_.power_off();
   controller_.await_machine(h1_.name(), "offline");
   EXPECT_EQ(service_of(h1_)["status"], "unknown");
+  const auto health = controller_.get("/api/diagnostics/health/all");
+  ASSERT_EQ(health.status, 200U) << health.text;
+  std::map<std::string, std::string> statuses;
+  for (const auto& row : health.body) {
+    statuses[row["service"].get<std::string>()] = row["status"].get<std::string>();
+  }
+  EXPECT_EQ(statuses[h1_.service()], "unknown") << health.text;
+  EXPECT_EQ(statuses[h2_.service()], "healthy") << health.text;
   const auto refused = controller_.post("/api/services/" + h1_.service() + "/restart");
   EXPECT_EQ(refused.status, 503U);
   EXPECT_EQ(refused.body["code"], "AGENT_OFFLINE");

@@ -250,6 +250,9 @@ TEST_F(BadInput, BrokenRegistryLeavesTheLastGoodOneInForceAndSaysWhere) {
   const auto health = controller_->get("/health");
   EXPECT_THAT(health.body["registry"]["problem"]["where"].get<std::string>(), HasSubstr(":2:"));
   EXPECT_THAT(health.text, HasSubstr("tab"));
+  const auto brief = controller_->get("/api/health");
+  EXPECT_EQ(brief.status, 200U) << brief.text;
+  EXPECT_EQ(brief.body["status"], "degraded") << brief.text;
   EXPECT_FALSE(controller_->row("/api/services", "services", "kept").is_null());
   std::filesystem::remove(controller_->registry());
   await_until("the loss is told", 30s, [] {
@@ -260,6 +263,7 @@ TEST_F(BadInput, BrokenRegistryLeavesTheLastGoodOneInForceAndSaysWhere) {
   await_until("all is well again", 30s, [] {
     return controller_->get("/health").body["status"] == "healthy";
   });
+  EXPECT_EQ(controller_->get("/api/health").body["status"], "healthy");
 }
 
 TEST_F(BadInput, BrokenServiceIsListedWithItsErrorsAndCannotBeActedOn) {

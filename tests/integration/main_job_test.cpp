@@ -74,6 +74,11 @@ class MainJob : public testing::Test {
     return id;
   }
 
+  static std::string started_at(const std::string& container) {
+    return PrivateEngine::shared().docker(
+        {"inspect", "--format", "{{.State.StartedAt}}", container});
+  }
+
   /// How long the container was down between its ends and its starts, as the engine tells.
   static double seconds_down(const std::string& container) {
     const auto now =
@@ -176,11 +181,13 @@ TEST_F(MainJob, RestartReplacesTheServicesContainerAndNoOther) {
            {.environment = PrivateEngine::shared().environment(), .folder = project_->folder()});
   const auto web = container_of("web");
   const auto side = container_of("side");
+  const auto started = started_at(side);
   SocketClient uptime{controller_->port(), "/api/uptime/ws"};
   const auto answer = act("restart");
   ASSERT_EQ(answer.status, 200U) << answer.text;
   EXPECT_NE(container_of("web"), web);
   EXPECT_EQ(container_of("side"), side);
+  EXPECT_EQ(started_at(side), started);
   const auto frames =
       frames_until(uptime, [](const Json& frame) { return frame["type"] == "uptime_event"; });
   EXPECT_EQ(frames.back()["event_type"], "restart") << dump(frames.back());

@@ -1,7 +1,9 @@
-// registry.yml edited by hand and over HTTP at the same time, and by a controller that is killed.
+// registry.yml edited by hand, over HTTP and by joining hosts at the same time, and by a controller
+// that is killed.
 
 #include "common/file.h"
 #include "controller/registry/load.h"
+#include "protocol/curve.h"
 #include "tests/integration/portoser.h"
 #include "tests/support/await.h"
 
@@ -10,7 +12,9 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fcntl.h>
 #include <random>
 #include <set>
@@ -56,6 +60,21 @@ class RegistryEdits : public testing::Test {
     for (const auto& one : registry.services()) names.insert(one.name);
     return names;
   }
+  [[nodiscard]] std::set<std::string> hosts() const {
+    std::set<std::string> names;
+    const auto registry = registry::parse_registry(on_disk(), "registry.yml");
+    for (const auto& one : registry.hosts()) names.insert(one.name);
+    return names;
+  }
+  /// As a new host does it; the controller adds its entry.
+  [[nodiscard]] HttpAnswer join(const std::string& name, const std::string& token) const {
+    return ask("POST",
+               "/api/v1/devices",
+               {{"hostname", name},
+                {"public_key", protocol::make_key_pair().public_key},
+                {"registration_token", token},
+                {"ip", "192.0.2.77"}});
+  }
   void expect_comments() const {
     for (const auto* comment : {"# the house; do not reorder\n",
                                 "# rack 2\n",
@@ -78,9 +97,11 @@ class RegistryEdits : public testing::Test {
   ControllerProcess controller_{folder_.path()};
 };
 
+/// Hosts that join with a token that adds their entries write it too.
 TEST_F(RegistryEdits, ByHandAndOverHttpAtTheSameTimeLoseNothing) {
   constexpr int threads = 4;
   constexpr int rounds = 15;
+  const auto token = controller_.create_token({"--add-host", "--uses", std::to_string(rounds)});
   std::atomic<int> failures{0};
   std::vector<std::thread> writers;
   for (int writer = 0; writer < threads; ++writer) {
@@ -102,6 +123,15 @@ TEST_F(RegistryEdits, ByHandAndOverHttpAtTheSameTimeLoseNothing) {
       add_by_hand(fmt::format("  hand-{}: {{docker_compose: /h.yml}}   # hand {}\n", round, round));
     }
   });
+  writers.emplace_back([&] {
+    for (int round = 0; round < rounds; ++round) {
+      const auto joined = join(fmt::format("host-{}", round), token);
+      if (joined.status != 201) {
+        ++failures;
+        ADD_FAILURE() << joined.body;
+      }
+    }
+  });
   std::atomic<bool> done{false};
   std::atomic<int> looks{0};
   std::thread reader{[&] {
@@ -116,7 +146,9 @@ TEST_F(RegistryEdits, ByHandAndOverHttpAtTheSameTimeLoseNothing) {
   ASSERT_EQ(failures.load(), 0);
   EXPECT_GT(looks.load(), 50);
   std::set<std::string> expected{"notes"};
+  std::set<std::string> expected_hosts{"brick", "chalk"};
   for (int round = 0; round < rounds; ++round) {
+    expected_hosts.insert(fmt::format("host-{}", round));
     expected.insert(fmt::format("hand-{}", round));
     EXPECT_THAT(on_disk(), HasSubstr(fmt::format("# hand {}\n", round)));
     for (int writer = 0; writer < threads; ++writer) {
@@ -124,11 +156,15 @@ TEST_F(RegistryEdits, ByHandAndOverHttpAtTheSameTimeLoseNothing) {
     }
   }
   EXPECT_EQ(services(), expected);
+  EXPECT_EQ(hosts(), expected_hosts);
   expect_comments();
   await_until(
       "all of it is in force",
       20s,
-      [&] { return controller_.get("/api/services").body["services"].size() == expected.size(); },
+      [&] {
+        return controller_.get("/api/services").body["services"].size() == expected.size() &&
+               controller_.get("/api/machines").body["machines"].size() == expected_hosts.size();
+      },
       [&] { return controller_.log_tail(); });
   EXPECT_EQ(controller_.get("/api/registry/history").body["backups"].size(), 50U);
 }
@@ -138,6 +174,9 @@ TEST_F(RegistryEdits, AKilledControllerLeavesTheOldTextOrTheNewOne) {
   std::mt19937 random{std::random_device{}()};
   int made = 0;
   int unmade = 0;
+  // How long an edit takes depends on the machine. So the kills go where it tips: later after an
+  // edit that was not made, earlier after one that was.
+  std::chrono::microseconds latest = 80ms;
   for (int round = 0; round < 30; ++round) {
     const auto before = on_disk();
     const auto name = fmt::format("new-{}", round);
@@ -152,18 +191,22 @@ TEST_F(RegistryEdits, AKilledControllerLeavesTheOldTextOrTheNewOne) {
     }};
     while (!sending) std::this_thread::yield();
     // The moment of the kill is what is varied here, so it is a time and no condition.
-    std::this_thread::sleep_for(std::chrono::microseconds{random() % 80'000});
+    std::this_thread::sleep_for(latest * static_cast<int>(random() % 1000) / 1000);
     controller_.kill();
     writer.join();
     const auto after = on_disk();
     const auto expected = before + fmt::format("  {}:\n    docker_compose: /srv/x.yml\n", name);
     EXPECT_TRUE(after == before || after == expected) << after;
     ++(after == before ? unmade : made);
+    using Delay = std::chrono::microseconds;
+    latest = after == before ? std::min<Delay>(latest * 2, 5s) : std::max<Delay>(latest / 2, 1us);
     EXPECT_NO_THROW((void)services());
     controller_.start();
     EXPECT_EQ(controller_.get("/api/registry").body["source"], "ok");
   }
   std::cout << made << " edits were made, " << unmade << " were not" << std::endl;
+  EXPECT_GT(made, 0);
+  EXPECT_GT(unmade, 0);
   expect_comments();
   const auto last = ask("POST", "/api/services", {{"name", "z"}, {"docker_compose", "/z.yml"}});
   EXPECT_EQ(last.status, 201U) << last.body;

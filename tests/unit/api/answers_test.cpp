@@ -143,7 +143,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
       {0, clock_.now(), "ada", "Ada", "POST", "/api/x", 200, "", "127.0.0.1", "r", 1}));
   std::vector<std::string> times;
   std::set<const http::Endpoint*> asked;
-  // Of a host, which is none here: compose_update_test looks at its answer.
+  // Of a host, which is none here: update_test looks at its answer.
   const std::set<std::string> asked_elsewhere{"/api/services/{service}/compose"};
   for (const auto* target : {"/ping",
                              "/health",

@@ -69,6 +69,11 @@ TEST_F(ServiceEdits, WhatIsWrongIsRefusedWithItsPlaceAndChangesNothing) {
   for (const auto& [body, where, code] :
        {Wrong{Json::object(), "body.name"},
         Wrong{mail("name", "../x"), "body.name"},
+        Wrong{mail("name", "a;id"), "body.name"},
+        Wrong{mail("name", "--force"), "body.name"},
+        Wrong{mail("name", "$(id)"), "body.name"},
+        Wrong{mail("name", std::string(300, 'x')), "body.name"},
+        Wrong{mail("name", "nötes"), "body.name"},
         Wrong{mail("name", "Mail"), "body.name"},
         Wrong{mail("current_host", "nowhere"), "body.current_host"},
         Wrong{mail("port", 70000), "body.port"},

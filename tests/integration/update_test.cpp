@@ -23,6 +23,14 @@ ApiAnswer roll_back(const ControllerProcess& controller,
       "/api/history/rollback/" + id + "/execute", body, {{"Content-Type", "application/json"}});
 }
 
+/// The same by the path that the existing UI has.
+ApiAnswer roll_back_as_the_ui(const ControllerProcess& controller,
+                              const std::string& id,
+                              const std::string& body = R"({"confirm": true, "dry_run": false})") {
+  return controller.post(
+      "/api/history/rollback/" + id, body, {{"Content-Type", "application/json"}});
+}
+
 TEST_F(Update, TheFileIsShownWithNamesOfVariablesAndWithoutTheirValues) {
   project_->write_file(".env", "PASSWORD=very-secret\n");
   const auto answer = controller_->get("/api/services/notes/compose");
@@ -121,7 +129,12 @@ TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {
   EXPECT_THAT(fields, testing::UnorderedElementsAre("port", "compose"));
   EXPECT_THAT(preview["compose_difference"].get<std::string>(), HasSubstr("+    environment"));
 
-  EXPECT_EQ(roll_back(*controller_, id, "{}").status, 400U);
+  const auto unconfirmed = roll_back(*controller_, id, "{}");
+  EXPECT_EQ(unconfirmed.status, 400U);
+  EXPECT_EQ(unconfirmed.body["reason"], "CONFIRM_REQUIRED") << unconfirmed.text;
+  const auto by_the_ui = roll_back_as_the_ui(*controller_, id, "{}");
+  EXPECT_EQ(by_the_ui.status, 400U);
+  EXPECT_EQ(by_the_ui.body["reason"], "CONFIRM_REQUIRED") << by_the_ui.text;
   const auto dry = roll_back(*controller_, id, R"({"dry_run": true})");
   EXPECT_EQ(dry.body["preview"]["safe_to_rollback"], true) << dry.text;
 
@@ -159,7 +172,12 @@ TEST_F(Update, ARowInANamedVolumeOutlivesEverything) {
   }
   ASSERT_EQ(put(with_volume("    environment: [GREETING=other]\n")).status, 200U);
   expect_row("an update");
-  ASSERT_EQ(roll_back(*controller_, first.body["deployment_id"].get<std::string>()).status, 200U);
+  const auto id = first.body["deployment_id"].get<std::string>();
+  const auto back = roll_back_as_the_ui(*controller_, id);
+  ASSERT_EQ(back.status, 200U) << back.text;
+  EXPECT_EQ(back.body["success"], true) << back.text;
+  EXPECT_EQ(back.body["rollback_deployment_id"], newest_record()["id"]);
+  EXPECT_EQ(newest_record()["rollback_of"], id);
   expect_row("the way back");
 }
 
@@ -170,6 +188,7 @@ TEST_F(Update, AFailedDeploymentIsNothingToGoBackTo) {
   const auto answer = roll_back(*controller_, id);
   EXPECT_EQ(answer.status, 409U) << answer.text;
   EXPECT_EQ(answer.body["reason"], "DEPLOYMENT_NOT_GOOD");
+  EXPECT_EQ(roll_back_as_the_ui(*controller_, id).body["reason"], "DEPLOYMENT_NOT_GOOD");
   EXPECT_EQ(roll_back(*controller_, "deploy-20000101-000000-00000000").status, 404U);
 }
 

@@ -156,8 +156,12 @@ TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {
 }
 
 TEST_F(Update, ARowInANamedVolumeOutlivesEverything) {
+  project_->write_file("Dockerfile", "FROM portoser-test/httpd\n");
   const auto with_volume = [](const std::string& more) {
-    return text("    volumes: ['rows:/rows']\n" + more, "volumes:\n  rows: {}\n");
+    auto changed = text("    volumes: ['rows:/rows']\n" + more, "volumes:\n  rows: {}\n");
+    // One that can be rebuilt: images that are only here cannot be pulled.
+    const std::string image = "image: portoser-test/httpd";
+    return changed.replace(changed.find(image), image.size(), "build: .");
   };
   const auto first = put(with_volume(""));
   ASSERT_EQ(first.status, 200U) << first.text;
@@ -166,8 +170,9 @@ TEST_F(Update, ARowInANamedVolumeOutlivesEverything) {
   const auto expect_row = [&](const char* after) {
     EXPECT_EQ(engine.docker({"exec", container(), "cat", "/rows/row"}), "a row\n") << after;
   };
-  for (const auto* action : {"stop", "start", "restart"}) {
-    ASSERT_EQ(act(action).status, 200U) << action;
+  for (const auto* action : {"stop", "start", "restart", "rebuild"}) {
+    const auto answer = act(action);
+    ASSERT_EQ(answer.status, 200U) << action << answer.text;
     if (std::string{action} != "stop") expect_row(action);
   }
   ASSERT_EQ(put(with_volume("    environment: [GREETING=other]\n")).status, 200U);

@@ -14,6 +14,11 @@
 namespace portoser::test {
 namespace {
 
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
 struct Broken {
   std::string name;
   std::string text;
@@ -105,6 +110,42 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
   engine.docker({"rm", "-f", "holder"});
 }
 
+/// So that a false `valid` above says something.
+TEST_F(BrokenDeployments, OneThatIsNotBrokenIsValidAndShownAsADifference) {
+  const auto wanted = text("    environment: ['GREETING=${GREETING_OF_THIS_TEST}']\n");
+  const auto before = container();
+  const auto checked = controller_->post("/api/services/notes/compose/validate",
+                                         dump(Json{{"text", wanted}}),
+                                         {{"Content-Type", "application/json"}});
+  ASSERT_EQ(checked.status, 200U) << checked.text;
+  EXPECT_EQ(checked.body["valid"], true) << checked.text;
+  EXPECT_EQ(checked.body["revision"], compose()["revision"]);
+  const auto difference = checked.body["difference"].get<std::string>();
+  EXPECT_THAT(difference, StartsWith("@@ -"));
+  EXPECT_THAT(difference,
+              HasSubstr(fmt::format("\n     ports: ['127.0.0.1:{}:8080']\n"
+                                    "+    environment: ['GREETING=${{GREETING_OF_THIS_TEST}}']\n",
+                                    port_)));
+  EXPECT_THAT(difference, Not(HasSubstr("\n-"))) << "nothing is taken out";
+  std::vector<std::string> reasons;
+  for (const auto& finding : checked.body["findings"]) {
+    EXPECT_NE(finding["severity"], "error") << checked.text;
+    reasons.push_back(finding["reason"]);
+    if (finding["reason"] == "ENV_MISSING") {
+      EXPECT_EQ(finding["severity"], "warning");
+      EXPECT_EQ(finding["subject"], "GREETING_OF_THIS_TEST");
+      EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("empty text"));
+    }
+  }
+  EXPECT_THAT(reasons, Contains("ENV_MISSING")) << checked.text;
+  for (const auto* check :
+       {"registry", "dependencies", "host", "disk", "memory", "mounts", "images", "ports"}) {
+    EXPECT_THAT(checked.body["checks"].get<std::vector<std::string>>(), Contains(check));
+  }
+  EXPECT_EQ(read_file(project_->file()), text()) << "it is not written";
+  EXPECT_EQ(container(), before);
+}
+
 TEST_F(BrokenDeployments, AreRefusedWhereTheDiskIsFull) {
   const auto before = container();
   // It has less than a container needs to be made.
@@ -127,6 +168,7 @@ TEST_F(BrokenDeployments, AServiceWhoseEntryOrHostIsWrongIsRefused) {
   const auto rebuilt = act("rebuild");
   EXPECT_EQ(rebuilt.status, 422U) << rebuilt.text;
   EXPECT_EQ(rebuilt.body["reason"], "COMPOSE_INVALID");
+  EXPECT_THAT(rebuilt.text, HasSubstr("yaml.parser.ParserError")) << "compose's own words";
   EXPECT_EQ(container(), before);
   std::filesystem::remove(project_->file());
   EXPECT_EQ(act("rebuild").body["reason"], "COMPOSE_FILE_MISSING");

@@ -165,11 +165,13 @@ template Bytes encode_arguments(const PreflightCompose&);
 template Bytes encode_arguments(const PreflightReport&);
 template Bytes encode_arguments(const InspectNeeds&);
 template Bytes encode_arguments(const NeedsReport&);
+template Bytes encode_arguments(const PreflightNative&);
 template InspectCompose decode_arguments(const Bytes&);
 template ComposeInspection decode_arguments(const Bytes&);
 template PreflightCompose decode_arguments(const Bytes&);
 template PreflightReport decode_arguments(const Bytes&);
 template InspectNeeds decode_arguments(const Bytes&);
 template NeedsReport decode_arguments(const Bytes&);
+template PreflightNative decode_arguments(const Bytes&);
 
 }  // namespace portoser::protocol

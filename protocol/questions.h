@@ -94,6 +94,17 @@ struct PreflightCompose {
 };
 BOOST_DESCRIBE_STRUCT(PreflightCompose, (), (target, action, replaces_text, text, restore))
 
+/// The same of a native or local service. The report is named as the other one's.
+struct PreflightNative {
+  static constexpr std::string_view name = "native.preflight";
+  using Answer = PreflightReport;
+  NativeTarget target;
+  std::string action;      ///< start, restart
+  std::vector<int> ports;  ///< that the registry names for it
+  bool operator==(const PreflightNative&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PreflightNative, (), (target, action, ports))
+
 /// A name in a service's own file.
 struct NeedInFile {
   std::string name;  ///< a key of the same compose file; of service.yml: a service
@@ -133,6 +144,6 @@ struct InspectNeeds {
 BOOST_DESCRIBE_STRUCT(InspectNeeds, (), (services))
 
 template <template <class...> class List>
-using Questions = List<InspectCompose, PreflightCompose, InspectNeeds>;
+using Questions = List<InspectCompose, PreflightCompose, InspectNeeds, PreflightNative>;
 
 }  // namespace portoser::protocol

@@ -1,5 +1,6 @@
 #include "agent/actions/native.h"
 
+#include "agent/actions/native_target.h"
 #include "common/child.h"
 #include "common/log.h"
 
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <pwd.h>
 #include <utility>
 
 namespace portoser::agent::actions {
@@ -23,23 +23,6 @@ bool is_running(const systemd::Unit& unit) {
 bool is_bad(const systemd::Unit& unit) {
   return unit.active_state == "failed" || unit.sub_state.starts_with("auto-restart") ||
          unit.has_lost_main();
-}
-
-Error user_missing(const std::string& service, const std::string& user) {
-  auto text = user.empty()
-                  ? fmt::format("nobody is named who runs the commands of {}", service)
-                  : fmt::format("this host has no user \"{}\" who could run {}", user, service);
-  return Error{Code::invalid, text, "target.user"}
-      .reason("SERVICE_USER_MISSING")
-      .hint("set ssh_user of its host in registry.yml");
-}
-
-bool user_exists(const std::string& user) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  return ::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-         found != nullptr;
 }
 
 ActionError did_not_stay(const systemd::Unit& unit, std::vector<std::string> words) {
@@ -93,11 +76,7 @@ void Native::add_to(Catalogue& catalogue) {
 
 asio::awaitable<systemd::Unit> Native::require_unit(protocol::NativeTarget target) {
   auto unit = co_await units_.unit(systemd::unit_name(target.service, target.unit));
-  if (!target.unit.empty() && unit.load_state == "not-found") {
-    throw Error{Code::not_found, fmt::format("this host has no unit {}", unit.name), "target.unit"}
-        .reason("UNIT_MISSING")
-        .hint("systemctl list-unit-files shows what it has; correct \"unit\" in registry.yml");
-  }
+  require_there(target, unit);
   co_return unit;
 }
 
@@ -107,9 +86,7 @@ asio::awaitable<OwnUnit> Native::read_own(protocol::NativeTarget target) {
   own.unit = systemd::unit_name(target.service, target.unit);
   own.user = target.user;
   auto read = [target] {
-    if (target.user.empty() || !user_exists(target.user)) {
-      throw user_missing(target.service, target.user);
-    }
+    require_user(target);
     return read_service_file(target.service, target.files, target.working_dir);
   };
   own.file = co_await on_pool(pool_, std::move(read));

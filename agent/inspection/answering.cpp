@@ -3,7 +3,9 @@
 #include "agent/engine/client.h"
 #include "agent/inspection/compose_inspection.h"
 #include "agent/inspection/file_needs.h"
+#include "agent/inspection/native_preflight.h"
 #include "agent/inspection/preflight.h"
+#include "agent/systemd/client.h"
 #include "protocol/codec.h"
 
 #include <fmt/format.h>
@@ -12,6 +14,20 @@
 
 namespace portoser::agent::inspection {
 namespace {
+
+/// Actions know systemd by their own interface.
+class Systemd : public actions::UnitControl {
+ public:
+  explicit Systemd(const asio::any_io_executor& executor) : client_(executor) {}
+
+  asio::awaitable<systemd::Unit> unit(std::string name) override {
+    return client_.unit(std::move(name));
+  }
+  asio::awaitable<std::string> systemd_version() override { return client_.version(); }
+
+ private:
+  systemd::Client client_;
+};
 
 asio::awaitable<Bytes> content_of(const protocol::Question& question, const Place& place) {
   engine::Client engine{co_await asio::this_coro::executor, place.engine_socket};
@@ -23,6 +39,12 @@ asio::awaitable<Bytes> content_of(const protocol::Question& question, const Plac
   if (question.name == protocol::PreflightCompose::name) {
     auto asked = protocol::decode_arguments<protocol::PreflightCompose>(question.arguments);
     const auto report = co_await preflight_compose(std::move(asked), engine, place);
+    co_return protocol::encode_arguments(report);
+  }
+  if (question.name == protocol::PreflightNative::name) {
+    auto asked = protocol::decode_arguments<protocol::PreflightNative>(question.arguments);
+    Systemd units{co_await asio::this_coro::executor};
+    const auto report = co_await preflight_native(std::move(asked), units);
     co_return protocol::encode_arguments(report);
   }
   if (question.name == protocol::InspectNeeds::name) {

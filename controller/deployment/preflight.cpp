@@ -2,6 +2,7 @@
 
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/dependencies.h"
+#include "controller/deployment/native_target.h"
 #include "controller/deployment/usable_service.h"
 #include "controller/telemetry/service_view.h"
 
@@ -25,11 +26,11 @@ protocol::Finding finding_of(const std::string& check, const Error& error, std::
   return {check, "error", error.reason(), std::move(subject), error.message(), error.hint()};
 }
 
-/// The agent, its engine or the compose tool: what works again when it is back.
+/// The agent, its engine, systemd or the compose tool: what works again when it is back.
 bool is_away(const protocol::Finding& finding) {
   return finding.reason.starts_with("AGENT_") || finding.reason.starts_with("ENGINE_") ||
-         finding.reason.starts_with("DEVICE_") || finding.reason == "QUESTION_DEADLINE" ||
-         finding.reason == "COMPOSE_MISSING";
+         finding.reason.starts_with("DEVICE_") || finding.reason.starts_with("SYSTEMD_") ||
+         finding.reason == "QUESTION_DEADLINE" || finding.reason == "COMPOSE_MISSING";
 }
 
 /// A word for people.
@@ -124,9 +125,8 @@ asio::awaitable<protocol::PreflightReport> Preflight::look(PreflightWish wish) {
     add(report, finding_of("host", *away, *service->current_host));
     co_return report;
   }
-  if (service->deployment_type == registry::DeploymentType::docker) {
-    co_await ask_host(*registry, *service, std::move(wish), report);
-  }
+  auto asking = ask_about(*registry, *service, std::move(wish), report);
+  co_await std::move(asking);
   co_return report;
 }
 
@@ -184,18 +184,32 @@ void Preflight::look_at_cluster(const registry::Registry& registry,
   }
 }
 
-asio::awaitable<void> Preflight::ask_host(const registry::Registry& registry,
-                                          const registry::Service& service,
-                                          PreflightWish wish,
+asio::awaitable<void> Preflight::ask_about(const registry::Registry& registry,
+                                           const registry::Service& service,
+                                           PreflightWish wish,
+                                           protocol::PreflightReport& report) {
+  if (service.deployment_type == registry::DeploymentType::docker) {
+    protocol::PreflightCompose question;
+    question.target = compose_target(registry, service);
+    question.action = std::move(wish.action);
+    question.replaces_text = wish.text.has_value();
+    question.text = wish.text.value_or("");
+    question.restore = std::move(wish.restore);
+    return ask_host(*service.current_host, std::move(question), report);
+  }
+  protocol::PreflightNative question;
+  question.target = native_target_of(registry, service);
+  question.action = wish.action == "up" ? "start" : "restart";
+  const auto ports = ports_of(service);
+  question.ports.assign(ports.begin(), ports.end());
+  return ask_host(*service.current_host, std::move(question), report);
+}
+
+template <class Question>
+asio::awaitable<void> Preflight::ask_host(std::string host,
+                                          Question question,
                                           protocol::PreflightReport& report) {
-  protocol::PreflightCompose question;
-  question.target = compose_target(registry, service);
-  question.action = std::move(wish.action);
-  question.replaces_text = wish.text.has_value();
-  question.text = wish.text.value_or("");
-  question.restore = std::move(wish.restore);
-  const std::string host = *service.current_host;
-  if (!fleet_.knows(host, protocol::PreflightCompose::name)) {
+  if (!fleet_.knows(host, Question::name)) {
     add(report,
         {"host",
          "warning",

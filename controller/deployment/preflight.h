@@ -40,9 +40,13 @@ class Preflight {
   void look_at_cluster(const registry::Registry& registry,
                        const registry::Service& service,
                        protocol::PreflightReport& report) const;
-  asio::awaitable<void> ask_host(const registry::Registry& registry,
-                                 const registry::Service& service,
-                                 PreflightWish wish,
+  asio::awaitable<void> ask_about(const registry::Registry& registry,
+                                  const registry::Service& service,
+                                  PreflightWish wish,
+                                  protocol::PreflightReport& report);
+  template <class Question>
+  asio::awaitable<void> ask_host(std::string host,
+                                 Question question,
                                  protocol::PreflightReport& report);
 
   registry::RegistryWatch& registry_;

@@ -16,10 +16,11 @@ using test::must;
 
 /// Questions are behind the commands, so that what the corpus holds keeps its meaning as long as no
 /// command comes in between.
-using CommandList = boost::mp11::mp_append<
-    protocol::Commands<boost::mp11::mp_list>,
-    protocol::Questions<boost::mp11::mp_list>,
-    boost::mp11::mp_list<protocol::ComposeInspection, protocol::PreflightReport>>;
+using CommandList = boost::mp11::mp_append<protocol::Commands<boost::mp11::mp_list>,
+                                           protocol::Questions<boost::mp11::mp_list>,
+                                           boost::mp11::mp_list<protocol::ComposeInspection,
+                                                                protocol::PreflightReport,
+                                                                protocol::NeedsReport>>;
 
 template <class Arguments>
 void read(std::string_view bytes) {

@@ -43,15 +43,16 @@ class World {
                                  {"PORTOSER_OFFLINE_AFTER_MS", "6000"},
                                  {"PORTOSER_GRACE_MS", "6000"}});
     agent_.set_environment({{"PORTOSER_HEARTBEAT_MS", "500"}});
-    controller_.write_registry(fmt::format(
-        "hosts:\n  h1: {{ip: {}, ssh_user: nobody}}\n  h2: {{ip: {}}}\nservices:\n"
-        "  web: {{current_host: h2, deployment_type: native, unit: nginx}}\n"
-        "  ticker: {{current_host: h1, deployment_type: native, unit: ticker}}\n"
-        "  sensor: {{current_host: h1, deployment_type: local, service_file: {}, dependencies: "
-        "[ticker]}}\n",
-        host_.address(),
-        Network::address_of(12),
-        (app_ / "service.yml").string()));
+    controller_.write_registry(
+        fmt::format("hosts:\n  h1: {{ip: {}, ssh_user: nobody}}\n  h2: {{ip: {}}}\nservices:\n"
+                    "  web: {{current_host: h2, deployment_type: native, unit: nginx}}\n"
+                    "  ticker: {{current_host: h1, deployment_type: native, unit: ticker}}\n"
+                    "  sensor: {{current_host: h1, deployment_type: local, service_file: {}, port: "
+                    "9444, dependencies: "
+                    "[ticker]}}\n",
+                    host_.address(),
+                    Network::address_of(12),
+                    (app_ / "service.yml").string()));
     host_.power_on();
     write_file_atomic(host_.disk() / "units/ticker.service",
                       "[Service]\nExecStart=/bin/sleep 1000000\nRestart=on-failure\n"
@@ -154,6 +155,21 @@ class NativeServices : public testing::Test {
   void kill_main(const std::string& unit) const {
     host_.run({"systemctl", "kill", "--kill-who=main", "-s", "KILL", unit});
   }
+  /// Reasons of what a restart, or a start of one that is down, would fail at.
+  [[nodiscard]] std::vector<std::string> planned_errors(const std::string& service) const {
+    const Json move{{"service_name", service}, {"from_machine", "h1"}, {"to_machine", "h1"}};
+    const Json body{{"moves", Json::array({move})}};
+    const auto answer = controller_.post(
+        "/api/deployment/plan", dump(body), {{"Content-Type", "application/json"}});
+    EXPECT_EQ(answer.status, 200U) << answer.text;
+    std::vector<std::string> errors;
+    if (answer.status != 200U) return errors;
+    for (const auto& finding : answer.body["plan"][0]["findings"]) {
+      if (finding["severity"] == "error") errors.push_back(finding["reason"]);
+    }
+    EXPECT_EQ(answer.body["ok"], errors.empty()) << answer.text;
+    return errors;
+  }
   [[nodiscard]] Json service(const std::string& name) const {
     return controller_.row("/api/services", "services", name);
   }
@@ -240,6 +256,46 @@ TEST_F(NativeServices, OneThatCannotBeStartedSaysWhatItWrote) {
   write_file_atomic(world_.app_ / "service.yml", "stop: true\n");
   EXPECT_EQ(act("sensor", "start").body["reason"], "SERVICE_FILE_INVALID");
   EXPECT_EQ(act("sensor", "rebuild").body["reason"], "KIND_NOT_SUPPORTED");
+}
+
+TEST_F(NativeServices, WhatWouldNotStartIsRefusedBeforeAnythingStops) {
+  EXPECT_THAT(planned_errors("sensor"), IsEmpty());
+  EXPECT_THAT(planned_errors("ticker"), IsEmpty());
+  const auto runs = property(sensor_unit, "InvocationID");
+  write_file_atomic(world_.app_ / "service.yml", "start: sleep 2000000\nenv_file: none.env\n");
+  EXPECT_THAT(planned_errors("sensor"), ElementsAre("SERVICE_FILE_INVALID"));
+  const auto answer = act("sensor", "start");
+  EXPECT_EQ(answer.status, 422U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "SERVICE_FILE_INVALID");
+  EXPECT_EQ(property(sensor_unit, "InvocationID"), runs);
+  EXPECT_EQ(property(sensor_unit, "ActiveState"), "active");
+}
+
+TEST_F(NativeServices, APortIsInTheWayUnlessTheServiceItselfHoldsIt) {
+  const std::string server = "/usr/bin/python3 -m http.server 9444";
+  const auto await_listening = [&] {
+    await_until("somebody listens on 9444", 60s, [&] {
+      return host_.run({"cat", "/proc/net/tcp"}).find(":24E4 ") != std::string::npos;
+    });
+  };
+  // A child of the main process holds it.
+  write_file_atomic(world_.app_ / "service.yml", "start: " + server + " & wait\n");
+  EXPECT_EQ(act("sensor", "restart").status, 200U);
+  await_listening();
+  EXPECT_THAT(planned_errors("sensor"), IsEmpty());
+  EXPECT_EQ(act("sensor", "stop").status, 200U);
+
+  host_.run({"systemd-run", "--quiet", "--unit=squatter", "/bin/sh", "-c", "exec " + server});
+  await_listening();
+  EXPECT_THAT(planned_errors("sensor"), ElementsAre("PORT_TAKEN"));
+  const auto answer = act("sensor", "start");
+  EXPECT_EQ(answer.status, 422U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "PORT_TAKEN");
+  EXPECT_THAT(answer.text, HasSubstr("python3 (pid "));
+  EXPECT_EQ(property(sensor_unit, "ActiveState"), "inactive");
+  host_.run({"systemctl", "stop", "squatter"});
+  EXPECT_EQ(act("sensor", "start").status, 200U);
+  EXPECT_EQ(act("sensor", "stop").status, 200U) << "for whom another file is written next";
 }
 
 TEST_F(NativeServices, WhatTheyUseIsMeasured) {

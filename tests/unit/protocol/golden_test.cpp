@@ -88,6 +88,11 @@ void fill(Asked& question) {
 void fill(InspectNeeds& question) {
   question.services = {{"notes", "docker", {"/srv/notes/compose.yml"}, "team", "web", ""}};
 }
+void fill(PreflightNative& question) {
+  fill(question.target);
+  question.action = "restart";
+  question.ports = {9444, 80};
+}
 
 TYPED_TEST(GoldenQuestion, HasTheSameBytesAsBeforeAndIsReadable) {
   TypeParam question;
@@ -223,7 +228,8 @@ TEST(Golden, NoFileIsMissing) {
                                             "compose.preflight.answer.hex",
                                             "compose.preflight.hex",
                                             "files.needs.answer.hex",
-                                            "files.needs.hex"));
+                                            "files.needs.hex",
+                                            "native.preflight.hex"));
 }
 
 TEST(Golden, EveryMessageIsReadable) {

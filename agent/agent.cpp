@@ -250,7 +250,7 @@ protocol::Hello Agent::hello() const {
   message.now.boot_id = boot_id_;
   message.facts = facts_;
   message.knows = actions_.known_commands();
-  const auto questions = inspection::Inspector::known_questions();
+  const auto questions = inspector_.known_questions();
   message.knows.insert(message.knows.end(), questions.begin(), questions.end());
   if (!follower_.version().empty()) message.facts.engine_version = follower_.version();
   return message;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace portoser::agent::inspection {
@@ -27,6 +28,10 @@ void fail(protocol::Answer& answer, const Error& error) {
   answer.message = error.message();
   answer.hint = error.hint();
   answer.content = {};
+}
+
+bool can_run(const std::string& program) {
+  return ::access(program.c_str(), X_OK) == 0;
 }
 
 Error too_late() {
@@ -73,10 +78,16 @@ Inspector::Inspector(asio::any_io_executor executor,
   const auto key = settings_.data_folder / fingerprint_key_file;
   constexpr std::size_t key_bytes = 32;
   if (!std::filesystem::exists(key)) write_file_atomic(key, random_bytes(key_bytes), 0600);
+  if (!can_run(settings_.program)) {
+    log::warn("inspection",
+              "the program that answers questions cannot be run",
+              {{"program", settings_.program}});
+  }
 }
 
-std::vector<std::string> Inspector::known_questions() {
+std::vector<std::string> Inspector::known_questions() const {
   std::vector<std::string> names;
+  if (!can_run(settings_.program)) return names;
   boost::mp11::mp_for_each<protocol::Questions<boost::mp11::mp_list>>(
       [&](const auto& question) { names.emplace_back(question.name); });
   return names;

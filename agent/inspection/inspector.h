@@ -29,15 +29,15 @@ class Inspector {
  public:
   using OnAnswer = std::function<void(protocol::Answer)>;
 
-  /// `pool` must outlive it. Removes what an earlier agent left. Cannot make its folder:
-  /// `Error{internal}`.
+  /// `pool` must outlive it. Removes what an earlier agent left. Logs that its program is missing.
+  /// Cannot make its folder: `Error{internal}`.
   Inspector(asio::any_io_executor executor,
             asio::thread_pool& pool,
             InspectorSettings settings,
             OnAnswer on_answer);
 
-  /// Their names.
-  static std::vector<std::string> known_questions();
+  /// Their names; none while the program that answers them cannot be run.
+  [[nodiscard]] std::vector<std::string> known_questions() const;
 
   /// Every question gets one answer, unless the agent stops first.
   void handle(protocol::Question question);

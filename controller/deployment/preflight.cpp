@@ -215,8 +215,11 @@ asio::awaitable<void> Preflight::ask_host(std::string host,
          "warning",
          "AGENT_TOO_OLD",
          host,
-         fmt::format("the agent of \"{}\" is too old to look before it acts", host),
-         "upgrade it"});
+         fmt::format(
+             "the agent of \"{}\" cannot look before it acts: it is too old, or its program "
+             "portoser-inspect is missing",
+             host),
+         "upgrade it; its log names a program that is missing"});
     co_return;
   }
   std::optional<Error> failed;

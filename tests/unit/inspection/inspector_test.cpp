@@ -101,6 +101,18 @@ TEST_F(InspectorTest, AProgramThatIsNotThereOrFailsIsSaid) {
   EXPECT_EQ(failed.code, "internal");
 }
 
+TEST_F(InspectorTest, WithoutItsProgramItKnowsNoQuestion) {
+  const auto known_with = [&](const std::string& program) {
+    return Inspector{context_.get_executor(), pool_, settings(program), [](auto) {}}
+        .known_questions();
+  };
+  EXPECT_THAT(known_with(PORTOSER_INSPECT), testing::Contains("native.preflight"));
+  EXPECT_THAT(known_with("/no/such/program"), testing::IsEmpty());
+  const auto program = folder_.path() / "inspect";
+  write_file_atomic(program, "#!/bin/sh\n", 0644);
+  EXPECT_THAT(known_with(program.string()), testing::IsEmpty()) << "it is no program";
+}
+
 TEST_F(InspectorTest, AProgramThatHangsIsEnded) {
   const auto program = folder_.path() / "hang";
   write_file_atomic(program, "#!/bin/sh\nexec sleep 1000\n", 0755);

@@ -189,9 +189,12 @@ asio::awaitable<std::string> Client::health_output(std::string id) {
   co_return health_output_from(body);
 }
 
-asio::awaitable<void> Client::stop_container(std::string id) {
+asio::awaitable<void> Client::stop_container(std::string id,
+                                             std::optional<std::chrono::seconds> grace) {
   check_id(id);
-  co_await send("POST", "/containers/" + id + "/stop");
+  auto path = "/containers/" + id + "/stop";
+  if (grace) path += "?t=" + std::to_string(grace->count());
+  co_await send("POST", std::move(path));
 }
 
 asio::awaitable<void> Client::start_container(std::string id) {

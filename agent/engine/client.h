@@ -59,8 +59,10 @@ class Client {
   /// What the newest health check of a container wrote; see `health_output_from`.
   asio::awaitable<std::string> health_output(std::string id);
   /// As the engine does by itself; a container with a long grace period takes longer than our
-  /// deadline, and the engine goes on with it. Stopped or started already: fine.
-  asio::awaitable<void> stop_container(std::string id);
+  /// deadline, and the engine goes on with it. `grace` overrides its own period. Stopped or started
+  /// already: fine.
+  asio::awaitable<void> stop_container(std::string id,
+                                       std::optional<std::chrono::seconds> grace = std::nullopt);
   asio::awaitable<void> start_container(std::string id);
   /// The name is taken: `Error{conflict}`.
   asio::awaitable<void> rename_container(std::string id, std::string name);

@@ -1,10 +1,16 @@
 // A compose file that is saved and brought to life, what becomes of it when that goes wrong, and
 // the way back: real programs, a real engine.
+#include "common/clock.h"
 #include "common/file.h"
 #include "tests/integration/update_fixture.h"
 #include "tests/support/await.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <map>
+#include <string>
+#include <vector>
 
 namespace portoser::test {
 namespace {
@@ -106,6 +112,42 @@ TEST_F(Update, OneWhoseHealthDoesNotComeIsUndoneByItself) {
   EXPECT_EQ(record["status"], "failure");
   EXPECT_EQ(record["outcome"], "returned");
   EXPECT_EQ(record["after"]["text"], text());
+}
+
+TEST_F(Update, OneThatHearsNoSignalDoesNotHoldUpTheWayBack) {
+  make_image("update:deaf",
+             "HEALTHCHECK --interval=1s --retries=2 CMD false\n"
+             "CMD [\"sh\", \"-c\", \"trap '' TERM; while :; do sleep 1; done\"]");
+  const auto before = what_runs();
+  auto deaf = text();
+  const std::string image = "image: portoser-test/httpd";
+  deaf.replace(deaf.find(image), image.size(), "image: update:deaf");
+  const auto answer = put(deaf);
+  EXPECT_EQ(answer.status, 502U) << answer.text;
+  EXPECT_EQ(answer.body["reason"], "HEALTH_NOT_BACK");
+  EXPECT_EQ(what_runs(), before);
+  EXPECT_EQ(PrivateEngine::shared().docker(
+                {"inspect", "--format", "{{.State.Health.Status}}", container()}),
+            "healthy\n");
+  const auto record = newest_record();
+  EXPECT_EQ(record["outcome"], "returned");
+
+  const auto job = controller_->get("/api/jobs/" + record["job_id"].get<std::string>()).body;
+  std::map<std::string, Json> steps;
+  for (const auto& step : job["steps"]) steps[step["name"].get<std::string>()] = step;
+  EXPECT_EQ(steps["health"]["state"], "failed") << dump(job);
+  for (const auto* name : {"undo", "undo-up", "undo-health"}) {
+    EXPECT_EQ(steps[name]["state"], "succeeded") << name << dump(job);
+  }
+  // How long that takes is the machine's matter; that compose's ten seconds are no part of it is
+  // in the log.
+  std::vector<std::string> lines;
+  for (const auto& line : job["log"]) lines.push_back(line["text"].get<std::string>());
+  EXPECT_THAT(lines, Contains(HasSubstr("is not well: it has 1 s to end"))) << dump(job);
+  const auto failed = time_from_rfc3339(steps["health"].value("finished_at", ""));
+  const auto well = time_from_rfc3339(steps["undo-health"].value("finished_at", ""));
+  ASSERT_TRUE(failed && well) << dump(job);
+  fmt::print("healthy again {} ms after its health was given up\n", (*well - *failed) / 1ms);
 }
 
 TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {

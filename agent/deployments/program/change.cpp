@@ -92,11 +92,11 @@ int Work::install() {
 }
 
 /// The engine does not hurry one with a long grace period.
-void Work::stop(const engine::Container& container) {
+void Work::stop(const engine::Container& container, std::optional<std::chrono::seconds> grace) {
   constexpr int most_deadlines = 5;
   for (int deadlines = 0;;) {
     try {
-      engine_.stop_container(container.id);
+      engine_.stop_container(container.id, grace);
       return;
     } catch (const Error& error) {
       if (error.code() == Code::not_found) return;

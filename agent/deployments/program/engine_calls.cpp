@@ -42,8 +42,8 @@ std::string RealEngine::health_output(const std::string& id) {
   return wait(client_.health_output(id));
 }
 
-void RealEngine::stop_container(const std::string& id) {
-  wait(client_.stop_container(id));
+void RealEngine::stop_container(const std::string& id, std::optional<std::chrono::seconds> grace) {
+  wait(client_.stop_container(id, grace));
 }
 
 void RealEngine::start_container(const std::string& id) {

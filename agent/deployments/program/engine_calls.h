@@ -24,7 +24,8 @@ class EngineCalls {
   virtual void ping() = 0;
   virtual std::vector<engine::Container> containers() = 0;
   virtual std::string health_output(const std::string& id) = 0;
-  virtual void stop_container(const std::string& id) = 0;
+  /// `grace`: instead of the container's own time to end by itself.
+  virtual void stop_container(const std::string& id, std::optional<std::chrono::seconds> grace) = 0;
   virtual void start_container(const std::string& id) = 0;
   virtual void rename_container(const std::string& id, const std::string& name) = 0;
   virtual void remove_container(const std::string& id) = 0;
@@ -42,7 +43,7 @@ class RealEngine : public EngineCalls {
   void ping() override;
   std::vector<engine::Container> containers() override;
   std::string health_output(const std::string& id) override;
-  void stop_container(const std::string& id) override;
+  void stop_container(const std::string& id, std::optional<std::chrono::seconds> grace) override;
   void start_container(const std::string& id) override;
   void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;

@@ -9,10 +9,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <tuple>
 
 namespace portoser::agent::deployments {
 namespace {
+
+/// What is undone did not work, and its data is in volumes: nobody should wait for the ten seconds
+/// (or what its image says) that compose gives a process to end by itself. Some, as `sh` as the
+/// first process of a container, hear no SIGTERM at all.
+constexpr std::chrono::seconds grace_of_sick{1};
+
+/// It runs, and its check has not passed, or it ends again and again.
+bool is_sick(const engine::Container& container) {
+  return container.state == "restarting" ||
+         (container.is_up() && (container.health == "unhealthy" || container.health == "starting"));
+}
 
 std::set<std::string> ids_up(const KeptDeployment& kept) {
   std::set<std::string> ids;
@@ -165,6 +177,23 @@ std::set<std::string> Work::bring_back_gone(const KeptDeployment& ran, bool is_l
   return late;
 }
 
+/// Before compose does it: of what this command made or started and is not well. What is well has
+/// its own time, since it may have something to finish.
+void Work::end_sick(const KeptDeployment& ran,
+                    const std::set<std::string>& to_make,
+                    const std::set<std::string>& too_many) {
+  for (const auto& container : containers()) {
+    if (!is_sick(container)) continue;
+    const auto service = container.label("com.docker.compose.service");
+    const bool was_there = std::any_of(ran.containers.begin(),
+                                       ran.containers.end(),
+                                       [&](const auto& one) { return one.id == container.id; });
+    if (!too_many.contains(service) && (was_there || !to_make.contains(service))) continue;
+    fmt::print("{} is not well: it has {} s to end\n", container.name, grace_of_sick.count());
+    stop(container, grace_of_sick);
+  }
+}
+
 int Work::undo_up() {
   const auto ran = before();
   await_engine();
@@ -202,6 +231,7 @@ int Work::undo_up() {
     to_start.insert(container.compose_service);
   }
   std::erase_if(to_start, [&](const auto& service) { return to_make.contains(service); });
+  end_sick(ran, to_make, too_many);
   int status = 0;
   if (!too_many.empty()) {
     status = compose_({"stop"}, {too_many.begin(), too_many.end()});

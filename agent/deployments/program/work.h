@@ -103,13 +103,17 @@ class Work {
   };
   Needs missing_images();
   [[nodiscard]] Containers unnamed(const std::string& text, const std::string& other);
-  void stop(const engine::Container& container);
+  void stop(const engine::Container& container,
+            std::optional<std::chrono::seconds> grace = std::nullopt);
 
   // undo.cpp
   [[nodiscard]] bool moves_names() const;
   void give_names_back(const KeptDeployment& ran, const Names& found);
   std::set<std::string> bring_back_gone(const KeptDeployment& ran, bool is_last);
   void remove_new(const KeptDeployment& ran);
+  void end_sick(const KeptDeployment& ran,
+                const std::set<std::string>& to_make,
+                const std::set<std::string>& too_many);
   [[nodiscard]] KeptDeployment what_ran() const;
   [[nodiscard]] bool runs_as(const KeptDeployment& before);
 

@@ -154,6 +154,37 @@ TEST_F(Undo, StopsWhatDidNotRun) {
   EXPECT_EQ(run("undo-health"), 0);
 }
 
+TEST_F(Undo, DoesNotWaitForWhatIsNotWell) {
+  EXPECT_EQ(run("keep-before"), 0);
+  replace("w", "w2", "sha256:a2");
+  replace("d", "d2", "sha256:b1");
+  for (const auto* health : {"unhealthy", "starting"}) {
+    engine.list[0].state = "running";
+    engine.list[0].health = health;
+    engine.list[1].health = "healthy";  // it may have something to finish
+    engine.stops.clear();
+    EXPECT_EQ(run("undo"), 0);
+    EXPECT_EQ(run("undo-up"), 0);
+    EXPECT_THAT(engine.stops, ElementsAre("w2 in 1 s")) << health;
+  }
+  engine.list[0].state = "restarting";
+  engine.list[0].health.clear();
+  engine.stops.clear();
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(engine.stops, ElementsAre("w2 in 1 s"));
+}
+
+TEST_F(Undo, LeavesWhatWasNotWellBeforeToCompose) {
+  engine.list[0].health = "unhealthy";
+  add("x", "web", "sha256:a1");
+  EXPECT_EQ(run("keep-before"), 0);
+  replace("x", "x2", "sha256:a2");
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(calls(), ElementsAre("up -d --no-build --no-deps --force-recreate web"));
+  EXPECT_THAT(engine.stops, IsEmpty()) << "it is the one that ran";
+}
+
 TEST_F(Undo, RemovesWhatTheNewTextBrought) {
   ask_for_text(text() + "  cache: {image: 'base:1'}\n");
   EXPECT_EQ(run("keep-before"), 0);

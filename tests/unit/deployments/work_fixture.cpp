@@ -38,7 +38,9 @@ std::string FakeEngineCalls::health_output(const std::string&) {
   return "connection refused\n";
 }
 
-void FakeEngineCalls::stop_container(const std::string& id) {
+void FakeEngineCalls::stop_container(const std::string& id,
+                                     std::optional<std::chrono::seconds> grace) {
+  stops.push_back(grace ? fmt::format("{} in {} s", id, grace->count()) : id);
   for (auto& container : list) {
     if (container.id != id) continue;
     container.state = "exited";

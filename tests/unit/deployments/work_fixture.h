@@ -19,7 +19,7 @@ class FakeEngineCalls : public EngineCalls {
   void ping() override;
   std::vector<engine::Container> containers() override;
   std::string health_output(const std::string& id) override;
-  void stop_container(const std::string& id) override;
+  void stop_container(const std::string& id, std::optional<std::chrono::seconds> grace) override;
   void start_container(const std::string& id) override;
   void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;
@@ -31,6 +31,7 @@ class FakeEngineCalls : public EngineCalls {
 
   std::vector<engine::Container> list;
   std::map<std::string, std::string> images;  ///< name with its tag, or id -> id
+  std::vector<std::string> stops;             ///< "w2", "w2 in 1 s": in their order
   std::function<void()> before_look;
   std::function<void(const std::string& name)> on_tag;
   int away = 0;         ///< so many pings fail

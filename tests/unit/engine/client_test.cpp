@@ -144,6 +144,9 @@ TEST_F(EngineClient, RemovesAContainerThatMayBeStoppedOrGone) {
 TEST_F(EngineClient, StopsStartsAndRenamesAContainer) {
   engine.answer("POST /v1.41/containers/a1/stop", 304, "");
   run(client.stop_container("a1"));
+  engine.answer("POST /v1.41/containers/a1/stop?t=1", 204, "");
+  run(client.stop_container("a1", std::chrono::seconds{1}));
+  EXPECT_EQ(engine.requests().back(), "POST /v1.41/containers/a1/stop?t=1");
   engine.answer("POST /v1.41/containers/a1/start", 204, "");
   run(client.start_container("a1"));
   engine.answer("POST /v1.41/containers/a1/rename?name=a_b", 409, R"({"message":"in use"})");

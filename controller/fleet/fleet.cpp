@@ -124,10 +124,9 @@ asio::awaitable<Bytes> Fleet::ask_for(std::string host,
                                       std::chrono::milliseconds limit) {
   require_online(host);
   if (!knows(host, name)) {
-    throw Error{
-        Code::unavailable, "the agent of \"" + host + "\" is too old to answer this", "machine"}
+    throw Error{Code::unavailable, "the agent of \"" + host + "\" cannot answer this", "machine"}
         .reason("AGENT_TOO_OLD")
-        .hint("upgrade the agent of that host");
+        .hint("upgrade it; or its program portoser-inspect is missing, which its log says");
   }
   protocol::Question question;
   question.id = make_ulid(clock_.now());

@@ -272,7 +272,7 @@ TEST_F(NativeServices, WhatWouldNotStartIsRefusedBeforeAnythingStops) {
 }
 
 TEST_F(NativeServices, APortIsInTheWayUnlessTheServiceItselfHoldsIt) {
-  const std::string server = "/usr/bin/python3 -m http.server 9444";
+  const std::string server = "/usr/bin/python3 -m http.server --bind 0.0.0.0 9444";
   const auto await_listening = [&] {
     await_until("somebody listens on 9444", 60s, [&] {
       return host_.run({"cat", "/proc/net/tcp"}).find(":24E4 ") != std::string::npos;

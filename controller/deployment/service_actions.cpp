@@ -110,10 +110,16 @@ std::string deploy_action(Action action) {
   }
 }
 
-/// What is stopped needs nothing, and compose checks the file of a restart before it stops
-/// anything.
-bool looks_first(Action action) {
-  return action == Action::start || action == Action::rebuild;
+/// "notes is not restarted: …".
+std::string participle_of(Action action) {
+  switch (action) {
+    case Action::start:
+      return "started";
+    case Action::restart:
+      return "restarted";
+    default:
+      return "rebuilt";
+  }
 }
 
 /// Did the host try and fail? Its codes speak of the command: "not_found" is no path of ours that
@@ -204,11 +210,12 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
   target.service = run->record().service;
   // Of one that is taken up again the host knows by the id what is asked about.
   if (!run->resumed) {
-    if (looks_first(action)) {
+    // What is stopped needs nothing.
+    if (action != Action::stop) {
       PreflightWish wish;
       wish.service = run->record().service;
       wish.action = deploy_action(action);
-      std::string participle = action == Action::start ? "started" : "rebuilt";
+      auto participle = participle_of(action);
       co_await look_first(preflight_, recording_, run, std::move(wish), std::move(participle));
     }
     const auto registry = registry_.snapshot()->registry;

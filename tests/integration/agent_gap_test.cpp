@@ -127,9 +127,7 @@ TEST_F(AgentGap, ARestartThatGoesOnMeanwhileIsOneRestartOfItsJob) {
       controller_.post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
   const auto id = answer.body["job_id"].get<std::string>();
-  await_until("the job writes", 60s, [&] {
-    return !controller_.get("/api/jobs/" + id).body["log"].empty();
-  });
+  await_until("the job writes", 60s, [&] { return controller_.job_writes(id); });
   agent_.kill();
   agent_.start();
   await_until("the job has its outcome", 90s, [&] {

@@ -101,10 +101,14 @@ TEST_F(BadInput, FileThatARestartRefusesStopsNothing) {
   };
   const auto before = containers();
   ASSERT_FALSE(before.empty());
-  for (const auto* mistake : {"depends_on: [db]", "imag: x", "env_file: no.env"}) {
-    project.write("version: '3'\nservices:\n  web: {image: portoser-test/httpd, " +
-                  std::string{mistake} + "}\n");
-    expect_failure("/api/services/spoilt/restart", "COMPOSE_INVALID");
+  const std::vector<std::pair<std::string, std::string>> mistakes{
+      {"depends_on: [db]", "COMPOSE_INVALID"},
+      {"imag: x", "COMPOSE_INVALID"},
+      {"env_file: no.env", "ENV_MISSING"}};
+  for (const auto& [mistake, reason] : mistakes) {
+    project.write("version: '3'\nservices:\n  web: {image: portoser-test/httpd, " + mistake +
+                  "}\n");
+    expect_failure("/api/services/spoilt/restart", reason, 422);
     EXPECT_EQ(containers(), before) << mistake;
   }
 }

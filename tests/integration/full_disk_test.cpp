@@ -93,7 +93,7 @@ class FullDisk : public testing::Test {
         [&] { return dump(job(id)) + "\n" + agent_.log_tail() + "\n" + controller_.log_tail(); });
   }
   void await_output_of(const std::string& id) const {
-    await_until("the job writes", 60s, [&] { return !job(id)["log"].empty(); });
+    await_until("the job writes", 60s, [&] { return controller_.job_writes(id); });
   }
   [[nodiscard]] std::string agent_log() const { return read_file(folder_ / "brick.log"); }
   [[nodiscard]] Json metrics() const { return controller_.get("/api/metrics/machine/brick").body; }
@@ -225,7 +225,7 @@ TEST_F(FullAgentDisk, AnAgentStartsStopsAndDiesOnItAndTellsEverythingOnce) {
 TEST_F(FullAgentDisk, ACommandIsRefusedAndWorksWhenThereIsRoom) {
   const auto before = container();
   disk_.fill();
-  const auto refused = controller_.post("/api/services/notes/restart");
+  const auto refused = controller_.post("/api/services/notes/stop");
   EXPECT_EQ(refused.status, 503U) << refused.text;
   EXPECT_EQ(refused.body["reason"], "DISK_FULL") << refused.text;
   EXPECT_THAT(refused.body["message"].get<std::string>(),
@@ -233,6 +233,10 @@ TEST_F(FullAgentDisk, ACommandIsRefusedAndWorksWhenThereIsRoom) {
                                     disk_.path().string())));
   EXPECT_THAT(refused.body["message"].get<std::string>(), HasSubstr("was not run"));
   EXPECT_THAT(refused.body["hint"].get<std::string>(), HasSubstr("make room"));
+  // What looks first cannot even look.
+  const auto unseen = controller_.post("/api/services/notes/restart");
+  EXPECT_EQ(unseen.body["reason"], "DISK_FULL") << unseen.text;
+  EXPECT_THAT(unseen.body["message"].get<std::string>(), HasSubstr("\"notes\" is not restarted"));
   EXPECT_EQ(container(), before);
   // A crash here must not find a command in the journal that nobody began.
   agent_.kill();
@@ -441,7 +445,7 @@ TEST_F(FullControllerDisk, AnActionWhoseEndCannotBeStoredSaysHowItEndedAndIsNotR
     const auto jobs = controller_.get("/api/jobs?state=running").body["jobs"];
     if (jobs.empty()) return false;
     id = jobs[0]["id"];
-    return !job(id)["log"].empty();
+    return controller_.job_writes(id);
   });
   disk_.fill();
   const auto answer = first.get();

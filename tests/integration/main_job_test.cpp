@@ -389,8 +389,9 @@ TEST_F(MainJob, ControllerKilledDuringAJobLearnsHowItEnded) {
   const auto answer =
       controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
-  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
-  await_until("the job writes", 60s, [&] { return !controller_->get(path).body["log"].empty(); });
+  const auto id = answer.body["job_id"].get<std::string>();
+  const auto path = "/api/jobs/" + id;
+  await_until("the job writes", 60s, [&] { return controller_->job_writes(id); });
   controller_->kill();
   controller_->start();
   await_until(
@@ -405,8 +406,9 @@ TEST_F(MainJob, AgentKilledDuringAJobReportsItsOutcome) {
   const auto answer =
       controller_->post("/api/services/notes/restart", "", {{"Prefer", "respond-async"}});
   ASSERT_EQ(answer.status, 202U) << answer.text;
-  const auto path = "/api/jobs/" + answer.body["job_id"].get<std::string>();
-  await_until("the job writes", 60s, [&] { return !controller_->get(path).body["log"].empty(); });
+  const auto id = answer.body["job_id"].get<std::string>();
+  const auto path = "/api/jobs/" + id;
+  await_until("the job writes", 60s, [&] { return controller_->job_writes(id); });
   agent_->kill();
   agent_->start();
   await_until(

@@ -140,6 +140,11 @@ std::vector<std::string> types_of(const std::vector<Json>& events) {
   return types;
 }
 
+bool ControllerProcess::job_writes(const std::string& id) const {
+  const auto job = get("/api/jobs/" + id).body;
+  return job["step"] != "preflight" && !job["log"].empty();
+}
+
 void ControllerProcess::await_machine(const std::string& name, const std::string& status) const {
   await_until(
       "the host is " + status,

@@ -62,6 +62,8 @@ class ControllerProcess {
   /// The stored events of a service after the one with id `since`, in their order: frames of
   /// /api/uptime/ws.
   [[nodiscard]] std::vector<Json> events_of(const std::string& service, std::int64_t since) const;
+  /// The job's command runs on its host and writes: what can be known before was looked at.
+  [[nodiscard]] bool job_writes(const std::string& id) const;
   void await_machine(const std::string& name, const std::string& status) const;
   void await_service(const std::string& name, const std::string& status) const;
 

@@ -88,27 +88,13 @@ class BatchesTest : public ActionsTest {
   }
 
   /// A host whose agent looks before it acts.
-  fleet::DeviceDouble looking() {
-    auto device = connect();
-    auto message = hello();
-    message.knows = {"compose.preflight"};
-    device.send(message);
-    await<protocol::Welcome>(device);
-    return device;
-  }
+  fleet::DeviceDouble looking() { return knowing({"compose.preflight"}); }
   /// Answers the next question; its service.
   std::string found(fleet::DeviceDouble& device, std::vector<protocol::Finding> findings) {
-    const auto question = await<protocol::Question>(device);
     protocol::PreflightReport report;
     report.findings = std::move(findings);
     report.volumes = {"db_data"};
-    protocol::Answer answer;
-    answer.question_id = question.id;
-    answer.succeeded = true;
-    answer.content = protocol::encode_arguments(report);
-    device.send(answer);
-    return protocol::decode_arguments<protocol::PreflightCompose>(question.arguments)
-        .target.service;
+    return tell<protocol::PreflightCompose>(device, report).target.service;
   }
   void tell_stopped(const std::string& service) {
     protocol::State state;
@@ -270,9 +256,11 @@ TEST_F(BatchesTest, TheSameAtOnceIsOneJob) {
   ASSERT_TRUE(first->submitted && second->submitted);
   EXPECT_EQ(first->submitted->id, second->submitted->id);
   EXPECT_NE(first->submitted->joined, second->submitted->joined);
+  EXPECT_EQ(found(device, {}), "db") << "much may have changed since the plan";
   EXPECT_EQ(next(device), "db");
   EXPECT_EQ(begin({to_brick("db"), to_brick("web")}), first->submitted->id) << "while it runs too";
   answer(device, "db");
+  EXPECT_EQ(found(device, {}), "web");
   expect(device, "web");
   EXPECT_EQ(ended(first->submitted->id).state, "succeeded");
   EXPECT_EQ(run(jobs_->list({})).size(), 3U) << "the job and its two parts";

@@ -77,6 +77,63 @@ TEST_F(ServiceActionsTest, WhatIsRefusedBeforeKeepsItsCode) {
   EXPECT_EQ(refusal("notes").reason(), "AGENT_OFFLINE");
 }
 
+/// What runs is never taken down for what may not.
+class LooksFirst : public ServiceActionsTest, public testing::WithParamInterface<Action> {
+ protected:
+  static protocol::PreflightReport found(const std::string& severity) {
+    protocol::PreflightReport report;
+    report.findings = {{"ports", severity, "PORT_TAKEN", "8090", "port 8090 is taken", "free it"}};
+    return report;
+  }
+};
+
+TEST_P(LooksFirst, AndWhatWouldFailIsNotBegun) {
+  auto device = knowing({"compose.preflight"});
+  const auto id = run(actions_->begin(GetParam(), "notes", "ada")).id;
+  const auto asked = tell<protocol::PreflightCompose>(device, found("error"));
+  EXPECT_EQ(asked.target.service, "notes");
+  EXPECT_EQ(asked.action, GetParam() == Action::start ? "up" : enum_name(GetParam()));
+  const auto job = ended(id);
+  EXPECT_EQ(job.state, "failed");
+  EXPECT_THAT(job.command_id, testing::IsEmpty()) << "the host was told to do it";
+  EXPECT_THAT(steps(job), ElementsAre("preflight: failed"));
+  const auto error = error_of(job);
+  EXPECT_EQ(error.code(), Code::invalid);
+  EXPECT_EQ(error.reason(), "PORT_TAKEN");
+  EXPECT_THAT(error.message(), testing::EndsWith("ed: port 8090 is taken"));
+}
+
+TEST_P(LooksFirst, AndAWarningIsOnlyTold) {
+  auto device = knowing({"compose.preflight"});
+  const auto id = run(actions_->begin(GetParam(), "notes", "ada")).id;
+  tell<protocol::PreflightCompose>(device, found("warning"));
+  expect(device, "notes");
+  EXPECT_EQ(ended(id).state, "succeeded");
+  const auto lines = run(jobs_->log(id, 0, 10));
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines[0].text, "warning: port 8090 is taken");
+}
+
+INSTANTIATE_TEST_SUITE_P(All,
+                         LooksFirst,
+                         testing::Values(Action::start, Action::restart, Action::rebuild),
+                         [](const auto& one) { return std::string{enum_name(one.param)}; });
+
+TEST_F(ServiceActionsTest, AServiceThatIsDownWhoseNeedsAreDownIsRestartedAllTheSame) {
+  write_registry(
+      "  notes: {current_host: brick, docker_compose: /srv/notes/compose.yml, dependencies: "
+      "[db]}\n"
+      "  db: {current_host: brick, docker_compose: /srv/db/compose.yml}\n");
+  auto device = knowing({"compose.preflight"});
+  const auto id = run(actions_->begin(Action::restart, "notes", "ada")).id;
+  tell<protocol::PreflightCompose>(device, {});
+  expect(device, "notes");
+  EXPECT_EQ(ended(id).state, "succeeded");
+  const auto lines = run(jobs_->log(id, 0, 10));
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines[0].text, "warning: \"notes\" needs \"db\", which is unknown");
+}
+
 class NativeActionsTest : public ServiceActionsTest {
  protected:
   void write(const std::string& host, const std::string& services) {

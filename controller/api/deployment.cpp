@@ -6,7 +6,6 @@
 #include "controller/http/respond.h"
 #include "controller/http/router.h"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -28,10 +27,7 @@ DeploymentAnswer answer_to_job(const storage::JobRecord& job) {
   answer.job_id = job.id;
   answer.state = job.state;
   answer.results = deployment::Sweep::results_of(job);
-  const auto first = std::find_if(answer.results.begin(),
-                                  answer.results.end(),
-                                  [](const auto& part) { return part.deployment_id.has_value(); });
-  if (first != answer.results.end()) answer.deployment_id = first->deployment_id;
+  answer.deployment_id = deployment::Sweep::first_deployment_of(answer.results);
   return answer;
 }
 

@@ -6,12 +6,13 @@
 #include "controller/api/socket_leave.h"
 #include "controller/api/uptime_socket.h"
 #include "controller/deployment/sweep.h"
+#include "controller/history/history.h"
 #include "controller/http/router.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
-#include <algorithm>
+#include <utility>
 
 namespace portoser::api {
 namespace {
@@ -45,7 +46,8 @@ Json result_of(const storage::JobRecord& job) {
               {"target", job.host},
               {"success", job.state == "succeeded"},
               {"action", job.kind},
-              {"deployment_id", job.id},
+              {"deployment_id", history::History::id_of(job)},
+              {"job_id", job.id},
               {"error", nullptr}};
   if (!job.error_message.empty()) result["error"] = job.error_message;
   return result;
@@ -74,6 +76,11 @@ std::pair<std::string, std::string> failure_of_job(const storage::JobRecord& job
     text += (text.empty() ? "" : "; ") + part.service + ": " + part.error.value_or("failed");
   }
   return {text.empty() ? job.error_message : text, service};
+}
+
+void add_ids(Json& frame, const DeploymentIds& ids) {
+  frame["deployment_id"] = ids.deployment;
+  frame["job_id"] = ids.job;
 }
 
 }  // namespace
@@ -176,18 +183,21 @@ void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
 
 void DeploymentSocket::job_started(const storage::JobRecord& job) {
   under_way_[job.id] = job;
-  if (is_batch(job)) batches_[job.id].total = deployment::Sweep::results_of(job).size();
-  if (is_about_host(job) || batch_of(job) != nullptr) return;
-  const auto total = is_batch(job) ? batches_[job.id].total : operations_under_way();
-  Json frame{{"type", "deployment_started"},
-             {"deployment_id", job.id},
-             {"total_operations", total},
-             {"service", job.service},
-             {"target", job.host},
-             {"action", job.kind},
-             {"seq", ++sequence_},
-             {"timestamp", to_rfc3339(clock_.now())}};
-  broadcast(FrameKind::other, dump(frame));
+  if (is_batch(job)) {
+    const auto results = deployment::Sweep::results_of(job);
+    auto& batch = batches_[job.id];
+    batch.total = results.size();
+    // One that is taken up again: its first part may be over.
+    batch.deployment_id = deployment::Sweep::first_deployment_of(results).value_or("");
+    return;
+  }
+  if (auto* batch = batch_of(job)) {
+    if (batch->deployment_id.empty()) batch->deployment_id = history::History::id_of(job);
+    tell_start(under_way_.at(job.parent));
+    return;
+  }
+  if (is_about_host(job)) return;
+  tell_start(job);
   if (job.kind == "rebuild") {
     Json rebuilding{{"type", "service_rebuilding"},
                     {"service", job.service},
@@ -195,6 +205,37 @@ void DeploymentSocket::job_started(const storage::JobRecord& job) {
                     {"timestamp", to_rfc3339(clock_.now())}};
     broadcast(FrameKind::other, dump(rebuilding));
   }
+}
+
+void DeploymentSocket::tell_start(const storage::JobRecord& job) {
+  auto total = operations_under_way();
+  if (const auto batch = batches_.find(job.id); batch != batches_.end()) {
+    if (std::exchange(batch->second.told, true)) return;
+    total = batch->second.total;
+  }
+  Json frame{{"type", "deployment_started"},
+             {"total_operations", total},
+             {"service", job.service},
+             {"target", job.host},
+             {"action", job.kind},
+             {"seq", ++sequence_},
+             {"timestamp", to_rfc3339(clock_.now())}};
+  add_ids(frame, ids_of(job));
+  broadcast(FrameKind::other, dump(frame));
+}
+
+std::string DeploymentSocket::deployment_of(const storage::JobRecord& job) const {
+  const auto batch = batches_.find(is_batch(job) ? job.id : job.parent);
+  if (batch != batches_.end() && !batch->second.deployment_id.empty()) {
+    return batch->second.deployment_id;
+  }
+  if (!job.service.empty()) return history::History::id_of(job);
+  const auto results = deployment::Sweep::results_of(job);
+  return deployment::Sweep::first_deployment_of(results).value_or("");
+}
+
+DeploymentIds DeploymentSocket::ids_of(const storage::JobRecord& job) const {
+  return {deployment_of(job), batches_.contains(job.parent) ? job.parent : job.id};
 }
 
 std::size_t DeploymentSocket::operations_under_way() const {
@@ -225,7 +266,6 @@ void DeploymentSocket::job_step(const storage::JobRecord& job) {
   const auto total = batch != nullptr ? batch->total : ended_count_ + operations_under_way();
   const auto current = batch != nullptr ? batch->ended + 1 : ended_count_ + 1;
   Json frame{{"type", "deployment_progress"},
-             {"deployment_id", batch != nullptr ? job.parent : job.id},
              {"current_operation", current},
              {"total_operations", total},
              {"service", job.service},
@@ -233,6 +273,7 @@ void DeploymentSocket::job_step(const storage::JobRecord& job) {
              {"step", job.step},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};
+  add_ids(frame, ids_of(job));
   broadcast(FrameKind::other, dump(frame));
 }
 
@@ -241,12 +282,13 @@ void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::Job
   // The lines of a batch name their service.
   const bool has_prefix = !is_batch(job) && is_one_of_several(job);
   const auto prefix = has_prefix ? "[" + subject + "] " : std::string{};
+  if (batches_.contains(job.id)) tell_start(job);
   Json frame{{"type", "deployment_log"},
-             {"deployment_id", batch_of(job) != nullptr ? job.parent : job.id},
              {"message", prefix + line.text},
              {"step", line.step},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(line.time)}};
+  add_ids(frame, ids_of(job));
   broadcast(FrameKind::log, dump(frame));
 }
 
@@ -268,24 +310,25 @@ void DeploymentSocket::job_finished(const storage::JobRecord& job) {
   } else if (!is_about_host(job)) {
     // On a busy cluster one job may always overlap the next: the newest results stand for all.
     constexpr std::size_t most_results = 100;
+    if (is_batch(job)) tell_start(job);
     ended_count_ += is_batch(job) ? batches_[job.id].total : 1;
-    batches_.erase(job.id);
     if (!succeeded) last_failed_ = job;
     ended_.push_back(job);
     if (ended_.size() > most_results) ended_.pop_front();
   }
-  if (under_way_.empty() && !ended_.empty()) tell_end(job.id);
+  if (under_way_.empty() && !ended_.empty()) tell_end(job);
+  batches_.erase(job.id);
 }
 
-/// Of all that was under way; `last_id`: the job that was over last.
-void DeploymentSocket::tell_end(const std::string& last_id) {
+/// Of all that was under way; `last`: the job that was over last.
+void DeploymentSocket::tell_end(const storage::JobRecord& last) {
   Json results = Json::array();
   for (const auto& one : ended_) add_results(results, one);
   Json frame{{"type", !last_failed_ ? "deployment_completed" : "deployment_failed"},
-             {"deployment_id", last_id},
              {"results", std::move(results)},
              {"seq", ++sequence_},
              {"timestamp", to_rfc3339(clock_.now())}};
+  add_ids(frame, ids_of(last));
   if (last_failed_) {
     auto [text, service] = failure_of_job(*last_failed_);
     frame["error"] = std::move(text);
@@ -301,6 +344,7 @@ void DeploymentSocket::tell_refused(const Error& error) {
   if (!under_way_.empty()) return;
   Json frame{{"type", "deployment_failed"},
              {"deployment_id", ""},
+             {"job_id", ""},
              {"error", error.message()},
              {"service", ""},
              {"results", Json::array()},

@@ -25,6 +25,12 @@ class Router;
 
 namespace portoser::api {
 
+/// Of the deployment that a job is, or is a part of.
+struct DeploymentIds {
+  std::string deployment;  ///< in the history, of several the first one's; empty: none has begun
+  std::string job;
+};
+
 class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
  public:
   explicit DeploymentSocket(const Clock& clock) : clock_(clock) {}
@@ -54,6 +60,8 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   struct Batch {
     std::size_t total = 0;
     std::size_t ended = 0;
+    std::string deployment_id;  ///< in the history, of its first part; empty: none has begun
+    bool told = false;          ///< its beginning, which waits for the first part
   };
 
   asio::awaitable<void> run(std::shared_ptr<http::WebSocket> socket);
@@ -65,7 +73,10 @@ class DeploymentSocket : public jobs::Listener, public telemetry::LiveListener {
   /// Of which the job is a part; null: of none.
   Batch* batch_of(const storage::JobRecord& job);
   [[nodiscard]] bool is_one_of_several(const storage::JobRecord& job);
-  void tell_end(const std::string& last_id);
+  void tell_start(const storage::JobRecord& job);
+  void tell_end(const storage::JobRecord& last);
+  [[nodiscard]] DeploymentIds ids_of(const storage::JobRecord& job) const;
+  [[nodiscard]] std::string deployment_of(const storage::JobRecord& job) const;
 
   const Clock& clock_;
   std::shared_ptr<const registry::Registry> registry_;  ///< as it was told last

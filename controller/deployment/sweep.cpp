@@ -200,6 +200,13 @@ std::string Sweep::text_of(const std::vector<PartResult>& results) {
   return dump(to_json(results));
 }
 
+std::optional<std::string> Sweep::first_deployment_of(const std::vector<PartResult>& results) {
+  for (const auto& part : results) {
+    if (part.deployment_id) return part.deployment_id;
+  }
+  return std::nullopt;
+}
+
 void Sweep::require_success(const storage::JobRecord& job) {
   if (job.state == "succeeded") return;
   std::vector<ErrorDetail> details{{"job_id", job.id}};

@@ -58,6 +58,8 @@ class Sweep {
   /// The parts of such a job, in their order.
   static std::vector<PartResult> results_of(const storage::JobRecord& job);
   static std::string text_of(const std::vector<PartResult>& results);
+  /// Of the first part that is over; none: none is.
+  static std::optional<std::string> first_deployment_of(const std::vector<PartResult>& results);
   /// Does nothing for a job that succeeded. For one that ended badly: throws what it ended with,
   /// with the job ("job_id") and each service that failed as details.
   static void require_success(const storage::JobRecord& job);

@@ -333,7 +333,10 @@ TEST_F(MainJob, JobIsFollowedLineByLineOnTheSocket) {
   for (const auto& frame : frames) types.push_back(frame["type"]);
   EXPECT_EQ(types.front(), "deployment_started");
   EXPECT_THAT(types, testing::Contains("deployment_log"));
-  EXPECT_EQ(frames.back()["deployment_id"], answer.body["job_id"]);
+  EXPECT_EQ(frames.back()["job_id"], answer.body["job_id"]);
+  const auto id = frames.back()["deployment_id"].get<std::string>();
+  const auto record = controller_->get("/api/history/deployments/" + id);
+  EXPECT_EQ(record.body["job_id"], answer.body["job_id"]) << record.text;
 }
 
 TEST_F(MainJob, RespondAsyncAnswersAtOnceWithTheJob) {

@@ -1,5 +1,6 @@
 // Moves over HTTP and what `/ws` tells of them; the host is played by the test.
 
+#include "controller/deployment/sweep.h"
 #include "tests/unit/api/api_fixture.h"
 
 #include <gmock/gmock.h>
@@ -193,10 +194,56 @@ TEST_F(DeploymentApiTest, ExecutingAnswersWhenAllIsDoneAndIsOneDeploymentOnTheSo
   }
   for (const auto& frame : socket->frames) {
     if (frame.contains("deployment_id")) {
-      EXPECT_EQ(frame["deployment_id"], answer["job_id"]) << frame;
+      EXPECT_EQ(frame["deployment_id"], answer["deployment_id"]) << frame;
+      EXPECT_EQ(frame["job_id"], answer["job_id"]) << frame;
     }
   }
   EXPECT_EQ(of_type(*socket, "service_restarted").size(), 2U);
+}
+
+TEST_F(DeploymentApiTest, ADeploymentHasTheIdOfItsRecordOnTheSocketToo) {
+  const auto socket = listening();
+  auto device = welcomed();
+  const auto job = run(actions_->begin(deployment::Action::restart, "db", "ada")).id;
+  EXPECT_EQ(play(device), "db");
+  const auto completed = frame_of(*socket, "deployment_completed");
+  const auto id = completed["deployment_id"].get<std::string>();
+  EXPECT_EQ(get("/api/history/deployments/" + id)["job_id"], job);
+  ASSERT_EQ(completed["results"].size(), 1U);
+  EXPECT_EQ(completed["results"][0]["deployment_id"], id);
+  EXPECT_EQ(completed["results"][0]["job_id"], job);
+  int told = 0;
+  for (const auto& frame : socket->frames) {
+    if (!frame.contains("deployment_id")) continue;
+    ++told;
+    EXPECT_EQ(frame["deployment_id"], id) << frame;
+    EXPECT_EQ(frame["job_id"], job) << frame;
+  }
+  EXPECT_GE(told, 3) << "it begins, it goes on, it ends";
+}
+
+/// The host was told nothing of it: it has no record.
+TEST_F(DeploymentApiTest, MovesOfWhichNoneWasBegunAreOneDeploymentWithoutAnId) {
+  const auto socket = listening();
+  auto device = welcomed();
+  const auto stop = run(actions_->begin(deployment::Action::stop, "db", "bob")).id;
+  await<protocol::Command>(device);
+  jobs::Request request;
+  request.kind = deployment::Batches::kind;
+  deployment::PartResult part;
+  part.service = "db";
+  part.target = "brick";
+  part.action = "restart";
+  request.results = deployment::Sweep::text_of({part});
+  const auto batch = run(jobs_->submit(std::move(request))).id;
+  EXPECT_EQ(run(jobs_->wait(batch)).state, "failed");
+  step_until([&] { return of_type(*socket, "deployment_started").size() == 2; });
+  const auto started = of_type(*socket, "deployment_started");
+  ASSERT_EQ(started.size(), 2U);
+  EXPECT_EQ(started[0]["job_id"], stop);
+  EXPECT_EQ(started[1]["job_id"], batch);
+  EXPECT_EQ(started[1]["deployment_id"], "");
+  EXPECT_EQ(started[1]["total_operations"], 1);
 }
 
 TEST_F(DeploymentApiTest, AFailureHasTheResultsAndTheSocketSaysWhy) {

@@ -87,7 +87,7 @@ asio::awaitable<history::Snapshot> Recording::look(std::string service, std::str
   } catch (const Error& error) {
     failed = error;
   }
-  if (failed) state = {{"problem", failed->message()}};
+  if (failed) state = {{"problem", failed->message()}, {"reason", failed->reason()}};
   snapshot.state = dump(state);
   co_return snapshot;
 }

@@ -1,6 +1,7 @@
 #include "controller/deployment/rollback.h"
 
 #include "common/json_members.h"
+#include "common/log.h"
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/look_first.h"
 #include "controller/deployment/state_differences.h"
@@ -19,6 +20,13 @@ constexpr auto masked = "***";
 void refuse(RollbackPreview& preview, const std::string& reason, std::string why) {
   if (preview.reason.empty()) preview.reason = reason;
   preview.reasons.push_back(std::move(why));
+}
+
+/// It may be safe when the host's agent or engine is back.
+bool waits_for_host(const std::string& reason) {
+  return reason.starts_with("AGENT_") || reason.starts_with("ENGINE_") ||
+         reason.starts_with("DEVICE_") || reason == "QUESTION_DEADLINE" ||
+         reason == "COMPOSE_MISSING";
 }
 
 /// What can be told of it without its host.
@@ -43,6 +51,13 @@ void judge_record(const storage::DeploymentRecord& record,
            fmt::format("the registry has no service \"{}\" any more; add it again first",
                        record.service));
     return;
+  }
+  if (service->deployment_type != registry::DeploymentType::docker) {
+    refuse(preview,
+           "KIND_NOT_SUPPORTED",
+           fmt::format("\"{}\" is a {} service: hosts keep deployments of docker services alone",
+                       record.service,
+                       enum_name(service->deployment_type)));
   }
   if (registry.find_host(record.machine) == nullptr) {
     refuse(preview,
@@ -107,7 +122,10 @@ asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
           "what its entry in registry.yml said then is not known; it stays as it is");
     }
   }
-  if (preview.reasons.empty()) co_await look_at_host(record, preview);
+  if (preview.reasons.empty()) {
+    co_await look_at_entry(record, preview);
+    co_await look_at_host(record, preview);
+  }
   for (const auto& difference : preview.differences) {
     if (!has_secret(difference.target_value)) continue;
     preview.warnings.push_back(
@@ -120,13 +138,44 @@ asio::awaitable<RollbackPreview> Rollback::preview(std::string deployment_id) {
   co_return preview;
 }
 
+/// Whether it could be put back as it was then.
+asio::awaitable<void> Rollback::look_at_entry(const storage::DeploymentRecord& record,
+                                              RollbackPreview& preview) {
+  auto edit = edit_for(record);
+  if (edit.fields.empty()) co_return;
+  registry::EditTerms terms;
+  std::optional<Error> refused;
+  try {
+    auto checking = editor_.require_possible(std::move(edit), std::move(terms));
+    co_await std::move(checking);
+  } catch (const Error& error) {
+    refused = error;
+  }
+  if (!refused) co_return;
+  refuse(preview,
+         refused->reason(),
+         "its entry in registry.yml cannot be put back: " + refused->message());
+}
+
 asio::awaitable<void> Rollback::look_at_host(const storage::DeploymentRecord& record,
                                              RollbackPreview& preview) {
+  std::optional<Error> away;
+  try {
+    fleet_.require_online(record.machine);
+  } catch (const Error& error) {
+    away = error;
+  }
+  if (away) {
+    refuse(preview, away->reason(), away->message());
+    co_return;
+  }
   const auto now = co_await recording_.look(record.service, record.machine);
   const auto current = parsed_or_null(now.state);
   const auto target = parsed_or_null(record.state_after);
   if (const auto problem = text_member(current, "problem"); !problem.empty()) {
-    refuse(preview, "HOST_UNKNOWN", "how the service stands now is not known: " + problem);
+    refuse(preview,
+           text_member(current, "reason"),
+           "how the service stands now is not known: " + problem);
     co_return;
   }
   const auto& kept = list_member(current, "kept");
@@ -167,9 +216,11 @@ asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
                                                  std::string why) {
   const auto preview = co_await this->preview(std::move(deployment_id));
   if (!preview.safe_to_rollback) {
+    const bool waits = waits_for_host(preview.reason);
+    if (waits) fleet_.require_online(preview.machine);  // which has its own words for it
     std::vector<ErrorDetail> details;
     for (const auto& reason : preview.reasons) details.push_back({preview.service, reason});
-    throw Error{Code::conflict, preview.reasons.front(), "path.id"}
+    throw Error{waits ? Code::unavailable : Code::conflict, preview.reasons.front(), "path.id"}
         .reason(preview.reason)
         .hint("GET /api/history/rollback/" + preview.deployment_id + "/preview shows all of it")
         .details(std::move(details));
@@ -264,7 +315,38 @@ void Rollback::job_corrected(const storage::JobRecord& job, const Error* failure
   tasks_.spawn("entry of " + job.service, restore_late(job));
 }
 
+/// What the host tells may be weeks old.
+asio::awaitable<std::string> Rollback::what_came_later(const storage::JobRecord& job) {
+  const auto own = co_await history_.find(history::History::id_of(job));
+  const auto active = jobs_.active();
+  if (active->contains(job.service)) co_return "another job for it is under way";
+  storage::DeploymentFilter later;
+  later.service = job.service;
+  later.from = own.started_at;
+  later.limit = 2;
+  auto listing = history_.list(std::move(later));
+  const auto page = co_await std::move(listing);
+  for (const auto& record : page.records) {
+    if (record.id != own.id) co_return "it was changed again by " + record.id;
+  }
+  const auto registry = registry_.snapshot()->registry;
+  const auto* service = registry->find_service(job.service);
+  if (service == nullptr) co_return "the registry does not have it any more";
+  if (parsed_or_null(service->config) != parsed_or_null(own.config_before)) {
+    co_return "its entry was edited since";
+  }
+  co_return "";
+}
+
 asio::awaitable<void> Rollback::restore_late(storage::JobRecord job) {
+  auto looking = what_came_later(job);
+  const auto later = co_await std::move(looking);
+  if (!later.empty()) {
+    log::warn("deployment",
+              "the entry of a service that was rolled back stays as it is",
+              {{"job", job.id}, {"service", job.service}, {"reason", later}});
+    co_return;
+  }
   const auto record =
       co_await history_.find(text_member(parsed_or_null(job.request), "rollback_of"));
   co_await restore_entry(record, job.created_by);

@@ -76,16 +76,22 @@ class Rollback : public jobs::Listener {
   asio::awaitable<RollbackPreview> preview(std::string deployment_id);
 
   /// Begins the job, or joins an identical one. Not safe: `Error{conflict}` with the preview's
-  /// reason, and all reasons as details.
+  /// reason, and all reasons as details; `Error{unavailable}` while the host or its engine is away.
   asio::awaitable<jobs::Submitted> begin(std::string deployment_id,
                                          std::string user,
                                          std::string why);
+
+  /// The entry of a service whose rollback was given up for lost, and had succeeded: as that would
+  /// have left it, unless somebody changed the service or its entry since.
+  asio::awaitable<void> restore_late(storage::JobRecord job);
 
   asio::awaitable<void> stop();
 
  private:
   void job_corrected(const storage::JobRecord& job, const Error* failure) override;
-  asio::awaitable<void> restore_late(storage::JobRecord job);
+  asio::awaitable<std::string> what_came_later(const storage::JobRecord& job);
+  asio::awaitable<void> look_at_entry(const storage::DeploymentRecord& record,
+                                      RollbackPreview& preview);
   asio::awaitable<void> look_at_host(const storage::DeploymentRecord& record,
                                      RollbackPreview& preview);
   asio::awaitable<void> carry_out(std::shared_ptr<jobs::Run> run);

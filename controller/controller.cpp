@@ -159,7 +159,7 @@ struct Rooms {
         metrics_socket(registry, live, clock),
         devices_socket(registry, live, fleet, clock),
         services(registry, live, jobs, actions, core, clock),
-        machine_actions(jobs, host_actions, core),
+        machine_actions(jobs, host_actions, clock, core),
         health(registry, live),
         dependency_edits(registry, editor, file_dependencies),
         dependencies(registry, services.rows(), file_dependencies, dependency_edits),

@@ -3,7 +3,6 @@
 #include "common/describe_json.h"
 #include "controller/api/job_answer.h"
 #include "controller/deployment/sweep.h"
-#include "controller/http/respond.h"
 #include "controller/http/router.h"
 
 #include <utility>
@@ -20,29 +19,6 @@ struct DeploymentAnswer {
   std::vector<deployment::PartResult> results;  ///< in the order in which they were handled
 };
 BOOST_DESCRIBE_STRUCT(DeploymentAnswer, (), (success, deployment_id, job_id, state, results))
-
-DeploymentAnswer answer_to_job(const storage::JobRecord& job) {
-  DeploymentAnswer answer;
-  answer.success = job.state == "succeeded";
-  answer.job_id = job.id;
-  answer.state = job.state;
-  answer.results = deployment::Sweep::results_of(job);
-  answer.deployment_id = deployment::Sweep::first_deployment_of(answer.results);
-  return answer;
-}
-
-/// As every error, and what became of each move beside it.
-http::Response failed_answer(const DeploymentAnswer& answer,
-                             const Error& error,
-                             const http::Request& request,
-                             Time now) {
-  auto response = http::error_response(error, request, now);
-  auto body = Json::parse(response.body);
-  const auto beside = to_json(answer);
-  for (const auto& [key, value] : beside.items()) body[key] = value;
-  response.body = dump(body);
-  return response;
-}
 
 }  // namespace
 
@@ -142,23 +118,14 @@ asio::awaitable<http::Response> DeploymentApi::execute(http::Call<MovesRequest> 
   }
   auto beginning = begin(std::move(call.body.moves), call.user().name);
   const auto submitted = co_await on_executor(core_, std::move(beginning));
-  if (prefers_async(call.request())) {
-    DeploymentAnswer answer;
-    answer.job_id = submitted.id;
-    answer.state = "running";
-    co_return accepted(dump(to_json(answer)), submitted.id);
-  }
-  auto waiting = jobs_.wait(submitted.id);
-  const auto job = co_await on_executor(core_, std::move(waiting));
-  const auto answer = answer_to_job(job);
-  std::optional<Error> failure;
-  try {
-    deployment::Sweep::require_success(job);
-  } catch (const Error& error) {
-    failure = error;
-  }
-  if (failure) co_return failed_answer(answer, *failure, call.request(), clock_.now());
-  co_return http::json_response(dump(to_json(answer)));
+  DeploymentAnswer answer;
+  answer.job_id = submitted.id;
+  auto fill = [](const storage::JobRecord& /*job*/, DeploymentAnswer& filled) {
+    filled.deployment_id = deployment::Sweep::first_deployment_of(filled.results);
+  };
+  auto answering =
+      results_answer(jobs_, core_, call.request(), clock_, std::move(answer), std::move(fill));
+  co_return co_await std::move(answering);
 }
 
 }  // namespace portoser::api

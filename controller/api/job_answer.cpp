@@ -1,5 +1,7 @@
 #include "controller/api/job_answer.h"
 
+#include "controller/http/respond.h"
+
 #include <string_view>
 #include <utility>
 
@@ -29,6 +31,19 @@ http::Response accepted(std::string body, const std::string& job_id) {
   answer.headers.emplace_back("Location", "/api/jobs/" + job_id);
   answer.headers.emplace_back("Preference-Applied", "respond-async");
   return answer;
+}
+
+http::Response failed_answer(const Json& answer,
+                             const Error& error,
+                             const http::Request& request,
+                             Time now) {
+  auto response = http::error_response(error, request, now);
+  auto body = Json::parse(response.body);
+  for (const auto& [key, value] : answer.items()) {
+    if (!body.contains(key)) body[key] = value;
+  }
+  response.body = dump(body);
+  return response;
 }
 
 }  // namespace portoser::api

@@ -56,17 +56,20 @@ asio::awaitable<http::Response> MachineActionsApi::restart(http::Call<ActionRequ
 
 asio::awaitable<http::Response> MachineActionsApi::act(deployment::Action action,
                                                        http::Call<ActionRequest> call) {
-  const auto submitted =
-      co_await on_executor(core_, actions_.begin(action, call.param("machine"), call.user().name));
+  auto beginning = actions_.begin(action, call.param("machine"), call.user().name);
+  const auto submitted = co_await on_executor(core_, std::move(beginning));
   MachineActionAnswer answer;
   answer.machine = call.param("machine");
   answer.job_id = submitted.id;
-  auto finish = [](const storage::JobRecord& job, MachineActionAnswer& finished) {
-    deployment::Sweep::require_success(job);
-    finished.results = deployment::Sweep::results_of(job);
-    for (const auto& result : finished.results) finished.output += result.service + ": done\n";
+  auto fill = [](const storage::JobRecord& /*job*/, MachineActionAnswer& filled) {
+    for (const auto& result : filled.results) {
+      const bool is_done = result.success.value_or(false);
+      filled.output +=
+          result.service + ": " + (is_done ? "done" : result.error.value_or("not begun")) + "\n";
+    }
   };
-  auto answering = job_answer(jobs_, core_, call.request(), std::move(answer), std::move(finish));
+  auto answering =
+      results_answer(jobs_, core_, call.request(), clock_, std::move(answer), std::move(fill));
   co_return co_await std::move(answering);
 }
 

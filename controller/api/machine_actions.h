@@ -1,6 +1,7 @@
 /// Start, stop and restart of everything on a host: POST /api/machines/{machine}/start and so on.
 #pragma once
 
+#include "common/clock.h"
 #include "common/tasks.h"
 #include "controller/api/services.h"
 #include "controller/deployment/host_actions.h"
@@ -17,8 +18,11 @@ namespace portoser::api {
 class MachineActionsApi {
  public:
   /// `core`: the executor of fleet and jobs.
-  MachineActionsApi(jobs::Jobs& jobs, deployment::HostActions& actions, asio::any_io_executor core)
-      : jobs_(jobs), actions_(actions), core_(std::move(core)) {}
+  MachineActionsApi(jobs::Jobs& jobs,
+                    deployment::HostActions& actions,
+                    const Clock& clock,
+                    asio::any_io_executor core)
+      : jobs_(jobs), actions_(actions), clock_(clock), core_(std::move(core)) {}
 
   void add_to(http::Router& router);
 
@@ -30,6 +34,7 @@ class MachineActionsApi {
 
   jobs::Jobs& jobs_;
   deployment::HostActions& actions_;
+  const Clock& clock_;
   asio::any_io_executor core_;
 };
 

@@ -20,9 +20,10 @@ std::vector<Wave> waves_on(const registry::Registry& registry,
                            const std::string& host) {
   std::vector<std::string> names;
   for (const auto* service : registry.services_on(host)) names.push_back(service->name);
-  auto waves = graph.waves(names);
-  // Who needs another stops before it.
-  if (action == Action::stop) std::reverse(waves.begin(), waves.end());
+  if (action != Action::stop) return graph.waves(names);
+  // Who needs another stops before it; services that need each other stop all the same.
+  auto waves = graph.order_of(names);
+  std::reverse(waves.begin(), waves.end());
   return waves;
 }
 

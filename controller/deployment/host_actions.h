@@ -24,9 +24,10 @@ class HostActions {
               const FileDependencies& files);
 
   /// Begins the job, or joins an identical one. Not for `rebuild`. What can be known before is
-  /// refused before: unknown host (`not_found`), host away (`unavailable`), services that need each
-  /// other (`conflict`, DEPENDENCY_CYCLE), another job for the host (`conflict`, BUSY). A host
-  /// without services: a job that has nothing to do. `Sweep` says what became of one.
+  /// refused before: unknown host (`not_found`), host away (`unavailable`), of a start or a
+  /// restart services that need each other (`conflict`, DEPENDENCY_CYCLE), another job for the host
+  /// (`conflict`, BUSY). A host without services: a job that has nothing to do. `Sweep` says what
+  /// became of one.
   asio::awaitable<jobs::Submitted> begin(Action action, std::string host, std::string user);
 
  private:

@@ -18,6 +18,8 @@ ApiTest::ApiTest() {
   recording_ = std::make_unique<deployment::Recording>(*registry_, *fleet_, *history_);
   actions_ = std::make_unique<deployment::ServiceActions>(
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
+  host_actions_ = std::make_unique<deployment::HostActions>(
+      *registry_, *fleet_, *jobs_, *actions_, *file_dependencies_);
   planner_ = std::make_unique<deployment::Planner>(
       *registry_, live_, *preflight_, *history_, *file_dependencies_);
   pending_ = std::make_unique<deployment::PendingMoves>(*registry_, *database_, clock_);
@@ -31,6 +33,7 @@ ApiTest::ApiTest() {
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
   services_ = std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, core, clock_);
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
+  machine_actions_ = std::make_unique<MachineActionsApi>(*jobs_, *host_actions_, clock_, core);
   editor_ = std::make_unique<registry::RegistryEditor>(
       *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
   service_edits_ = std::make_unique<ServiceEditsApi>(
@@ -102,6 +105,7 @@ ApiTest::ApiTest() {
   health_.add_to(router_);
   dependencies_->add_to(router_);
   machines_->add_to(router_);
+  machine_actions_->add_to(router_);
   service_edits_->add_to(router_);
   machine_edits_->add_to(router_);
   registry_api_->add_to(router_);
@@ -188,6 +192,49 @@ http::Response ApiTest::request_of(http::Method method,
   }
   const http::CallContext call{request, match.endpoint->parameters, match.values};
   return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
+}
+
+std::shared_ptr<ApiTest::Waiting> ApiTest::begin_request(http::Method method,
+                                                         std::string_view target,
+                                                         const Json& body) {
+  auto waiting = std::make_shared<Waiting>();
+  auto& request = waiting->request;
+  request.method = method;
+  request.user = std::make_shared<const http::User>(http::User{"ada", "Ada", {"admin"}, {}});
+  request.body = dump(body);
+  request.set_target(target);
+  router_.find(request, waiting->match);
+  if (waiting->match.endpoint == nullptr || !waiting->match.endpoint->later) {
+    ADD_FAILURE() << "nothing takes its time at " << target;
+    return waiting;
+  }
+  const http::CallContext call{request, waiting->match.endpoint->parameters, waiting->match.values};
+  asio::co_spawn(context_,
+                 waiting->match.endpoint->later(call),
+                 [waiting](const std::exception_ptr& ended, http::Response response) {
+                   if (!ended) waiting->response = std::move(response);
+                 });
+  return waiting;
+}
+
+void ApiTest::await_answer(const Waiting& waiting) {
+  step_until([&] { return waiting.response.has_value(); });
+}
+
+std::string ApiTest::play(fleet::DeviceDouble& device, bool succeeds) {
+  const auto command = await<protocol::Command>(device);
+  protocol::CommandResult result;
+  result.sequence = ++result_number_;
+  result.command_id = command.id;
+  result.succeeded = succeeds;
+  if (!succeeds) {
+    result.code = "conflict";
+    result.reason = "PORT_TAKEN";
+    result.message = "port 8090 is taken";
+  }
+  auto service = run(jobs_->find(command.id)).service;
+  device.send(result);
+  return service;
 }
 
 void ApiTest::tell_of_notes(int samples) {

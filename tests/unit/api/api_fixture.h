@@ -15,6 +15,7 @@
 #include "controller/api/health.h"
 #include "controller/api/history.h"
 #include "controller/api/jobs.h"
+#include "controller/api/machine_actions.h"
 #include "controller/api/machine_edits.h"
 #include "controller/api/machines.h"
 #include "controller/api/metrics.h"
@@ -57,6 +58,20 @@ class ApiTest : public fleet::FleetTest {
                             const std::vector<std::pair<std::string, std::string>>& headers = {},
                             const http::User& user = {"ada", "Ada", {"admin"}, {}});
 
+  /// A request that goes on while the test plays the host.
+  struct Waiting {
+    http::Request request;
+    http::Match match;
+    std::optional<http::Response> response;
+    [[nodiscard]] Json body() const { return Json::parse(response->text()); }
+  };
+  std::shared_ptr<Waiting> begin_request(http::Method method,
+                                         std::string_view target,
+                                         const Json& body = Json::object());
+  void await_answer(const Waiting& waiting);
+  /// Ends the next command as it is told; its service.
+  std::string play(fleet::DeviceDouble& device, bool succeeds = true);
+
   /// So many more samples of "brick" and "notes", one every five seconds, the last of them now.
   void tell_of_notes(int samples);
 
@@ -73,6 +88,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<deployment::Preflight> preflight_;
   std::unique_ptr<deployment::Recording> recording_;
   std::unique_ptr<deployment::ServiceActions> actions_;
+  std::unique_ptr<deployment::HostActions> host_actions_;
   std::unique_ptr<deployment::Planner> planner_;
   std::unique_ptr<deployment::PendingMoves> pending_;
   std::unique_ptr<deployment::Batches> batches_;
@@ -87,6 +103,7 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<ServicesApi> services_;
   HealthApi health_{*registry_, live_};
   std::unique_ptr<MachinesApi> machines_;
+  std::unique_ptr<MachineActionsApi> machine_actions_;
   std::unique_ptr<registry::RegistryEditor> editor_;
   std::unique_ptr<deployment::DependencyEdits> dependency_edits_;
   std::unique_ptr<DependenciesApi> dependencies_;
@@ -120,6 +137,7 @@ class ApiTest : public fleet::FleetTest {
  private:
   std::vector<std::shared_ptr<PlayedSocket>> sockets_;
   std::int64_t sample_number_ = 1;
+  std::int64_t result_number_ = 0;
 };
 
 }  // namespace portoser::api

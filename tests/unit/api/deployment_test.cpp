@@ -39,48 +39,8 @@ class DeploymentApiTest : public ApiTest {
     return Error{Code::internal, ""};
   }
 
-  /// A request that waits while the test plays the host.
-  struct Waiting {
-    http::Request request;
-    http::Match match;
-    std::optional<http::Response> response;
-    [[nodiscard]] Json body() const { return Json::parse(response->text()); }
-  };
   std::shared_ptr<Waiting> execute(const Json& body) {
-    auto waiting = std::make_shared<Waiting>();
-    auto& request = waiting->request;
-    request.method = Method::post;
-    request.user = std::make_shared<const http::User>(http::User{"ada", "Ada", {"deployer"}, {}});
-    request.body = dump(body);
-    request.set_target("/api/deployment/execute");
-    router_.find(request, waiting->match);
-    const http::CallContext call{
-        request, waiting->match.endpoint->parameters, waiting->match.values};
-    asio::co_spawn(context_,
-                   waiting->match.endpoint->later(call),
-                   [waiting](const std::exception_ptr& ended, http::Response response) {
-                     if (!ended) waiting->response = std::move(response);
-                   });
-    return waiting;
-  }
-  /// Ends the next command as it is told; its service.
-  std::string play(fleet::DeviceDouble& device, bool succeeds = true) {
-    const auto command = await<protocol::Command>(device);
-    protocol::CommandResult result;
-    result.sequence = ++sequence_;
-    result.command_id = command.id;
-    result.succeeded = succeeds;
-    if (!succeeds) {
-      result.code = "conflict";
-      result.reason = "PORT_TAKEN";
-      result.message = "port 8090 is taken";
-    }
-    auto service = run(jobs_->find(command.id)).service;
-    device.send(result);
-    return service;
-  }
-  void await_answer(const Waiting& waiting) {
-    step_until([&] { return waiting.response.has_value(); });
+    return begin_request(Method::post, "/api/deployment/execute", body);
   }
   static std::vector<Json> of_type(const PlayedSocket& socket, std::string_view type) {
     std::vector<Json> found;
@@ -94,8 +54,6 @@ class DeploymentApiTest : public ApiTest {
     frame_of(*socket, "pong");
     return socket;
   }
-
-  std::int64_t sequence_ = 0;
 };
 
 TEST_F(DeploymentApiTest, TheStateIsThereBeforeAnythingHappened) {

@@ -191,7 +191,23 @@ TEST_F(HostActionsTest, WhatCanBeKnownBeforeIsRefusedBefore) {
       "  a: {current_host: brick, docker_compose: /srv/a/compose.yml, dependencies: [b]}\n"
       "  b: {current_host: brick, docker_compose: /srv/b/compose.yml, dependencies: [a]}\n");
   EXPECT_EQ(refusal(Action::start).reason(), "DEPENDENCY_CYCLE");
+  EXPECT_EQ(refusal(Action::restart).reason(), "DEPENDENCY_CYCLE");
   EXPECT_THAT(run(jobs_->list({})), IsEmpty());
+}
+
+TEST_F(HostActionsTest, ServicesThatNeedEachOtherCanBeStopped) {
+  write_registry(
+      "  a: {current_host: brick, docker_compose: /srv/a/compose.yml, dependencies: [b]}\n"
+      "  b: {current_host: brick, docker_compose: /srv/b/compose.yml, dependencies: [a, db]}\n"
+      "  db: {current_host: brick, docker_compose: /srv/db/compose.yml}\n");
+  auto device = welcomed();
+  const auto id = begin(Action::stop);
+  for (int i = 0; i < 3; ++i) {
+    const auto service = next(device);
+    answer(device, service);
+    EXPECT_EQ(service == "db", i == 2) << "others need it";
+  }
+  EXPECT_EQ(ended(id).state, "succeeded");
 }
 
 /// Its order is hours old, perhaps: what was not begun is not begun any more.

@@ -1,6 +1,7 @@
 #include "controller/api/service_rows.h"
 
 #include "common/describe_json.h"
+#include "controller/diagnostics/service_health.h"
 #include "controller/registry/masked.h"
 #include "controller/telemetry/service_view.h"
 
@@ -33,10 +34,10 @@ ServiceRow ServiceRows::row(const registry::Registry& registry,
   row.tls_enabled = service.tls_enabled;
   row.requires_auth = service.requires_auth;
   const auto host = service.current_host ? live_.host(*service.current_host) : nullptr;
-  auto status = telemetry::status_of(service, host.get());
-  row.status = std::move(status.status);
-  row.health = std::move(status.health);
-  row.reason = std::move(status.reason);
+  row.status = telemetry::status_of(service, host.get()).status;
+  auto health = diagnostics::health_of(service, host.get());
+  row.health = std::move(health.status);
+  row.reason = std::move(health.reason);
   if (const auto last = telemetry::last_known_of(service, host.get())) {
     row.stale = true;
     row.known_at = last->at;

@@ -42,7 +42,7 @@ struct ServiceRow {
   bool tls_enabled = false;
   bool requires_auth = false;
   std::string status;                 ///< running, stopped, unknown
-  std::string health;                 ///< healthy, unhealthy, stopped, unknown
+  std::string health;                 ///< as diagnostics: healthy, unhealthy, stopped, unknown
   std::string reason;                 ///< why it is unknown or unhealthy
   bool stale = false;                 ///< it is unknown now, and was known
   std::optional<Time> known_at;       ///< of a stale one: the last moment of which it is known

@@ -1,6 +1,7 @@
 #include "controller/api/services.h"
 
 #include "controller/api/entity_tags.h"
+#include "controller/api/health_rows.h"
 #include "controller/api/job_answer.h"
 #include "controller/http/router.h"
 
@@ -25,13 +26,25 @@ struct MachineBrief {
 };
 BOOST_DESCRIBE_STRUCT(MachineBrief, (), (name, ip, status))
 
+struct NewestDeploymentView {
+  std::string deployment_id;
+  std::string action;
+  std::string status;  ///< success, failure, rolled_back
+  bool success = false;
+  Time started_at;
+  std::optional<Time> finished_at;
+};
+BOOST_DESCRIBE_STRUCT(NewestDeploymentView,
+                      (),
+                      (deployment_id, action, status, success, started_at, finished_at))
+
 /// The keys of `config` stand at the top level too, where they do not hide one of these.
 struct ServiceDetail : ServiceRow {
   std::vector<std::string> dependents;
   std::optional<MachineBrief> machine;
-  std::optional<Json> last_deployment;  ///< not known yet
-  std::optional<Json> health_detail;    ///< not known yet
-  std::map<std::string, Json> config;   ///< the entry in registry.yml, without secrets
+  std::optional<NewestDeploymentView> last_deployment;  ///< that is over; null: there is none
+  ServiceHealthView health_detail;                      ///< as /api/services/{service}/health
+  std::map<std::string, Json> config;  ///< the entry in registry.yml, without secrets
 };
 BOOST_DESCRIBE_STRUCT(ServiceDetail,
                       (ServiceRow),
@@ -88,6 +101,17 @@ http::Response ServicesApi::detail(http::Call<void> call) {
     const auto live = live_.host(host->name);
     detail.machine = MachineBrief{
         host->name, host->ip, enum_name(live ? live->liveness : fleet::Liveness::unknown)};
+  }
+  const auto host = service.current_host ? live_.host(*service.current_host) : nullptr;
+  detail.health_detail = health_view(service, host.get());
+  if (auto newest = history_.newest(service.name)) {
+    const bool success = newest->status != "failure";
+    detail.last_deployment = NewestDeploymentView{std::move(newest->id),
+                                                  std::move(newest->action),
+                                                  std::move(newest->status),
+                                                  success,
+                                                  newest->started_at,
+                                                  newest->finished_at};
   }
   const auto config = Json::parse(service.config, nullptr, false);
   auto answer = to_json(detail);

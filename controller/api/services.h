@@ -4,6 +4,7 @@
 #include "common/tasks.h"
 #include "controller/api/service_rows.h"
 #include "controller/deployment/service_actions.h"
+#include "controller/history/history.h"
 #include "controller/http/call.h"
 #include "controller/http/response.h"
 
@@ -24,12 +25,14 @@ class ServicesApi {
               const telemetry::Live& live,
               jobs::Jobs& jobs,
               deployment::ServiceActions& actions,
+              const history::History& history,
               asio::any_io_executor core,
               const Clock& clock)
       : registry_(registry),
         live_(live),
         jobs_(jobs),
         actions_(actions),
+        history_(history),
         core_(std::move(core)),
         rows_(registry, live, jobs, clock) {}
 
@@ -50,6 +53,7 @@ class ServicesApi {
   const telemetry::Live& live_;
   jobs::Jobs& jobs_;
   deployment::ServiceActions& actions_;
+  const history::History& history_;
   asio::any_io_executor core_;
   ServiceRows rows_;
 };

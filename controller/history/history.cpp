@@ -89,6 +89,21 @@ asio::awaitable<void> History::recover() {
     describe_end(record, *job);
     co_await store_.update(std::move(record));
   }
+  for (const auto& record : co_await store_.newest_of_each()) remember(record);
+}
+
+void History::remember(const storage::DeploymentRecord& record) {
+  const std::lock_guard lock{mutex_};
+  auto& newest = newest_[record.service];
+  // What became of an older one may be told later.
+  if (!newest.id.empty() && record.started_at < newest.started_at) return;
+  newest = {record.id, record.action, record.status, record.started_at, record.finished_at};
+}
+
+std::optional<NewestDeployment> History::newest(std::string_view service) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = newest_.find(service);
+  return found == newest_.end() ? std::nullopt : std::optional{found->second};
 }
 
 asio::awaitable<bool> History::begin(const storage::JobRecord& job,
@@ -143,7 +158,8 @@ asio::awaitable<void> History::complete(storage::JobRecord job,
     record->config_after = std::move(after->config);
     record->state_after = std::move(after->state);
   }
-  co_await store_.update(std::move(*record));
+  co_await store_.update(*record);
+  remember(*record);
 }
 
 asio::awaitable<void> History::keep_trying(storage::JobRecord job,

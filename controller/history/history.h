@@ -11,8 +11,12 @@
 #include "controller/storage/deployment_store.h"
 #include "controller/storage/job_store.h"
 
+#include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portoser::history {
@@ -28,6 +32,15 @@ struct Circumstances {
   std::string action;  ///< as `DeploymentRecord::action`
   std::string why;
   std::string rollback_of;
+};
+
+/// The newest change of a service that is over.
+struct NewestDeployment {
+  std::string id;
+  std::string action;
+  std::string status;  ///< success, failure, rolled_back
+  Time started_at;
+  std::optional<Time> finished_at;
 };
 
 class History : public jobs::Listener {
@@ -60,9 +73,14 @@ class History : public jobs::Listener {
   asio::awaitable<storage::DeploymentStats> stats(std::optional<std::string> service, int days);
   asio::awaitable<std::optional<storage::DeploymentRecord>> newest_good(std::string service);
 
+  /// From memory, which `recover` fills: whoever shows services asks for it again and again. One
+  /// that was imported meanwhile counts from the next start on. Any thread.
+  [[nodiscard]] std::optional<NewestDeployment> newest(std::string_view service) const;
+
   asio::awaitable<void> stop();
 
  private:
+  void remember(const storage::DeploymentRecord& record);
   void job_corrected(const storage::JobRecord& job, const Error* failure) override;
   asio::awaitable<void> complete(storage::JobRecord job,
                                  std::optional<Snapshot> after,
@@ -75,6 +93,8 @@ class History : public jobs::Listener {
   storage::JobStore jobs_;
   const Clock& clock_;
   TaskGroup tasks_;
+  mutable std::mutex mutex_;  // guards newest_ alone
+  std::map<std::string, NewestDeployment, std::less<>> newest_;
 };
 
 /// How the job ended, written into its record; the states stay.

@@ -233,6 +233,20 @@ asio::awaitable<std::optional<DeploymentRecord>> DeploymentStore::newest_good(st
   });
 }
 
+asio::awaitable<std::vector<DeploymentRecord>> DeploymentStore::newest_of_each() {
+  return database_.read([](Connection& connection) {
+    std::vector<DeploymentRecord> found;
+    auto rows = connection.query(
+        select_light +
+        "WHERE id IN (SELECT (SELECT newest.id FROM deployments AS newest "
+        "WHERE newest.service = one.service AND newest.status <> 'running' "
+        "ORDER BY newest.started_at DESC, newest.id DESC LIMIT 1) "
+        "FROM (SELECT DISTINCT service FROM deployments) AS one) ORDER BY service");
+    while (rows.next()) found.push_back(read_light(rows));
+    return found;
+  });
+}
+
 asio::awaitable<std::vector<DeploymentRecord>> DeploymentStore::unfinished() {
   return database_.read([](Connection& connection) {
     std::vector<DeploymentRecord> found;

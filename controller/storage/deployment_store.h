@@ -91,6 +91,8 @@ class DeploymentStore {
   asio::awaitable<DeploymentPage> list(DeploymentFilter filter);
   /// The newest that succeeded; none: there is none.
   asio::awaitable<std::optional<DeploymentRecord>> newest_good(std::string service);
+  /// Of each service the newest that is over, without the states.
+  asio::awaitable<std::vector<DeploymentRecord>> newest_of_each();
   /// Under way, as far as the table knows.
   asio::awaitable<std::vector<DeploymentRecord>> unfinished();
   asio::awaitable<DeploymentStats> stats(std::optional<std::string> service, Time since);

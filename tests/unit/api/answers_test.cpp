@@ -138,6 +138,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
   deployment.finished_at = clock_.now();
   storage::DeploymentStore deployments{*database_};
   run(deployments.insert(deployment));
+  run(history_->recover());  // which tells of the newest
   storage::AuditStore audit{*database_};
   run(audit.append(
       {0, clock_.now(), "ada", "Ada", "POST", "/api/x", 200, "", "127.0.0.1", "r", 1}));

@@ -149,6 +149,34 @@ TEST_F(HistoryTest, AChangeThatReturnedSaysSoAlsoWhenThatIsKnownLate) {
   while (run(history_->find(id)).outcome != "returned") poll();
 }
 
+TEST_F(HistoryTest, TheNewestOfAServiceIsKnownAlsoAfterARestart) {
+  EXPECT_FALSE(history_->newest("notes"));
+  begin(job());
+  EXPECT_FALSE(history_->newest("notes")) << "it is under way";
+  run(history_->end(ended("succeeded"), {}));
+  ASSERT_TRUE(history_->newest("notes"));
+  EXPECT_EQ(history_->newest("notes")->id, History::id_of(job()));
+  EXPECT_EQ(history_->newest("notes")->status, "success");
+  EXPECT_FALSE(history_->newest("db"));
+  close_history();
+  open_history();
+  run(history_->recover());
+  ASSERT_TRUE(history_->newest("notes"));
+  EXPECT_EQ(history_->newest("notes")->action, "restart");
+}
+
+TEST_F(HistoryTest, WhatBecameOfAnOlderOneDoesNotHideTheNewest) {
+  begin(job());
+  run(history_->end(ended("interrupted"), {}));
+  auto later = job("01ARZ3NDEKTSV4RRFFQ69G5FAX");
+  later.created_at += std::chrono::hours{1};
+  later.started_at = later.created_at;
+  begin(later);
+  run(history_->end(ended("succeeded", later), {}));
+  run(history_->end(ended("failed"), {}));
+  EXPECT_EQ(history_->newest("notes")->id, History::id_of(later));
+}
+
 TEST_F(HistoryTest, OneThatIsNotThereIsNotFound) {
   EXPECT_EQ(storage::error_of([&] { run(history_->find("deploy-x")); }).reason(),
             "DEPLOYMENT_UNKNOWN");

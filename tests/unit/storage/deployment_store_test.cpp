@@ -128,6 +128,25 @@ TEST_F(DeploymentStoreTest, TheNewestGoodOneOfAServiceIsFound) {
   EXPECT_EQ(run(deployments_.newest_good("web"))->id, "deploy-0001");
 }
 
+TEST_F(DeploymentStoreTest, TheNewestOfEachServiceIsFoundHoweverItEnded) {
+  EXPECT_TRUE(run(deployments_.newest_of_each()).empty());
+  insert(deployment(1));
+  insert(deployment(4, "db"));
+  auto failed = deployment(2);
+  failed.status = "failure";
+  insert(failed);
+  auto under_way = deployment(3);
+  under_way.status = "running";
+  insert(under_way);
+  auto alone = deployment(5, "new");
+  alone.status = "running";
+  insert(alone);
+  const auto newest = run(deployments_.newest_of_each());
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest[0].id, "deploy-0004");
+  EXPECT_EQ(newest[1].id, "deploy-0002");
+}
+
 TEST_F(DeploymentStoreTest, StatisticsCountByServiceAndKnowNoAverageOfNothing) {
   EXPECT_FALSE(run(deployments_.stats({}, from_unix_us(0))).all.average_duration_ms);
   insert(deployment(10));

@@ -5,7 +5,6 @@
 #include "controller/deployment/service_actions.h"
 #include "controller/deployment/sweep.h"
 #include "protocol/codec.h"
-#include "protocol/questions.h"
 #include "tests/unit/fleet/fleet_fixture.h"
 
 #include <map>
@@ -71,27 +70,6 @@ class ActionsTest : public fleet::FleetTest {
   void expect(fleet::DeviceDouble& device, const std::string& service, bool succeeds = true) {
     EXPECT_EQ(next(device), service);
     answer(device, service, succeeds);
-  }
-  /// A host whose agent knows these commands and questions.
-  fleet::DeviceDouble knowing(std::vector<std::string> names) {
-    auto device = connect();
-    auto message = hello();
-    message.knows = std::move(names);
-    device.send(message);
-    await<protocol::Welcome>(device);
-    return device;
-  }
-  /// Answers the next question, which is this one; what was asked.
-  template <class Asked>
-  Asked tell(fleet::DeviceDouble& device, const typename Asked::Answer& content) {
-    const auto question = await<protocol::Question>(device);
-    EXPECT_EQ(question.name, Asked::name);
-    protocol::Answer answer;
-    answer.question_id = question.id;
-    answer.succeeded = true;
-    answer.content = protocol::encode_arguments(content);
-    device.send(answer);
-    return protocol::decode_arguments<Asked>(question.arguments);
   }
   storage::JobRecord ended(const std::string& id) { return run(jobs_->wait(id)); }
   static std::string words(const storage::JobRecord& job) {

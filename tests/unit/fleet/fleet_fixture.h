@@ -5,8 +5,10 @@
 #include "common/file.h"
 #include "common/ids.h"
 #include "controller/fleet/fleet.h"
+#include "protocol/codec.h"
 #include "protocol/curve.h"
 #include "protocol/join.h"
+#include "protocol/questions.h"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -242,6 +244,28 @@ class FleetTest : public testing::Test {
     device.send(hello());
     await<protocol::Welcome>(device);
     return device;
+  }
+
+  /// A host whose agent knows these commands and questions.
+  DeviceDouble knowing(std::vector<std::string> names) {
+    auto device = connect();
+    auto message = hello();
+    message.knows = std::move(names);
+    device.send(message);
+    await<protocol::Welcome>(device);
+    return device;
+  }
+  /// Answers the next question, which is this one; what was asked.
+  template <class Asked>
+  Asked tell(DeviceDouble& device, const typename Asked::Answer& content) {
+    const auto question = await<protocol::Question>(device);
+    EXPECT_EQ(question.name, Asked::name);
+    protocol::Answer answer;
+    answer.question_id = question.id;
+    answer.succeeded = true;
+    answer.content = protocol::encode_arguments(content);
+    device.send(answer);
+    return protocol::decode_arguments<Asked>(question.arguments);
   }
 
   std::filesystem::path folder_;

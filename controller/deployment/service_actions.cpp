@@ -3,6 +3,7 @@
 #include "controller/deployment/compose_target.h"
 #include "controller/deployment/deploy_command.h"
 #include "controller/deployment/look_first.h"
+#include "controller/deployment/native_target.h"
 #include "controller/deployment/usable_service.h"
 #include "protocol/codec.h"
 
@@ -77,17 +78,6 @@ void require_native(const registry::Registry& registry,
         .reason("SERVICE_USER_MISSING")
         .hint("set ssh_user of that host in registry.yml; root is an answer too");
   }
-}
-
-protocol::NativeTarget native_target(const registry::Registry& registry,
-                                     const registry::Service& service) {
-  protocol::NativeTarget target;
-  target.service = service.name;
-  target.unit = service.unit;
-  target.files = registry.service_file_candidates(service);
-  target.user = registry.user_of(service);
-  target.working_dir = service.working_dir;
-  return target;
 }
 
 /// The entry, when this may be done with it.
@@ -221,7 +211,7 @@ asio::awaitable<void> ServiceActions::carry_out(Action action, std::shared_ptr<j
     const auto registry = registry_.snapshot()->registry;
     const auto& entry = usable(*registry, run->record().service, action);
     if (!is_docker(entry)) {
-      auto command = command_of(action, native_target(*registry, entry));
+      auto command = command_of(action, native_target_of(*registry, entry));
       co_await run->command(
           std::move(command.name), std::move(command.arguments), limits_.of(action));
       co_return;

@@ -267,6 +267,9 @@ TEST_F(NativeServices, WhatWouldNotStartIsRefusedBeforeAnythingStops) {
   const auto answer = act("sensor", "start");
   EXPECT_EQ(answer.status, 422U) << answer.text;
   EXPECT_EQ(answer.body["reason"], "SERVICE_FILE_INVALID");
+  const auto again = act("sensor", "restart");
+  EXPECT_EQ(again.status, 422U) << again.text;
+  EXPECT_EQ(again.body["reason"], "SERVICE_FILE_INVALID");
   EXPECT_EQ(property(sensor_unit, "InvocationID"), runs);
   EXPECT_EQ(property(sensor_unit, "ActiveState"), "active");
 }
@@ -422,7 +425,7 @@ TEST_F(NativeServices, AreRefusedWithTheReasonWhereNoSystemdRuns) {
   agent.start();
   controller_.await_machine("h2", "online");
   const auto answer = act("web", "restart");
-  EXPECT_EQ(answer.status, 502U) << answer.text;
+  EXPECT_EQ(answer.status, 503U) << answer.text;
   EXPECT_EQ(answer.body["reason"], "SYSTEMD_MISSING");
   await_until("the reason is shown", 60s, [&] {
     return service("web")["reason"] == "this host runs no systemd";

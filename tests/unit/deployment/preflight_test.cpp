@@ -27,14 +27,6 @@ class PreflightTest : public ActionsTest {
   }
   ~PreflightTest() override { stop_controller(); }
 
-  fleet::DeviceDouble knowing(std::vector<std::string> questions) {
-    auto device = connect();
-    auto message = hello();
-    message.knows = std::move(questions);
-    device.send(message);
-    await<protocol::Welcome>(device);
-    return device;
-  }
   /// Goes on while the test plays the host.
   std::shared_ptr<std::optional<protocol::PreflightReport>> look(const std::string& service,
                                                                  const std::string& action) {

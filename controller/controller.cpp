@@ -158,7 +158,7 @@ struct Rooms {
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
         devices_socket(registry, live, fleet, clock),
-        services(registry, live, jobs, actions, history, core, clock),
+        services(registry, live, jobs, actions, history, file_dependencies, core, clock),
         machine_actions(jobs, host_actions, clock, core),
         health(registry, live),
         dependency_edits(registry, editor, file_dependencies),

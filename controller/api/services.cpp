@@ -5,8 +5,6 @@
 #include "controller/api/job_answer.h"
 #include "controller/http/router.h"
 
-#include <algorithm>
-
 namespace portoser::api {
 namespace {
 
@@ -90,12 +88,7 @@ http::Response ServicesApi::detail(http::Call<void> call) {
   const auto& service = registry->require_service(call.param("service"), "path.service");
   ServiceDetail detail;
   static_cast<ServiceRow&>(detail) = rows_.row(*registry, service);
-  for (const auto& other : registry->services()) {
-    const auto& all = other.dependencies;
-    if (std::find(all.begin(), all.end(), service.name) != all.end()) {
-      detail.dependents.push_back(other.name);
-    }
-  }
+  detail.dependents = files_.graph(*registry).dependents_of(service.name);
   if (const auto* host =
           service.current_host ? registry->find_host(*service.current_host) : nullptr) {
     const auto live = live_.host(host->name);

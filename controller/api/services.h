@@ -3,6 +3,7 @@
 
 #include "common/tasks.h"
 #include "controller/api/service_rows.h"
+#include "controller/deployment/file_dependencies.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/history/history.h"
 #include "controller/http/call.h"
@@ -26,6 +27,7 @@ class ServicesApi {
               jobs::Jobs& jobs,
               deployment::ServiceActions& actions,
               const history::History& history,
+              const deployment::FileDependencies& files,
               asio::any_io_executor core,
               const Clock& clock)
       : registry_(registry),
@@ -33,6 +35,7 @@ class ServicesApi {
         jobs_(jobs),
         actions_(actions),
         history_(history),
+        files_(files),
         core_(std::move(core)),
         rows_(registry, live, jobs, clock) {}
 
@@ -54,6 +57,7 @@ class ServicesApi {
   jobs::Jobs& jobs_;
   deployment::ServiceActions& actions_;
   const history::History& history_;
+  const deployment::FileDependencies& files_;
   asio::any_io_executor core_;
   ServiceRows rows_;
 };

@@ -26,13 +26,6 @@ protocol::Finding finding_of(const std::string& check, const Error& error, std::
   return {check, "error", error.reason(), std::move(subject), error.message(), error.hint()};
 }
 
-/// The agent, its engine, systemd or the compose tool: what works again when it is back.
-bool is_away(const protocol::Finding& finding) {
-  return finding.reason.starts_with("AGENT_") || finding.reason.starts_with("ENGINE_") ||
-         finding.reason.starts_with("DEVICE_") || finding.reason.starts_with("SYSTEMD_") ||
-         finding.reason == "QUESTION_DEADLINE" || finding.reason == "COMPOSE_MISSING";
-}
-
 /// A word for people.
 std::string status_of(const registry::Service& service, const telemetry::Live& live) {
   if (!service.current_host) return "on no host";
@@ -72,6 +65,12 @@ void check_named_ports(const registry::Registry& registry,
 
 }  // namespace
 
+bool is_of_absence(std::string_view reason) {
+  return reason.starts_with("AGENT_") || reason.starts_with("ENGINE_") ||
+         reason.starts_with("DEVICE_") || reason.starts_with("SYSTEMD_") ||
+         reason == "QUESTION_DEADLINE" || reason == "COMPOSE_MISSING";
+}
+
 bool is_error(const protocol::Finding& finding) {
   return finding.severity == "error";
 }
@@ -96,7 +95,7 @@ void require_no_error(const std::vector<NamedFinding>& findings,
   const auto& found = *first->finding;
   auto message = fmt::format("{}: {}", what, found.message);
   if (details.size() > 1) message += fmt::format(" (and {} more)", details.size() - 1);
-  throw Error{is_away(found) ? Code::unavailable : Code::invalid, message, where}
+  throw Error{is_of_absence(found.reason) ? Code::unavailable : Code::invalid, message, where}
       .reason(found.reason)
       .hint(found.hint)
       .details(std::move(details));

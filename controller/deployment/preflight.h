@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portoser::deployment {
@@ -54,6 +55,10 @@ class Preflight {
   const telemetry::Live& live_;
   const FileDependencies& files_;
 };
+
+/// Whether a reason is of something that is away, the agent, its engine, systemd or the compose
+/// tool: what it stands against works again when that is back.
+bool is_of_absence(std::string_view reason);
 
 /// Whether a finding says that the change would fail.
 bool is_error(const protocol::Finding& finding);

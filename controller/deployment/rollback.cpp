@@ -22,13 +22,6 @@ void refuse(RollbackPreview& preview, const std::string& reason, std::string why
   preview.reasons.push_back(std::move(why));
 }
 
-/// It may be safe when the host's agent or engine is back.
-bool waits_for_host(const std::string& reason) {
-  return reason.starts_with("AGENT_") || reason.starts_with("ENGINE_") ||
-         reason.starts_with("DEVICE_") || reason == "QUESTION_DEADLINE" ||
-         reason == "COMPOSE_MISSING";
-}
-
 /// What can be told of it without its host.
 void judge_record(const storage::DeploymentRecord& record,
                   const registry::Registry& registry,
@@ -216,7 +209,7 @@ asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
                                                  std::string why) {
   const auto preview = co_await this->preview(std::move(deployment_id));
   if (!preview.safe_to_rollback) {
-    const bool waits = waits_for_host(preview.reason);
+    const bool waits = is_of_absence(preview.reason);
     if (waits) fleet_.require_online(preview.machine);  // which has its own words for it
     std::vector<ErrorDetail> details;
     for (const auto& reason : preview.reasons) details.push_back({preview.service, reason});

@@ -31,8 +31,8 @@ ApiTest::ApiTest() {
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
-  services_ =
-      std::make_unique<ServicesApi>(*registry_, live_, *jobs_, *actions_, *history_, core, clock_);
+  services_ = std::make_unique<ServicesApi>(
+      *registry_, live_, *jobs_, *actions_, *history_, *file_dependencies_, core, clock_);
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   machine_actions_ = std::make_unique<MachineActionsApi>(*jobs_, *host_actions_, clock_, core);
   editor_ = std::make_unique<registry::RegistryEditor>(

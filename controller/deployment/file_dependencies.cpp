@@ -138,13 +138,13 @@ asio::awaitable<void> FileDependencies::ask(std::string host) {
   auto& of_host = (*all)[host];
   of_host.problem = std::move(problem);
   if (of_host.problem.empty()) {
-    std::map<std::string_view, protocol::NeedsInFile*> said;
-    for (auto& one : report.services) said.emplace(one.service, &one);
+    std::map<std::string, protocol::NeedsInFile> said;
+    for (auto& one : report.services) said.emplace(one.service, std::move(one));
     auto answers = std::make_shared<Answers>();
     for (const auto& service : services) {
       const auto one = said.find(service.name);
       if (one == said.end()) continue;
-      auto& now = *one->second;
+      auto& now = one->second;
       check(now);
       // Somebody may be in the middle of saving it: what it said before is the better guess.
       const auto before = of_host.answers->find(service.name);

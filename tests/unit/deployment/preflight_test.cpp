@@ -68,8 +68,9 @@ TEST_F(PreflightTest, AHostIsAskedAboutAServiceWithoutContainers) {
   EXPECT_THAT(asked.ports, ElementsAre(9444));
   answer_with(device, question, "SERVICE_FILE_INVALID");
   step_until([&] { return found->has_value(); });
-  ASSERT_EQ(found->value().findings.size(), 1U);
-  EXPECT_EQ(found->value().findings[0].reason, "SERVICE_FILE_INVALID");
+  ASSERT_EQ(found->value().findings.size(), 2U);
+  EXPECT_EQ(found->value().findings[0].reason, "DEPENDENCIES_UNREAD");
+  EXPECT_EQ(found->value().findings[1].reason, "SERVICE_FILE_INVALID");
   EXPECT_THAT(found->value().checks, Contains("unit"));
 }
 

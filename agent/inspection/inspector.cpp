@@ -172,8 +172,13 @@ asio::awaitable<protocol::Answer> Inspector::answer_of(const protocol::Question&
   const Turn turn{*this};
   const auto folder = folder_ / question.id;
   auto write = [folder, bytes = protocol::encode(question)] {
-    make_folder(folder, 0700);
-    write_file_atomic(folder / question_file, bytes, 0600);
+    try {
+      make_folder(folder, 0700);
+      write_file_atomic(folder / question_file, bytes, 0600);
+    } catch (...) {
+      const FolderRemover remover{folder};
+      throw;
+    }
   };
   co_await on_pool(pool_, std::move(write));
 

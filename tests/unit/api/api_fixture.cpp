@@ -213,13 +213,17 @@ std::shared_ptr<ApiTest::Waiting> ApiTest::begin_request(http::Method method,
   asio::co_spawn(context_,
                  waiting->match.endpoint->later(call),
                  [waiting](const std::exception_ptr& ended, http::Response response) {
-                   if (!ended) waiting->response = std::move(response);
+                   if (ended) {
+                     waiting->refused = true;
+                   } else {
+                     waiting->response = std::move(response);
+                   }
                  });
   return waiting;
 }
 
 void ApiTest::await_answer(const Waiting& waiting) {
-  step_until([&] { return waiting.response.has_value(); });
+  step_until([&] { return waiting.response.has_value() || waiting.refused; });
 }
 
 std::string ApiTest::play(fleet::DeviceDouble& device, bool succeeds) {

@@ -64,6 +64,7 @@ class ApiTest : public fleet::FleetTest {
     http::Match match;
     std::optional<http::Response> response;
     [[nodiscard]] Json body() const { return Json::parse(response->text()); }
+    bool refused = false;
   };
   std::shared_ptr<Waiting> begin_request(http::Method method,
                                          std::string_view target,

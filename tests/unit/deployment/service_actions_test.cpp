@@ -100,7 +100,7 @@ TEST_P(LooksFirst, AndWhatWouldFailIsNotBegun) {
   const auto error = error_of(job);
   EXPECT_EQ(error.code(), Code::invalid);
   EXPECT_EQ(error.reason(), "PORT_TAKEN");
-  EXPECT_THAT(error.message(), testing::EndsWith("ed: port 8090 is taken"));
+  EXPECT_THAT(error.message(), testing::EndsWith(": port 8090 is taken"));
 }
 
 TEST_P(LooksFirst, AndAWarningIsOnlyTold) {

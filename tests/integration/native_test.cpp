@@ -331,12 +331,18 @@ TEST_F(NativeServices, WhatTheyUseIsMeasured) {
 
 TEST_F(NativeServices, WhatTheirFilesNameIsADependency) {
   Json edge;
-  await_until("its service.yml has been read", 30s, [&] {
-    for (const auto& one : controller_.get("/api/dependencies/graph").body["edges"]) {
-      if (one["to"] == "web") edge = one;
-    }
-    return !edge.is_null();
-  });
+  const auto graph = [&] { return controller_.get("/api/dependencies/graph").body; };
+  await_until(
+      "its service.yml has been read",
+      90s,
+      [&] {
+        const auto edges = graph()["edges"];
+        for (const auto& one : edges) {
+          if (one["to"] == "web") edge = one;
+        }
+        return !edge.is_null();
+      },
+      [&] { return dump(graph()); });
   EXPECT_EQ(edge["from"], "sensor");
   EXPECT_EQ(edge["source"], "service_yml");
   HttpClient client{controller_.port()};

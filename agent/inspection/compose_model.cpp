@@ -84,7 +84,8 @@ void read_binds(const YAML::Node& node, std::vector<BindMount>& binds) {
       if (text.starts_with('/')) binds.push_back({text.substr(0, text.find(':')), true});
     } else if (one.IsMap() && text_of(one["type"]) == "bind") {
       const auto bind = one["bind"];
-      const bool creates = bind && bind.IsMap() && is_true(bind["create_host_path"]);
+      // Later versions leave out what is true.
+      const bool creates = bind && bind.IsMap() && text_of(bind["create_host_path"]) != "false";
       binds.push_back({text_of(one["source"]), creates});
     }
   }
@@ -114,7 +115,8 @@ ModelService read_service(const std::string& name, const YAML::Node& node) {
   }
   service.pull_policy = text_of(node["pull_policy"]);
   service.platform = text_of(node["platform"]);
-  read_ports(node["ports"], service.ports);
+  // The host's network has no published ports: v2 drops them with a warning.
+  if (text_of(node["network_mode"]) != "host") read_ports(node["ports"], service.ports);
   read_binds(node["volumes"], service.binds);
   service.memory_limit_bytes = read_memory_limit(node);
   return service;

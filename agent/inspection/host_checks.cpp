@@ -98,6 +98,11 @@ void look_at_port(const PublishedPort& wish,
   }
   if (is_own) return;  // the engine's proxy for it listens there
   for (const auto& one : listening) {
+    // One address of IPv6, and the wish is one of IPv4.
+    if (!one.is_any_address && one.address.empty() && !is_any(wish.address) &&
+        wish.address.find(':') == std::string::npos) {
+      continue;
+    }
     const auto& address = one.is_any_address ? std::string{} : one.address;
     if (one.port != wish.port || one.protocol != wish.protocol ||
         (!one.is_any_address && !collide(address, wish.address))) {

@@ -34,6 +34,11 @@ bool is_emulated(const std::string& architecture) {
   return std::filesystem::exists("/proc/sys/fs/binfmt_misc/qemu-" + name, failure);
 }
 
+/// Most kernels of 64 bits run programs of 32, and the engine on such a machine may be one itself.
+bool is_smaller_kin(const std::string& image, const std::string& host) {
+  return (image == "arm" && host == "arm64") || (image == "386" && host == "amd64");
+}
+
 void judge_platform(const ModelService& service,
                     const std::vector<engine::Platform>& offered,
                     const engine::Platform& host,
@@ -49,7 +54,13 @@ void judge_platform(const ModelService& service,
   const auto& one = offered.front();
   const auto message = fmt::format(
       "the image {} is for {}, and the host is {}", service.image, shown(one), shown(host));
-  if (is_emulated(one.architecture)) {
+  const auto runs_smaller = [&](const auto& offer) {
+    return is_smaller_kin(offer.architecture, host.architecture);
+  };
+  if (std::any_of(offered.begin(), offered.end(), runs_smaller)) {
+    findings.warning(
+        "ARCH_MISMATCH", service.image, message + " (it runs where the kernel can)", "");
+  } else if (is_emulated(one.architecture)) {
     findings.warning("ARCH_MISMATCH", service.image, message + " (it would be emulated)", "");
   } else {
     findings.error("ARCH_MISMATCH",

@@ -67,19 +67,23 @@ bool is_of_unit(int pid, const systemd::Unit& unit, const std::string& proc) {
 }
 
 /// Who holds a port is not this service. The registry does not say on which address it listens, so
-/// only one that holds all of them is certainly in its way.
+/// only one that holds all of them is certainly in its way; and while the unit runs, who holds its
+/// port may work for it outside of it, like a container or the instances of a database.
 void add_taken(const Listener& holder,
                const std::optional<Owner>& owner,
                const std::string& port,
+               bool unit_is_up,
                Findings& findings) {
   const auto who = owner ? fmt::format("{} (pid {})", owner->command, owner->pid)
                          : std::string{"a process that is not known"};
   const std::string hint = "stop it, or correct the port of the service in registry.yml";
-  if (holder.is_any_address) {
-    findings.error("PORT_TAKEN", port, fmt::format("port {} is taken by {}", port, who), hint);
-  } else {
+  if (!holder.is_any_address) {
     findings.warning(
         "PORT_TAKEN", port, fmt::format("port {} is taken by {} on one address", port, who), hint);
+  } else if (unit_is_up) {
+    findings.warning("PORT_TAKEN", port, fmt::format("port {} is held by {}", port, who), hint);
+  } else {
+    findings.error("PORT_TAKEN", port, fmt::format("port {} is taken by {}", port, who), hint);
   }
 }
 
@@ -103,7 +107,8 @@ void check_native_port(int wanted,
       taker = owner;
     }
   }
-  if (taken != nullptr) add_taken(*taken, taker, fmt::format("{}/tcp", wanted), findings);
+  if (taken != nullptr)
+    add_taken(*taken, taker, fmt::format("{}/tcp", wanted), unit.is_up(), findings);
 }
 
 }  // namespace

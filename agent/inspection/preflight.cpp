@@ -160,7 +160,7 @@ asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
   }
   if (ended.exit_code == 0 && !ended.timed_out) co_return std::move(ended.output);
   if (ended.timed_out) {
-    findings.error("COMPOSE_INVALID",
+    findings.error("QUESTION_DEADLINE",
                    to_check.folder,
                    fmt::format("compose did not check the file in {} s", config_limit.count()),
                    "the host is overloaded, or its disk hangs");

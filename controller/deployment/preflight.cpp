@@ -26,6 +26,11 @@ protocol::Finding finding_of(const std::string& check, const Error& error, std::
   return {check, "error", error.reason(), std::move(subject), error.message(), error.hint()};
 }
 
+/// The host could not look in time, and says nothing against the change.
+bool is_late(const protocol::Finding& finding) {
+  return finding.reason == "QUESTION_DEADLINE" || finding.reason == "BUSY";
+}
+
 /// A word for people.
 std::string status_of(const registry::Service& service, const telemetry::Live& live) {
   if (!service.current_host) return "on no host";
@@ -68,7 +73,7 @@ void check_named_ports(const registry::Registry& registry,
 bool is_of_absence(std::string_view reason) {
   return reason.starts_with("AGENT_") || reason.starts_with("ENGINE_") ||
          reason.starts_with("DEVICE_") || reason.starts_with("SYSTEMD_") ||
-         reason == "QUESTION_DEADLINE" || reason == "COMPOSE_MISSING";
+         reason == "QUESTION_DEADLINE" || reason == "BUSY" || reason == "COMPOSE_MISSING";
 }
 
 bool is_error(const protocol::Finding& finding) {
@@ -124,8 +129,13 @@ asio::awaitable<protocol::PreflightReport> Preflight::look(PreflightWish wish) {
     add(report, finding_of("host", *away, *service->current_host));
     co_return report;
   }
+  const bool is_restart = wish.action == "restart";
   auto asking = ask_about(*registry, *service, std::move(wish), report);
   co_await std::move(asking);
+  // A restart may be the cure of what makes the host slow.
+  for (auto& finding : report.findings) {
+    if (is_restart && is_late(finding)) finding.severity = "warning";
+  }
   co_return report;
 }
 

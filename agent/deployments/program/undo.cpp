@@ -20,12 +20,6 @@ namespace {
 /// first process of a container, hear no SIGTERM at all.
 constexpr std::chrono::seconds grace_of_sick{1};
 
-/// It runs, and its check has not passed, or it ends again and again.
-bool is_sick(const engine::Container& container) {
-  return container.state == "restarting" ||
-         (container.is_up() && (container.health == "unhealthy" || container.health == "starting"));
-}
-
 std::set<std::string> ids_up(const KeptDeployment& kept) {
   std::set<std::string> ids;
   for (const auto& container : kept.containers) {
@@ -175,6 +169,19 @@ std::set<std::string> Work::bring_back_gone(const KeptDeployment& ran, bool is_l
     }
   }
   return late;
+}
+
+/// It ends again and again, or its check has failed. One whose check has not run yet may be a
+/// database that has begun its work.
+bool Work::is_sick(const engine::Container& container) {
+  if (container.state == "restarting") return true;
+  if (!container.is_up()) return false;
+  if (container.health != "starting") return container.health == "unhealthy";
+  try {
+    return !engine_.health_output(container.id).empty();
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 /// Before compose does it: of what this command made or started and is not well. What is well has

@@ -111,6 +111,7 @@ class Work {
   void give_names_back(const KeptDeployment& ran, const Names& found);
   std::set<std::string> bring_back_gone(const KeptDeployment& ran, bool is_last);
   void remove_new(const KeptDeployment& ran);
+  bool is_sick(const engine::Container& container);
   void end_sick(const KeptDeployment& ran,
                 const std::set<std::string>& to_make,
                 const std::set<std::string>& too_many);

@@ -92,6 +92,25 @@ TEST_F(PreflightTest, ARestartOfAUnitIsAskedForAsOne) {
   }
 }
 
+TEST_F(PreflightTest, ALateLookForbidsNoRestart) {
+  auto device = knowing({"native.preflight"});
+  for (const auto* reason : {"QUESTION_DEADLINE", "BUSY"}) {
+    const auto found = look("ticker", "restart");
+    answer_with(device, await<protocol::Question>(device), reason);
+    step_until([&] { return found->has_value(); });
+    EXPECT_NO_THROW(require_good(found->value(), "it is not restarted")) << reason;
+    const auto start = look("ticker", "up");
+    answer_with(device, await<protocol::Question>(device), reason);
+    step_until([&] { return start->has_value(); });
+    try {
+      require_good(start->value(), "it is not started");
+      FAIL() << "it was let through";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::unavailable) << reason;
+    }
+  }
+}
+
 TEST_F(PreflightTest, AnAgentThatDoesNotKnowTheQuestionIsNotAsked) {
   auto device = knowing({"compose.preflight"});
   const auto found = look("ticker", "restart");

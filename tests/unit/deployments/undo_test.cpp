@@ -174,6 +174,17 @@ TEST_F(Undo, DoesNotWaitForWhatIsNotWell) {
   EXPECT_THAT(engine.stops, ElementsAre("w2 in 1 s"));
 }
 
+TEST_F(Undo, GivesItsOwnTimeToWhatHasOnlyBegun) {
+  EXPECT_EQ(run("keep-before"), 0);
+  replace("w", "w2", "sha256:a2");
+  engine.list[0].state = "running";
+  engine.list[0].health = "starting";
+  engine.check_output.clear();
+  EXPECT_EQ(run("undo"), 0);
+  EXPECT_EQ(run("undo-up"), 0);
+  EXPECT_THAT(engine.stops, IsEmpty()) << "no check of it has failed";
+}
+
 TEST_F(Undo, LeavesWhatWasNotWellBeforeToCompose) {
   engine.list[0].health = "unhealthy";
   add("x", "web", "sha256:a1");

@@ -35,7 +35,7 @@ std::vector<engine::Container> FakeEngineCalls::containers() {
 }
 
 std::string FakeEngineCalls::health_output(const std::string&) {
-  return "connection refused\n";
+  return check_output;
 }
 
 void FakeEngineCalls::stop_container(const std::string& id,

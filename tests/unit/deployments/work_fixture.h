@@ -30,8 +30,9 @@ class FakeEngineCalls : public EngineCalls {
   void untag_image(const std::string& reference) override;
 
   std::vector<engine::Container> list;
-  std::map<std::string, std::string> images;  ///< name with its tag, or id -> id
-  std::vector<std::string> stops;             ///< "w2", "w2 in 1 s": in their order
+  std::map<std::string, std::string> images;          ///< name with its tag, or id -> id
+  std::string check_output = "connection refused\n";  ///< of every container
+  std::vector<std::string> stops;                     ///< "w2", "w2 in 1 s": in their order
   std::function<void()> before_look;
   std::function<void(const std::string& name)> on_tag;
   int away = 0;         ///< so many pings fail

@@ -109,6 +109,23 @@ volumes:
   EXPECT_THAT(model.volumes, ElementsAre("notes_data"));
 }
 
+TEST(ComposeModel, WhatIsOnTheHostsNetworkPublishesNothing) {
+  const auto model = compose_model(
+      "services: {web: {network_mode: host, ports: [{target: 80, published: '80'}]}}\n", "p");
+  EXPECT_THAT(model.services.at(0).ports, testing::IsEmpty());
+}
+
+TEST(ComposeModel, ASourceIsMadeUnlessThatIsForbidden) {
+  const auto model = compose_model(
+      "services:\n  web:\n    volumes:\n      - {type: bind, source: /a, bind: {}}\n"
+      "      - {type: bind, source: /b, bind: {create_host_path: false}}\n",
+      "p");
+  const auto& binds = model.services.at(0).binds;
+  ASSERT_EQ(binds.size(), 2U);
+  EXPECT_TRUE(binds[0].creates_source);
+  EXPECT_FALSE(binds[1].creates_source);
+}
+
 TEST(ComposeModel, RefusesWhatIsNoConfig) {
   EXPECT_THROW(compose_model("services: [", "p"), Error);
   EXPECT_THROW(compose_model("version: '3'", "p"), Error);

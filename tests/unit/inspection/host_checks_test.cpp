@@ -51,6 +51,9 @@ TEST_F(HostChecks, APortOfAProcessIsTaken) {
   Listener tcp{"tcp", 53, true, "", 2};
   check_ports(model_, {}, {elsewhere, tcp}, {}, findings_);
   EXPECT_THAT(found(), IsEmpty()) << "another address, another protocol";
+  const Listener of_ipv6{"udp", 53, false, "", 4};
+  check_ports(model_, {}, {of_ipv6}, {}, findings_);
+  EXPECT_THAT(found(), IsEmpty()) << "both can be bound";
   Listener here{"udp", 53, true, "", 3};
   check_ports(model_, {}, {here}, {}, findings_);
   EXPECT_THAT(found(), ElementsAre("error PORT_TAKEN 127.0.0.1:53/udp"));

@@ -89,14 +89,13 @@ http::Response ServicesApi::detail(http::Call<void> call) {
   ServiceDetail detail;
   static_cast<ServiceRow&>(detail) = rows_.row(*registry, service);
   detail.dependents = files_.graph(*registry).dependents_of(service.name);
+  const auto live = service.current_host ? live_.host(*service.current_host) : nullptr;
   if (const auto* host =
           service.current_host ? registry->find_host(*service.current_host) : nullptr) {
-    const auto live = live_.host(host->name);
     detail.machine = MachineBrief{
         host->name, host->ip, enum_name(live ? live->liveness : fleet::Liveness::unknown)};
   }
-  const auto host = service.current_host ? live_.host(*service.current_host) : nullptr;
-  detail.health_detail = health_view(service, host.get());
+  detail.health_detail = health_view(service, live.get());
   if (auto newest = history_.newest(service.name)) {
     const bool success = newest->status != "failure";
     detail.last_deployment = NewestDeploymentView{std::move(newest->id),

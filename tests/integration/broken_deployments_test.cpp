@@ -25,14 +25,7 @@ struct Broken {
   std::string reason;
 };
 
-class BrokenDeployments : public UpdateTest {
- protected:
-  static std::string with_image(const std::string& image, const std::string& more = "") {
-    auto changed = text(more);
-    const std::string old = "image: portoser-test/httpd";
-    return changed.replace(changed.find(old), old.size(), "image: " + image);
-  }
-};
+using BrokenDeployments = UpdateTest;
 
 TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
   auto& engine = PrivateEngine::shared();
@@ -64,8 +57,10 @@ TEST_F(BrokenDeployments, AreRefusedBeforeAnythingStops) {
        text("    environment: ['TOKEN=${TOKEN_OF_THIS_TEST:?it is needed}']\n"),
        "ENV_MISSING"},
       {"an environment file that is missing", text("    env_file: gone.env\n"), "ENV_MISSING"},
-      {"an image that is nowhere", with_image("127.0.0.1:1/gone:1"), "IMAGE_UNAVAILABLE"},
-      {"an image of another machine", with_image(foreign_image), "ARCH_MISMATCH"},
+      {"an image that is nowhere", text_from("image: 127.0.0.1:1/gone:1"), "IMAGE_UNAVAILABLE"},
+      {"an image of another machine",
+       text_from(std::string{"image: "} + foreign_image),
+       "ARCH_MISMATCH"},
       {"a network that is missing",
        text("", "networks:\n  default: {external: true, name: gone_net}\n"),
        "NETWORK_MISSING"},

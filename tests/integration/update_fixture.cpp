@@ -75,6 +75,14 @@ std::string UpdateTest::text(const std::string& more, const std::string& below) 
       below);
 }
 
+std::string UpdateTest::text_from(const std::string& source,
+                                  const std::string& more,
+                                  const std::string& below) {
+  auto changed = text(more, below);
+  const auto image = std::string{"image: "} + httpd_image;
+  return changed.replace(changed.find(image), image.size(), source);
+}
+
 UpdateTest::UpdateTest() {
   project_->write(text());
   const auto started = act("start");

@@ -40,6 +40,10 @@ class UpdateTest : public testing::Test {
 
   /// The compose file as it is when each test begins, with `more` in the service's map.
   static std::string text(const std::string& more = "", const std::string& below = "");
+  /// The same from elsewhere: "image: x" or "build: ." in place of the image's line.
+  static std::string text_from(const std::string& source,
+                               const std::string& more = "",
+                               const std::string& below = "");
   UpdateTest();
 
   static ApiAnswer put(const std::string& text,

@@ -95,9 +95,7 @@ TEST_F(Update, OneWhoseHealthDoesNotComeIsUndoneByItself) {
   make_image("update:sick",
              "HEALTHCHECK --interval=1s --retries=2 CMD false\nCMD [\"sleep\", \"9999\"]");
   const auto before = what_runs();
-  auto sick = text();
-  const std::string image = "image: portoser-test/httpd";
-  sick.replace(sick.find(image), image.size(), "image: update:sick");
+  const auto sick = text_from("image: update:sick");
   const auto answer = put(sick);
   EXPECT_EQ(answer.status, 502U) << answer.text;
   EXPECT_EQ(answer.body["reason"], "HEALTH_NOT_BACK");
@@ -117,9 +115,7 @@ TEST_F(Update, OneThatHearsNoSignalDoesNotHoldUpTheWayBack) {
              "HEALTHCHECK --interval=1s --retries=2 CMD false\n"
              "CMD [\"sh\", \"-c\", \"trap '' TERM; while :; do sleep 1; done\"]");
   const auto before = what_runs();
-  auto deaf = text();
-  const std::string image = "image: portoser-test/httpd";
-  deaf.replace(deaf.find(image), image.size(), "image: update:deaf");
+  const auto deaf = text_from("image: update:deaf");
   const auto answer = put(deaf);
   EXPECT_EQ(answer.status, 502U) << answer.text;
   EXPECT_EQ(answer.body["reason"], "HEALTH_NOT_BACK");
@@ -194,10 +190,8 @@ TEST_F(Update, TheWayBackBringsTextImageAndEntryBack) {
 TEST_F(Update, ARowInANamedVolumeOutlivesEverything) {
   project_->write_file("Dockerfile", "FROM portoser-test/httpd\n");
   const auto with_volume = [](const std::string& more) {
-    auto changed = text("    volumes: ['rows:/rows']\n" + more, "volumes:\n  rows: {}\n");
     // One that can be rebuilt: images that are only here cannot be pulled.
-    const std::string image = "image: portoser-test/httpd";
-    return changed.replace(changed.find(image), image.size(), "build: .");
+    return text_from("build: .", "    volumes: ['rows:/rows']\n" + more, "volumes:\n  rows: {}\n");
   };
   const auto first = put(with_volume(""));
   ASSERT_EQ(first.status, 200U) << first.text;
@@ -237,9 +231,7 @@ TEST_F(Update, AControllerThatIsKilledMidwayFindsTheEndInTheHistory) {
   make_image("update:slow",
              "HEALTHCHECK --interval=1s --start-period=60s CMD test -f /ok\n"
              "CMD [\"sh\", \"-c\", \"sleep 3; touch /ok; sleep 9999\"]");
-  auto slow = text();
-  const std::string image = "image: portoser-test/httpd";
-  slow.replace(slow.find(image), image.size(), "image: update:slow");
+  const auto slow = text_from("image: update:slow");
   const auto revision = compose()["revision"].get<std::string>();
   HttpClient client{controller_->port()};
   const auto begun =

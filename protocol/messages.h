@@ -8,6 +8,7 @@
 
 #include "common/describe.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -496,6 +497,40 @@ struct Answer {
 };
 BOOST_DESCRIBE_STRUCT(Answer, (), (question_id, succeeded, code, reason, message, hint, content))
 
+/// A piece of a stream between programs of two hosts. The controller hands it on as it is. A stream
+/// goes both ways; each way has its own numbers.
+struct Chunk {
+  static constexpr std::string_view type = "chunk";
+  static constexpr std::size_t data_limit = std::size_t{128} << 10U;
+  /// So many of one way of a stream may be under way without a credit for them.
+  static constexpr std::int64_t window = 8;
+  std::string stream;
+  std::int64_t number = 0;  ///< from 0; one that is missing ends the stream
+  Bytes data;               ///< at most `data_limit` bytes
+  bool operator==(const Chunk&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Chunk, (), (stream, number, data))
+
+/// The program over there has taken the chunks before `next`.
+struct Credit {
+  static constexpr std::string_view type = "credit";
+  std::string stream;
+  std::int64_t next = 0;
+  bool operator==(const Credit&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Credit, (), (stream, next))
+
+/// This way of the stream is over: all chunks before `number` were sent. With a problem both ways
+/// are, whatever was sent; and if the stream is named without a number, so are all its numbers.
+struct StreamEnd {
+  static constexpr std::string_view type = "stream_end";
+  std::string stream;
+  std::int64_t number = 0;
+  std::string problem;  ///< a sentence for a person; empty: it ended well
+  bool operator==(const StreamEnd&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(StreamEnd, (), (stream, number, problem))
+
 struct Goodbye {
   static constexpr std::string_view type = "goodbye";
   std::string reason;   ///< removed, version, cloned, stopping
@@ -519,6 +554,9 @@ using Messages = List<Hello,
                       CommandResult,
                       Goodbye,
                       Question,
-                      Answer>;
+                      Answer,
+                      Chunk,
+                      Credit,
+                      StreamEnd>;
 
 }  // namespace portoser::protocol

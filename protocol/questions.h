@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -143,7 +144,145 @@ struct InspectNeeds {
 };
 BOOST_DESCRIBE_STRUCT(InspectNeeds, (), (services))
 
+struct MoveVolume {
+  std::string volume;        ///< its name in the engine
+  std::string driver;        ///< "local" can be moved
+  std::string path;          ///< its mount point
+  bool has_options = false;  ///< of the driver: its data may lie elsewhere (NFS, tmpfs)
+  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> options;
+  std::int64_t bytes = 0;
+  std::int64_t files = 0;
+  std::vector<std::string> others;  ///< containers that are not the service's and use it too
+  bool operator==(const MoveVolume&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(MoveVolume,
+                      (),
+                      (volume, driver, path, has_options, labels, options, bytes, files, others))
+
+/// A path of the host that containers of the service see.
+struct MoveBind {
+  std::string path;           ///< absolute; what has to be there on the other host too
+  std::string container;      ///< its name; the compose service's where none was made yet
+  std::string in_container;   ///< empty: compose itself reads it (`env_file`, `extends`)
+  std::string kind;           ///< "folder", "file", "other" (a socket, a device), "missing"
+  bool is_inside = false;     ///< of the service's folder
+  bool is_of_system = false;  ///< belongs to every host: /etc/localtime, /dev, the engine's socket
+  bool is_read_only = false;
+  std::int64_t bytes = 0;
+  bool operator==(const MoveBind&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(
+    MoveBind,
+    (),
+    (path, container, in_container, kind, is_inside, is_of_system, is_read_only, bytes))
+
+struct MoveImage {
+  std::string compose_service;
+  std::string reference;
+  std::string image;  ///< "sha256:..."
+  std::int64_t bytes = 0;
+  bool operator==(const MoveImage&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(MoveImage, (), (compose_service, reference, image, bytes))
+
+struct PublishedPort {
+  int port = 0;          ///< on the host
+  std::string address;   ///< empty: all
+  std::string protocol;  ///< tcp, udp
+  bool operator==(const PublishedPort&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PublishedPort, (), (port, address, protocol))
+
+struct MoveInventory {
+  static constexpr std::string_view name = "move.inventory.answer";
+  std::string file;            ///< the compose file, absolute
+  std::int64_t candidate = 0;  ///< which of `target.files` that is
+  std::string folder;          ///< its folder, without symbolic links
+  std::string project;
+  std::string arch;  ///< as uname says
+  std::int64_t folder_bytes = 0;
+  std::int64_t folder_files = 0;
+  std::vector<MoveVolume> volumes;
+  std::vector<MoveBind> binds;
+  std::vector<std::string> anonymous;  ///< paths in containers whose volume has no name
+  std::vector<MoveImage> images;       ///< each once
+  std::vector<PublishedPort> ports;
+  std::vector<std::string> networks;  ///< external ones: the other host has to have them
+  std::vector<std::string> running;   ///< compose services of which a container is up
+  bool is_counted = false;  ///< all sizes are whole; else they are what could be counted in time
+  std::vector<Finding> findings;  ///< what stands against a move, seen from here
+  bool operator==(const MoveInventory&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(MoveInventory,
+                      (),
+                      (file,
+                       candidate,
+                       folder,
+                       project,
+                       arch,
+                       folder_bytes,
+                       folder_files,
+                       volumes,
+                       binds,
+                       anonymous,
+                       images,
+                       ports,
+                       networks,
+                       running,
+                       is_counted,
+                       findings))
+
+/// Everything that goes with a service when it moves to another host, and what cannot.
+struct InspectMove {
+  static constexpr std::string_view name = "move.inventory";
+  using Answer = MoveInventory;
+  ComposeTarget target;
+  bool operator==(const InspectMove&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(InspectMove, (), (target))
+
+/// Whether a service could move here. The report is named as the preflight's.
+struct PreflightMove {
+  static constexpr std::string_view name = "move.preflight";
+  using Answer = PreflightReport;
+  std::string service;
+  std::string file;        ///< where the compose file will be, absolute
+  std::string arch;        ///< of the source
+  std::int64_t bytes = 0;  ///< of folder and paths
+  std::int64_t volume_bytes = 0;
+  std::vector<std::string> volumes;
+  std::vector<std::string> paths;         ///< beside the folder: they come along
+  std::vector<std::string> needed_paths;  ///< that have to be here already
+  std::vector<MoveImage> images;
+  std::vector<PublishedPort> ports;
+  std::vector<std::string> may_replace;  ///< as in MoveReceive
+  std::string project;                   ///< as the inventory has it
+  std::vector<std::string> networks;     ///< as the inventory has them
+  bool operator==(const PreflightMove&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PreflightMove,
+                      (),
+                      (service,
+                       file,
+                       arch,
+                       bytes,
+                       volume_bytes,
+                       volumes,
+                       paths,
+                       needed_paths,
+                       images,
+                       ports,
+                       may_replace,
+                       project,
+                       networks))
+
 template <template <class...> class List>
-using Questions = List<InspectCompose, PreflightCompose, InspectNeeds, PreflightNative>;
+using Questions = List<InspectCompose,
+                       PreflightCompose,
+                       InspectNeeds,
+                       PreflightNative,
+                       InspectMove,
+                       PreflightMove>;
 
 }  // namespace portoser::protocol

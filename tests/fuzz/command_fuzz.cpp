@@ -20,7 +20,8 @@ using CommandList = boost::mp11::mp_append<protocol::Commands<boost::mp11::mp_li
                                            protocol::Questions<boost::mp11::mp_list>,
                                            boost::mp11::mp_list<protocol::ComposeInspection,
                                                                 protocol::PreflightReport,
-                                                                protocol::NeedsReport>>;
+                                                                protocol::NeedsReport,
+                                                                protocol::MoveInventory>>;
 
 template <class Arguments>
 void read(std::string_view bytes) {

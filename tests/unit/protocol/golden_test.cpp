@@ -65,13 +65,81 @@ void fill(NativeTarget& target) {
       "sensor", "sensor.service", {"/srv/apps/sensor/service.yml"}, "ada", "/srv/apps/sensor"};
 }
 
+std::vector<DataRoot> some_roots() {
+  DataRoot folder;
+  folder.kind = "folder";
+  folder.path = "/srv/notes";
+  DataRoot volume;
+  volume.kind = "volume";
+  volume.volume = "notes_data";
+  volume.labels = {{"com.docker.compose.project", "notes"}};
+  volume.options = {{"o", "size=1g"}};
+  DataRoot image;
+  image.kind = "image";
+  image.image = "sha256:" + std::string(64, 'a');
+  image.reference = "notes:1";
+  return {folder, volume, image};
+}
+std::vector<MoveImage> some_images() {
+  return {{"web", "notes:1", "sha256:" + std::string(64, 'a'), 123456}};
+}
+
+template <class Command>
+void fill(Command& command) {
+  fill(command.target);
+}
+void fill(ComposeConfirm& command) {
+  fill(command.target);
+  command.activation = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+}
+void fill(MoveSend& command) {
+  command.service = "notes";
+  command.move = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  command.stream = "01BX5ZZKBKACTAV9WEVGEMMVRZ";
+  command.roots = some_roots();
+  command.is_final = true;
+  command.rate_limit_kib = 2048;
+}
+void fill(MoveReceive& command) {
+  command.service = "notes";
+  command.move = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  command.stream = "01BX5ZZKBKACTAV9WEVGEMMVRZ";
+  command.roots = some_roots();
+  command.is_final = true;
+  command.rate_limit_kib = 2048;
+  command.total_bytes = 3LL << 30;
+  command.may_replace = {"/srv/notes", "volume:notes_data"};
+}
+void fill(MoveDiscard& command) {
+  fill(command.target);
+  command.move = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  command.roots = some_roots();
+}
+void fill(RoutingCaddy& command) {
+  command.service = "notes";
+  command.admin_api = "http://localhost:2019";
+  command.config_path = "/etc/caddy/Caddyfile";
+  command.hostname = "notes.attic.lan";
+  command.old_upstream = "192.0.2.21:8090";
+  command.old_spellings = {"localhost:8090", "brick:8090"};
+  command.new_upstream = "192.0.2.22:8090";
+}
+void fill(RoutingHosts& command) {
+  command.service = "notes";
+  command.path = "/etc/dnsmasq.hosts";
+  command.hostname = "notes.attic.lan";
+  command.address = "192.0.2.22";
+  command.old_address = "192.0.2.21";
+  command.ingress = "192.0.2.2";
+}
+
 template <class Named>
 class GoldenCommand : public testing::Test {};
 TYPED_TEST_SUITE(GoldenCommand, Commands<testing::Types>);
 
 TYPED_TEST(GoldenCommand, HasTheSameBytesAsBeforeAndIsReadable) {
   TypeParam command;
-  fill(command.target);
+  fill(command);
   const auto path = arguments / (std::string{TypeParam::name} + ".hex");
   expect_golden(encode_arguments(command).data, path);
   EXPECT_EQ(decode_arguments<TypeParam>(Bytes{read_golden(path)}), command);
@@ -81,9 +149,31 @@ template <class Named>
 class GoldenQuestion : public testing::Test {};
 TYPED_TEST_SUITE(GoldenQuestion, Questions<testing::Types>);
 
-template <class Asked>
-void fill(Asked& question) {
-  question.target = {"notes", {"/srv/notes/compose.yml"}, "team", "web"};
+// As they were written first, with one candidate only.
+void fill_target(ComposeTarget& target) {
+  target = {"notes", {"/srv/notes/compose.yml"}, "team", "web"};
+}
+void fill(InspectCompose& question) {
+  fill_target(question.target);
+}
+void fill(PreflightCompose& question) {
+  fill_target(question.target);
+}
+void fill(InspectMove& question) {
+  fill_target(question.target);
+}
+void fill(PreflightMove& question) {
+  question.service = "notes";
+  question.file = "/srv/notes/compose.yml";
+  question.arch = "x86_64";
+  question.bytes = 4096;
+  question.volume_bytes = 3LL << 30;
+  question.volumes = {"notes_data"};
+  question.paths = {"/srv/notes-media"};
+  question.needed_paths = {"/srv/certificates"};
+  question.images = some_images();
+  question.ports = {{8090, "192.0.2.21", "tcp"}};
+  question.may_replace = {"volume:notes_data"};
 }
 void fill(InspectNeeds& question) {
   question.services = {{"notes", "docker", {"/srv/notes/compose.yml"}, "team", "web", ""}};
@@ -130,6 +220,58 @@ TEST(Golden, AnswersHaveTheSameBytesAsBeforeAndAreReadable) {
   const auto read = questions / "files.needs.answer.hex";
   expect_golden(encode_arguments(needs).data, read);
   EXPECT_EQ(decode_arguments<NeedsReport>(Bytes{read_golden(read)}), needs);
+
+  MoveInventory inventory;
+  inventory.file = "/srv/notes/compose.yml";
+  inventory.candidate = 1;
+  inventory.folder = "/srv/notes";
+  inventory.project = "notes";
+  inventory.arch = "x86_64";
+  inventory.folder_bytes = 4096;
+  inventory.folder_files = 3;
+  MoveVolume volume;
+  volume.volume = "notes_data";
+  volume.driver = "local";
+  volume.path = "/var/lib/docker/volumes/notes_data/_data";
+  volume.has_options = true;
+  volume.labels = {{"com.docker.compose.project", "notes"}};
+  volume.options = {{"o", "size=1g"}};
+  volume.bytes = 3LL << 30;
+  volume.files = 12;
+  volume.others = {"backup_1"};
+  inventory.volumes = {volume};
+  MoveBind bind;
+  bind.path = "/srv/notes-media";
+  bind.container = "notes_web_1";
+  bind.in_container = "/media";
+  bind.kind = "folder";
+  bind.is_inside = true;
+  bind.is_of_system = true;
+  bind.is_read_only = true;
+  bind.bytes = 8192;
+  inventory.binds = {bind};
+  inventory.anonymous = {"/cache"};
+  inventory.images = some_images();
+  inventory.ports = {{8090, "192.0.2.21", "tcp"}};
+  inventory.running = {"web"};
+  inventory.is_counted = true;
+  inventory.findings = {{"volumes",
+                         "error",
+                         "VOLUME_SHARED",
+                         "notes_data",
+                         "the volume notes_data is used by backup_1 too",
+                         "stop it"}};
+  const auto counted = questions / "move.inventory.answer.hex";
+  expect_golden(encode_arguments(inventory).data, counted);
+  EXPECT_EQ(decode_arguments<MoveInventory>(Bytes{read_golden(counted)}), inventory);
+}
+
+TEST(Golden, CommandsOfEarlierControllersAreReadable) {
+  ComposeDeploy deploy;
+  fill(deploy);
+  EXPECT_EQ(decode_arguments<ComposeDeploy>(
+                Bytes{read_golden(arguments / "compose.deploy_before_lease.hex")}),
+            deploy);
 }
 
 TEST(Golden, MessagesOfEarlierAgentsAreReadable) {
@@ -194,6 +336,9 @@ TEST(Golden, NoFileIsMissing) {
                                             "command.hex",
                                             "event.hex",
                                             "event_without_origin.hex",
+                                            "chunk.hex",
+                                            "credit.hex",
+                                            "stream_end.hex",
                                             "goodbye.hex",
                                             "hello.hex",
                                             "hello_before_knows.hex",
@@ -213,15 +358,22 @@ TEST(Golden, NoFileIsMissing) {
                                             "state_without_compose_version.hex",
                                             "welcome.hex"));
   EXPECT_THAT(names_in(arguments),
-              testing::UnorderedElementsAre("compose.deploy.hex",
+              testing::UnorderedElementsAre("compose.confirm.hex",
+                                            "compose.deploy.hex",
+                                            "compose.deploy_before_lease.hex",
                                             "compose.down.hex",
                                             "compose.rebuild.hex",
                                             "compose.restart.hex",
                                             "compose.stop.hex",
                                             "compose.up.hex",
+                                            "move.discard.hex",
+                                            "move.receive.hex",
+                                            "move.send.hex",
                                             "native.restart.hex",
                                             "native.start.hex",
-                                            "native.stop.hex"));
+                                            "native.stop.hex",
+                                            "routing.caddy.hex",
+                                            "routing.hosts.hex"));
   EXPECT_THAT(names_in(questions),
               testing::UnorderedElementsAre("compose.inspect.answer.hex",
                                             "compose.inspect.hex",
@@ -229,6 +381,9 @@ TEST(Golden, NoFileIsMissing) {
                                             "compose.preflight.hex",
                                             "files.needs.answer.hex",
                                             "files.needs.hex",
+                                            "move.inventory.answer.hex",
+                                            "move.inventory.hex",
+                                            "move.preflight.hex",
                                             "native.preflight.hex"));
 }
 

@@ -186,6 +186,21 @@ inline Answer filled() {
 }
 
 template <>
+inline Chunk filled() {
+  return {"01ARZ3NDEKTSV4RRFFQ69G5FAV.2", 41, {std::string("\x00\xffsome data", 11)}};
+}
+
+template <>
+inline Credit filled() {
+  return {"01ARZ3NDEKTSV4RRFFQ69G5FAV.2", 34};
+}
+
+template <>
+inline StreamEnd filled() {
+  return {"01ARZ3NDEKTSV4RRFFQ69G5FAV.2", 42, "its program went away"};
+}
+
+template <>
 inline Goodbye filled() {
   return {"removed", "this device was removed"};
 }

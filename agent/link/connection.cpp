@@ -80,6 +80,15 @@ void Link::send(protocol::Progress progress) {
 void Link::send(protocol::Answer answer) {
   worker_->outbox().put(std::move(answer));
 }
+void Link::send(protocol::Chunk chunk) {
+  worker_->outbox().put(Outbox::StreamMessage{std::move(chunk)});
+}
+void Link::send(protocol::Credit credit) {
+  worker_->outbox().put(Outbox::StreamMessage{std::move(credit)});
+}
+void Link::send(protocol::StreamEnd end) {
+  worker_->outbox().put(Outbox::StreamMessage{std::move(end)});
+}
 void Link::send_durable(protocol::Event event) {
   worker_->outbox().put(Outbox::Ordered{std::move(event)});
 }

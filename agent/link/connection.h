@@ -59,6 +59,9 @@ struct LinkHandlers {
   std::function<void(protocol::Command)> on_command;
   std::function<void(protocol::Cancel)> on_cancel;
   std::function<void(protocol::Question)> on_question;
+  std::function<void(protocol::Chunk)> on_chunk;
+  std::function<void(protocol::Credit)> on_credit;
+  std::function<void(protocol::StreamEnd)> on_stream_end;
   std::function<void(protocol::Goodbye)> on_goodbye;
   std::function<void(ConnectionState)> on_state;
 };
@@ -88,6 +91,11 @@ class Link {
   void send(protocol::Progress progress);
   /// Dropped while there is no welcome: who asked asks again.
   void send(protocol::Answer answer);
+  /// Of streams: in this order, after all else. Dropped while there is no welcome, and when the
+  /// connection is lost: `on_state` says so. Not bounded here: their windows do that.
+  void send(protocol::Chunk chunk);
+  void send(protocol::Credit credit);
+  void send(protocol::StreamEnd end);
   /// Sent at once, written beside it, kept until acknowledged. The link sets `sequence`.
   void send_durable(protocol::Event event);
   void send_durable(protocol::CommandResult result);

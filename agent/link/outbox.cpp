@@ -72,6 +72,12 @@ void Outbox::put(protocol::Sample sample) {
   wake();
 }
 
+void Outbox::put(StreamMessage message) {
+  const std::lock_guard lock{mutex_};
+  waiting_.streams.push_back(std::move(message));
+  wake();
+}
+
 void Outbox::put(std::promise<bool> flush) {
   const std::lock_guard lock{mutex_};
   waiting_.flushes.push_back(std::move(flush));

@@ -3,7 +3,8 @@
 ///
 /// Limits: a newer state replaces a waiting one; of samples and progress the oldest goes; events
 /// and results, which the link takes within a moment and writes to disk, are refused when 10,000
-/// wait. Answers are as many as questions are answered at a time.
+/// wait. Answers are as many as questions are answered at a time. Of streams, their windows are the
+/// limit: who puts chunks puts no more before credits come.
 #pragma once
 
 #include "common/file.h"
@@ -25,12 +26,16 @@ class Outbox {
   /// These three keep their order among each other: a result never overtakes its progress.
   using Ordered = std::variant<protocol::Event, protocol::CommandResult, protocol::Progress>;
 
+  /// Of streams; these keep their order among each other too.
+  using StreamMessage = std::variant<protocol::Chunk, protocol::Credit, protocol::StreamEnd>;
+
   struct Batch {
     std::optional<protocol::Hello> hello;
     std::deque<Ordered> ordered;
     std::vector<protocol::Answer> answers;
     std::optional<protocol::State> state;
     std::deque<protocol::Sample> samples;
+    std::deque<StreamMessage> streams;
     std::vector<std::promise<bool>> flushes;  ///< who waits until `ordered` is on the disk
     bool stop = false;
     std::int64_t dropped_samples = 0;  ///< since the batch before
@@ -50,6 +55,7 @@ class Outbox {
   void put(protocol::Answer answer);
   void put(protocol::State state);
   void put(protocol::Sample sample);
+  void put(StreamMessage message);
   void put(std::promise<bool> flush);
   void put_stop();
 

@@ -4,6 +4,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "protocol/codec.h"
+#include "protocol/stream_id.h"
 
 #include <algorithm>
 #include <utility>
@@ -75,6 +76,7 @@ void Sender::end() {
   stats_.progress_dropped += static_cast<std::int64_t>(progress_.size());
   progress_.clear();
   answers_.clear();
+  streams_.clear();
   state_.reset();
   if (live_) keep_for_later(*live_);
   live_.reset();
@@ -101,6 +103,8 @@ void Sender::take(Outbox::Batch batch, Instant now) {
   for (const auto& sample : batch.samples) {
     take(sample, now);
   }
+  // Sent by `pump`, in their turn.
+  for (auto& message : batch.streams) take(std::move(message));
   count();
 }
 
@@ -186,6 +190,20 @@ void Sender::take(const protocol::Sample& sample, Instant now) {
   send_samples(now);
 }
 
+void Sender::take(Outbox::StreamMessage message) {
+  if (!is_online_) return;  // its stream is broken
+  const auto* end = std::get_if<protocol::StreamEnd>(&message);
+  if (end != nullptr && !end->problem.empty()) {
+    // Nobody wants the rest of it.
+    std::erase_if(streams_, [&](const auto& waiting) {
+      return std::visit(
+          [&](const auto& one) { return protocol::is_part_of_stream(one.stream, end->stream); },
+          waiting);
+    });
+  }
+  streams_.push_back(std::move(message));
+}
+
 /// With as many containers as a message holds. Longer than that only where it is too large without.
 template <class Message>
 std::string Sender::encode_fitting(const Message& message) {
@@ -236,6 +254,7 @@ void Sender::pump(Instant now) {
     send_state();
     send_samples(now);
     send_late_samples(now);
+    send_streams();
   }
   count();
 }
@@ -330,6 +349,14 @@ void Sender::send_late_samples(Instant now) {
     }
   }
   if (!late_) backlog_.settle(now);
+}
+
+void Sender::send_streams() {
+  while (!streams_.empty() && !is_blocked_) {
+    const auto bytes = std::visit(
+        [&](const auto& one) { return protocol::encode(one, ++message_id_); }, streams_.front());
+    if (send(bytes)) streams_.pop_front();
+  }
 }
 
 void Sender::farewell() {

@@ -1,6 +1,7 @@
 /// What goes out on a connection, and in which order: progress, events and results within a window
-/// of unacknowledged ones, answers, the state, live samples, then late ones at a bounded rate.
-/// While there is no welcome it keeps what must not be lost. Lives on the link's thread.
+/// of unacknowledged ones, answers, the state, live samples, then late ones at a bounded rate, and
+/// streams with the room that is left. While there is no welcome it keeps what must not be lost.
+/// Lives on the link's thread.
 #pragma once
 
 #include "agent/link/backlog.h"
@@ -61,6 +62,7 @@ class Sender {
   void take(protocol::Progress progress, Instant now);
   void take(protocol::Answer answer);
   void take(const protocol::Sample& sample, Instant now);
+  void take(Outbox::StreamMessage message);
   template <class Message>
   std::string encode_fitting(const Message& message);
   bool send(const std::string& bytes);
@@ -72,6 +74,7 @@ class Sender {
   void send_state();
   void send_samples(Instant now);
   void send_late_samples(Instant now);
+  void send_streams();
   void keep_for_later(const RecentSamples::Entry& sample);
   void count();
 
@@ -93,6 +96,7 @@ class Sender {
 
   std::deque<std::string> progress_;
   std::deque<std::string> answers_;
+  std::deque<Outbox::StreamMessage> streams_;
   std::optional<protocol::State> state_;
   std::optional<RecentSamples::Entry> live_;  ///< waits for room
   std::optional<std::string> late_;           ///< taken from the backlog, waits for room

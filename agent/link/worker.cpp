@@ -56,6 +56,15 @@ struct Link::Worker::Receiver {
   void operator()(protocol::Question& question) const {
     pass_on(&LinkHandlers::on_question, std::move(question));
   }
+  void operator()(protocol::Chunk& chunk) const {
+    pass_on(&LinkHandlers::on_chunk, std::move(chunk));
+  }
+  void operator()(protocol::Credit& credit) const {
+    pass_on(&LinkHandlers::on_credit, std::move(credit));
+  }
+  void operator()(protocol::StreamEnd& end) const {
+    pass_on(&LinkHandlers::on_stream_end, std::move(end));
+  }
   void operator()(protocol::Ack& ack) const {
     if (link.sender_.is_online()) {
       link.sender_.acknowledge(ack, now);

@@ -48,6 +48,9 @@ Fleet::Fleet(FleetSettings settings,
       inquiries_([this](const std::string& host, const protocol::Question& question) {
         send_to(host, question);
       }),
+      streams_([this](const std::string& host, const StreamMessage& message) {
+        return send_stream(host, message);
+      }),
       joining_(database, settings_.approval_required, clock),
       tasks_(executor_),
       devices_(std::make_shared<const Devices>()),
@@ -216,7 +219,10 @@ void Fleet::take(Member& member, Inbound& inbound) {
               {{"host", member.device->name}, {"reason", goodbye->reason.substr(0, 64)}});
     member.welcomed = false;
     member.left_route = std::exchange(member.route, {});
+    streams_.lose_host(member.device->name, "the agent of one of its hosts has left");
     if (const auto change = presence_.left(member.device->id)) changed(*change);
+  } else {
+    take_of_stream(member.device->name, body);
   }
 }
 
@@ -289,7 +295,10 @@ void Fleet::changed(const LivenessChange& change) {
   if (member == nullptr) return;
   auto& device = member->device.change();
   device.liveness = change.after;
-  if (change.after == Liveness::offline) device.connected_since.reset();
+  if (change.after == Liveness::offline) {
+    device.connected_since.reset();
+    streams_.lose_host(device.name, "one of its hosts is silent");
+  }
   log::info("fleet",
             "a host changed its state",
             {{"host", device.name},

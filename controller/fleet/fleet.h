@@ -19,6 +19,7 @@
 #include "controller/fleet/refusals.h"
 #include "controller/fleet/registration_counts.h"
 #include "controller/fleet/round_trips.h"
+#include "controller/fleet/streams.h"
 #include "controller/registry/watch.h"
 #include "controller/storage/database.h"
 #include "controller/storage/device_store.h"
@@ -73,6 +74,9 @@ class Fleet {
   /// How often agents measure, from now on; those that are connected are told at once.
   void set_sample_interval(std::chrono::milliseconds interval);
 
+  /// Where all methods are called.
+  [[nodiscard]] asio::any_io_executor executor() const { return executor_; }
+
   /// Waits for as long as agents can be heard; then says why they cannot.
   asio::awaitable<Error> wire_failure();
 
@@ -115,8 +119,14 @@ class Fleet {
         co_await ask_for(std::move(host), std::move(name), std::move(arguments), limit);
     co_return protocol::decode_arguments<typename Asked::Answer>(content);
   }
+  /// Of programs of two hosts. Their streams break when one of them connects anew, goes away or is
+  /// removed.
+  [[nodiscard]] Streams& streams() { return streams_; }
   /// Whether the host's agent, as it said hello last, knows a command or question. No agent: false.
   [[nodiscard]] bool knows(const std::string& host, std::string_view name) const;
+  /// What the CLOCK_BOOTTIME of a host that is online says now; rather less than more. Else throws
+  /// as `require_online`.
+  [[nodiscard]] protocol::Moment uptime_of(const std::string& host) const;
   /// Throws what `run` would throw at once.
   void require_online(const std::string& host) const;
 
@@ -215,6 +225,8 @@ class Fleet {
   void assign(Member& member);
   template <class Message>
   void send_to(const std::string& host, const Message& message);
+  void take_of_stream(const std::string& host, protocol::AnyMessage& message);
+  bool send_stream(const std::string& host, const StreamMessage& message);
   void acknowledge(const std::string& device_id, protocol::Ack ack);
   void changed(const LivenessChange& change);
   void publish();
@@ -238,6 +250,7 @@ class Fleet {
   Recorder recorder_;
   Dispatch dispatch_;
   Inquiries inquiries_;
+  Streams streams_;
   Joining joining_;
   RegistrationCounts registrations_;
   HeartbeatCounts http_heartbeats_;

@@ -397,4 +397,13 @@ void Fleet::require_online(const std::string& host) const {
       .hint("is the host on and portoser-agent running there (systemctl status portoser-agent)?");
 }
 
+protocol::Moment Fleet::uptime_of(const std::string& host) const {
+  require_online(host);
+  const auto moment = member_of_name_.at(host)->clock.at(clock_.uptime());
+  if (moment) return *moment;
+  throw Error{Code::unavailable, fmt::format("\"{}\" has not said how long it is up", host)}
+      .reason("AGENT_SILENT")
+      .hint("try again in a moment");
+}
+
 }  // namespace portoser::fleet

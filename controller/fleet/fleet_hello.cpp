@@ -53,6 +53,9 @@ void Fleet::on_hello(Member& member, const protocol::Hello& hello, const Inbound
                    protocol::encode(protocol::Goodbye{
                        "stopping", "another connection with this agent's key has taken over"}));
   }
+  // What was on its way on the older connection is lost.
+  member.welcomed = false;
+  streams_.lose_host(member.device->name, "the agent of one of its hosts has connected anew");
   member.route = inbound.route;
   member.hello_uptime_ns = hello.now.uptime_ns;
   member.boot_id = hello.now.boot_id;

@@ -223,6 +223,7 @@ void Fleet::shut_door(Member& member, const protocol::Goodbye& goodbye, const Er
   member.left_route = std::exchange(member.route, {});
   dispatch_.abandon(member.device->name, why);
   inquiries_.abandon(member.device->name, why);
+  streams_.lose_host(member.device->name, "one of its hosts is kept out");
   if (const auto change = presence_.left(member.device->id)) changed(*change);
   presence_.remove(member.device->id);
 }

@@ -162,10 +162,10 @@ Gateway::~Gateway() {
   thread_.join();
 }
 
-void Gateway::send(std::string route, std::string frame) {
+void Gateway::send(std::string route, std::string frame, Lost lost) {
   {
     const std::lock_guard lock{mutex_};
-    outgoing_.push_back({std::move(route), std::move(frame)});
+    outgoing_.push_back({std::move(route), std::move(frame), std::move(lost)});
   }
   ::eventfd_write(flow_->wake.get(), 1);
 }
@@ -415,7 +415,7 @@ void Gateway::send_all() {
     const std::lock_guard lock{mutex_};
     batch.swap(outgoing_);
   }
-  for (const auto& message : batch) {
+  for (auto& message : batch) {
     try {
       const auto send = [&](const std::string& frame, zmq::send_flags flags) {
         return protocol::uninterrupted([&] {
@@ -432,6 +432,7 @@ void Gateway::send_all() {
     }
     // Gone, or its queue is full because it does not read: its next hello starts it anew.
     counters_.unroutable.fetch_add(1, std::memory_order_relaxed);
+    if (message.lost) asio::post(executor_, std::move(message.lost));
   }
 }
 

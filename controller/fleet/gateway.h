@@ -68,7 +68,7 @@ struct GatewayStats {
   std::uint64_t dropped_unknown_type = 0;
   std::uint64_t dropped_not_admitted = 0;
   std::uint64_t dropped_own_route = 0;   ///< the connection chose its routing id
-  std::uint64_t dropped_unroutable = 0;  ///< outgoing, to a connection that is gone
+  std::uint64_t dropped_unroutable = 0;  ///< outgoing, to a connection that is gone or full
   std::uint64_t handshakes_refused = 0;  ///< the key belongs to no device
   std::uint64_t handshakes_failed = 0;   ///< libzmq gave it up before a key was known
   std::uint64_t accepts_failed = 0;
@@ -83,6 +83,7 @@ class Gateway {
  public:
   using Receive = std::function<void(std::vector<Inbound>)>;
   using Failed = std::function<void(Error)>;
+  using Lost = std::function<void()>;
 
   /// Binds and starts the thread. The port is taken: `Error{unavailable}` that names it. `receive`
   /// is called on `executor`, and so is `failed`, once: the thread has ended and nobody is heard
@@ -104,14 +105,16 @@ class Gateway {
   void allow(const std::string& key) { admission_.allow(key); }
   /// The device's next handshake is refused, and what it sends until then is dropped.
   void forget(const std::string& key) { admission_.forget(key); }
-  /// A route that is gone: counted and dropped.
-  void send(std::string route, std::string frame);
+  /// A route that is gone, or whose queue is full: counted and dropped; then `lost`, if there is
+  /// one, is called on the executor.
+  void send(std::string route, std::string frame, Lost lost = nullptr);
   [[nodiscard]] GatewayStats stats() const;
 
  private:
   struct Outbound {
     std::string route;
     std::string frame;
+    Lost lost;
   };
   struct Counters {
     std::atomic<std::uint64_t> received{0}, received_bytes{0}, sent{0}, malformed{0}, too_large{0},

@@ -72,6 +72,14 @@ void HostClock::observe(const protocol::Moment& now, const Receipt& received) {
   meet(now, received);
 }
 
+std::optional<protocol::Moment> HostClock::at(Uptime now) const {
+  if (!boot_at_) return std::nullopt;
+  protocol::Moment moment;
+  moment.boot_id = boot_id_;
+  moment.uptime_ns = std::chrono::nanoseconds{to_us(now) - *boot_at_}.count();
+  return moment;
+}
+
 bool HostClock::is_of_the_future(const protocol::Moment& moment, const Receipt& received) const {
   constexpr std::chrono::minutes tolerance{1};
   return boot_at_ && moment.boot_id == boot_id_ &&

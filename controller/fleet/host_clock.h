@@ -48,6 +48,10 @@ class HostClock {
   /// the host's uptime stood still for a while (a virtual machine that was paused).
   void observe(const protocol::Moment& now, const Receipt& received);
 
+  /// What the host's CLOCK_BOOTTIME says at this moment; rather less than more. `wall_us` is 0.
+  /// None: nothing was heard of it.
+  [[nodiscard]] std::optional<protocol::Moment> at(Uptime now) const;
+
   /// Of the boot that is known, and more than a minute after the host can have sent anything. Its
   /// uptime would be believed, and all that is true would look old beside it.
   [[nodiscard]] bool is_of_the_future(const protocol::Moment& moment,

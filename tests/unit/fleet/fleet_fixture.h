@@ -95,9 +95,11 @@ class DeviceDouble {
     send_raw(protocol::encode(message));
   }
   void send_raw(const std::string& frame) { socket_.send(zmq::buffer(frame)); }
-  std::optional<protocol::AnyMessage> receive() {
+  /// `waits`: for a moment, when nothing is there.
+  std::optional<protocol::AnyMessage> receive(bool waits = true) {
     zmq::message_t frame;
-    if (!socket_.recv(frame)) return std::nullopt;
+    const auto how = waits ? zmq::recv_flags::none : zmq::recv_flags::dontwait;
+    if (!socket_.recv(frame, how)) return std::nullopt;
     return std::get<protocol::AnyMessage>(protocol::decode(frame.to_string_view()).body);
   }
 

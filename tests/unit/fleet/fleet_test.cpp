@@ -573,6 +573,29 @@ TEST_F(FleetTest, WhatDidNotChangeIsOneObjectInAllPublications) {
   EXPECT_EQ(second->at("pebble"), third->at("pebble"));
 }
 
+TEST_F(FleetTest, TellsTheUptimeOfAHostThatIsThere) {
+  const auto refused = [&](const std::string& host) {
+    try {
+      static_cast<void>(fleet_->uptime_of(host));
+    } catch (const Error& error) {
+      return error.reason();
+    }
+    return std::string{"none"};
+  };
+  EXPECT_EQ(refused("brick"), "AGENT_MISSING");
+  join_brick();
+  EXPECT_EQ(refused("brick"), "AGENT_OFFLINE");
+  const auto before = clock_.uptime();
+  auto device = welcomed();
+  const auto there = fleet_->uptime_of("brick");
+  EXPECT_EQ(there.boot_id, "boot-1");
+  EXPECT_GE(there.uptime_ns, 1000) << "as its hello says";
+  EXPECT_LE(there.uptime_ns, 1000 + (clock_.uptime() - before).count());
+  device.send(protocol::Goodbye{"stopping", "the agent stops"});
+  step_until([&] { return refused("brick") != "none"; });
+  EXPECT_EQ(refused("brick"), "AGENT_OFFLINE");
+}
+
 TEST_F(FleetTest, PortThatIsTakenIsNamed) {
   GatewaySettings settings;
   settings.address = "127.0.0.1";

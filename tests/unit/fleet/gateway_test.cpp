@@ -105,6 +105,36 @@ TEST_F(GatewayTest, FrameOverTheSocketsLimitEndsItsConnectionAndIsCounted) {
   EXPECT_EQ(gateway->stats().dropped_malformed, 0U) << "it never came so far";
 }
 
+TEST_F(GatewayTest, WhoSendsIsToldWhatDoesNotReachItsHost) {
+  const auto gateway = open(2);
+  int lost = 0;
+  gateway->send("a route of nobody", "a frame", [&] { ++lost; });
+  step_until([&] { return lost == 1; });
+  EXPECT_EQ(gateway->stats().dropped_unroutable, 1U);
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+  gateway->send(route_, "a frame", [&] { ++lost; });
+  test::await_until("it is sent", patience, [&] { return gateway->stats().sent == 1; });
+  step_until([] { return true; });
+  EXPECT_EQ(lost, 1);
+}
+
+TEST_F(GatewayTest, WhatAHostThatDoesNotReadHasNoRoomForIsToldToo) {
+  // More than the queues of both sides and of the kernel hold.
+  constexpr std::uint64_t messages = 16000;
+  const auto gateway = open(2);
+  auto device = connect(*gateway);
+  device.send(hello());
+  step_until([&] { return received_ == 1; });
+  std::uint64_t lost = 0;
+  const std::string frame(4096, 'x');
+  for (std::uint64_t i = 0; i < messages; ++i) gateway->send(route_, frame, [&] { ++lost; });
+  step_until([&] { return lost + gateway->stats().sent == messages; });
+  EXPECT_GT(lost, 0U);
+  EXPECT_EQ(gateway->stats().dropped_unroutable, lost);
+}
+
 TEST_F(GatewayTest, KeyThatIsForgottenIsNotHeardAnyMore) {
   const auto gateway = open(2);
   auto device = connect(*gateway);

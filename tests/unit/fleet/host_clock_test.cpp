@@ -99,6 +99,33 @@ TEST_F(HostClockTest, AnEarlierBootIsEstimatedByTheCorrectedWallClock) {
   EXPECT_TRUE(event.estimated);
 }
 
+TEST_F(HostClockTest, WhatTheHostsUptimeIsNowIsKnownOnceItWasHeard) {
+  EXPECT_FALSE(host_.at(clock_.uptime()));
+  host_.meet(moment("a", 100s), now());
+  clock_.advance(10s);
+  const auto there = host_.at(clock_.uptime());
+  ASSERT_TRUE(there);
+  EXPECT_EQ(there->boot_id, "a");
+  EXPECT_EQ(there->uptime_ns, std::chrono::nanoseconds{110s}.count());
+  EXPECT_EQ(there->wall_us, 0);
+  clock_.set_wall(noon - 2h);
+  EXPECT_EQ(host_.at(clock_.uptime()), there) << "whatever somebody sets";
+  host_.meet(moment("b", 5s), now());
+  EXPECT_EQ(host_.at(clock_.uptime())->boot_id, "b");
+  EXPECT_EQ(host_.at(clock_.uptime())->uptime_ns, std::chrono::nanoseconds{5s}.count());
+}
+
+TEST_F(HostClockTest, AnUptimeIsRatherTooLowThanTooHigh) {
+  host_.observe(moment("a", 100s), now());  // four seconds late
+  EXPECT_EQ(host_.at(clock_.uptime())->uptime_ns, std::chrono::nanoseconds{100s}.count());
+  clock_.advance(1s);
+  host_.observe(moment("a", 105s), now());  // at once
+  EXPECT_EQ(host_.at(clock_.uptime())->uptime_ns, std::chrono::nanoseconds{105s}.count());
+  clock_.advance(5s);
+  host_.observe(moment("a", 107s), now());
+  EXPECT_EQ(host_.at(clock_.uptime())->uptime_ns, std::chrono::nanoseconds{110s}.count());
+}
+
 TEST(CorrectedWall, AHostsDateIsReadByTheControllersClock) {
   const auto booted_us = to_unix_us(noon - 10min + 1h);  // its clock is an hour ahead
   EXPECT_EQ(corrected_wall_us(booted_us, moment("a", 10min, noon + 1h), noon),

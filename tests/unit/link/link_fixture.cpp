@@ -52,6 +52,9 @@ void LinkTest::start_link() {
   handlers.on_command = note(&Told::commands);
   handlers.on_cancel = note(&Told::cancels);
   handlers.on_question = note(&Told::questions);
+  handlers.on_chunk = note(&Told::chunks);
+  handlers.on_credit = note(&Told::credits);
+  handlers.on_stream_end = note(&Told::stream_ends);
   handlers.on_goodbye = note(&Told::goodbyes);
   handlers.on_state = note(&Told::states);
   const auto make_hello = [] {

@@ -29,6 +29,9 @@ struct Told {
   std::vector<protocol::Command> commands;
   std::vector<protocol::Cancel> cancels;
   std::vector<protocol::Question> questions;
+  std::vector<protocol::Chunk> chunks;
+  std::vector<protocol::Credit> credits;
+  std::vector<protocol::StreamEnd> stream_ends;
   std::vector<protocol::Goodbye> goodbyes;
   std::vector<agent::link::ConnectionState> states;
 };

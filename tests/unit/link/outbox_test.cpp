@@ -68,6 +68,19 @@ TEST(Outbox, ProgressGivesWayToNewerProgressAndNeverToEvents) {
   EXPECT_EQ(batch.dropped_progress, 2);
 }
 
+TEST(Outbox, KeepsTheOrderOfStreams) {
+  Outbox outbox;
+  outbox.put(Outbox::StreamMessage{protocol::Chunk{"stream", 0, {"x"}}});
+  outbox.put(Outbox::StreamMessage{protocol::Credit{"stream", 1}});
+  outbox.put(Outbox::StreamMessage{protocol::StreamEnd{"stream", 1, ""}});
+  const auto batch = outbox.take();
+  ASSERT_EQ(batch.streams.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<protocol::Chunk>(batch.streams[0]));
+  EXPECT_TRUE(std::holds_alternative<protocol::Credit>(batch.streams[1]));
+  EXPECT_TRUE(std::holds_alternative<protocol::StreamEnd>(batch.streams[2]));
+  EXPECT_TRUE(outbox.take().streams.empty());
+}
+
 TEST(Outbox, RefusesEventsBeyondItsLimit) {
   Outbox outbox;
   for (std::size_t i = 0; i < Outbox::durable_limit + 5; ++i) {

@@ -5,7 +5,9 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
+#include <string_view>
 
 namespace portoser {
 namespace {
@@ -16,6 +18,7 @@ struct CloseHandle {
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
+using List = std::unique_ptr<curl_slist, FreeList>;
 
 struct Receiving {
   FetchResponse& response;
@@ -36,11 +39,41 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* target
   return bytes;
 }
 
+/// Called for each line of the header, and of the trailer behind a body that came in chunks.
+std::size_t note_header(char* data, std::size_t size, std::size_t count, void* target) {
+  constexpr std::string_view name = "etag:";
+  const std::string_view line{data, size * count};
+  const bool is_etag =
+      line.size() > name.size() &&
+      std::equal(name.begin(), name.end(), line.begin(), [](char wanted, char letter) {
+        return wanted == std::tolower(static_cast<unsigned char>(letter));
+      });
+  if (is_etag) {
+    const auto value = line.substr(name.size());
+    const auto begin = std::min(value.find_first_not_of(" \t\r\n"), value.size());
+    const auto end = value.find_last_not_of(" \t\r\n") + 1;
+    auto& response = *static_cast<FetchResponse*>(target);
+    response.etag = value.substr(begin, std::max(begin, end) - begin);
+  }
+  return line.size();
+}
+
 int look_for_end(void* wanted, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return *static_cast<const std::atomic<bool>*>(wanted) ? 1 : 0;
 }
 
+List places_of(const FetchRequest& request) {
+  if (request.connect_to.empty()) return nullptr;
+  // Of any host and port.
+  return List{curl_slist_append(nullptr, ("::" + request.connect_to).c_str())};
+}
+
 void set_access(CURL* curl, const FetchRequest& request) {
+  if (request.is_direct) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  if (request.is_insecure) {
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
@@ -72,10 +105,12 @@ FetchSession::~FetchSession() = default;
 FetchResponse FetchSession::fetch(const FetchRequest& request) {
   auto* curl = handle_->curl.get();
   curl_easy_reset(curl);  // of the options; connections stay
-  std::unique_ptr<curl_slist, FreeList> headers;
+  List headers;
   for (const auto& header : request.headers) {
     headers.reset(curl_slist_append(headers.release(), header.c_str()));
   }
+  // Curl keeps no copy.
+  const List places = places_of(request);
   FetchResponse response;
   Receiving receiving{response, request};
   std::string reason(CURL_ERROR_SIZE, '\0');
@@ -87,7 +122,10 @@ FetchResponse FetchSession::fetch(const FetchRequest& request) {
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &append);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiving);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &note_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &response);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason.data());
+  if (places) curl_easy_setopt(curl, CURLOPT_CONNECT_TO, places.get());
   set_access(curl, request);
   if (request.give_up != nullptr) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

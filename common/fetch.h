@@ -17,7 +17,12 @@ struct FetchRequest {
   std::string body;
   std::chrono::milliseconds limit{std::chrono::seconds{15}};
   std::string unix_socket;  ///< path of a unix socket to connect to instead; empty: none
-  std::string user;         ///< for basic authentication; empty: none
+  /// "192.0.2.22:8090", "[fd00::6]:8090": who is connected to, whatever host and port the URL
+  /// names; these stay the Host header, and over TLS the name that is asked for. Empty: the URL's.
+  std::string connect_to;
+  bool is_direct = false;    ///< goes through no proxy that the environment names
+  bool is_insecure = false;  ///< over TLS any certificate will do
+  std::string user;          ///< for basic authentication; empty: none
   std::string password;
   std::string ca_file;  ///< PEM, instead of the system's authorities; empty: those
   std::size_t body_limit = std::size_t{16} << 20U;
@@ -30,6 +35,7 @@ struct FetchResponse {
   int status = 0;
   std::string body;
   std::chrono::seconds retry_after{0};  ///< as the server asks, also by a date; 0: it does not
+  std::string etag;                     ///< with its quotes; also one that came behind the body
 };
 
 /// Keeps connections between calls. One thread at a time.

@@ -25,6 +25,8 @@ constexpr std::chrono::seconds planning_limit{60};
 constexpr std::chrono::seconds finishing_limit{60};
 /// A runner that is killed again and again is not started for ever.
 constexpr int most_resumes = 3;
+/// Until a machine that could not start a process may do so again.
+constexpr std::chrono::seconds time_to_recover{2};
 
 Error cancelled() {
   return Error{Code::conflict, "the command was cancelled"}.reason("ACTION_CANCELLED");
@@ -61,11 +63,37 @@ void fail(protocol::CommandResult& result, const Error& error) {
 ComposeSettings compose_settings(const ActionSettings& settings) {
   auto compose = settings.compose;
   compose.data_folder = settings.data_folder;
+  compose.boot_id = settings.boot_id;
   if (compose.deployment_program.empty()) {
     const auto beside = std::filesystem::path{settings.runner}.parent_path();
     compose.deployment_program = (beside / "portoser-deployment").string();
   }
   return compose;
+}
+
+RoutingSettings routing_settings(const ActionSettings& settings) {
+  RoutingSettings routing;
+  routing.data_folder = settings.data_folder;
+  routing.program = settings.routing_program;
+  if (routing.program.empty()) {
+    const auto beside = std::filesystem::path{settings.runner}.parent_path();
+    routing.program = (beside / "portoser-routing").string();
+  }
+  return routing;
+}
+
+MoveSettings move_settings(const ActionSettings& settings) {
+  auto move = settings.move;
+  move.data_folder = settings.data_folder;
+  if (move.engine_socket.empty()) move.engine_socket = settings.compose.engine_socket;
+  if (move.stream_socket.empty()) {
+    move.stream_socket = (settings.data_folder / "streams.sock").string();
+  }
+  if (move.transfer_program.empty()) {
+    const auto beside = std::filesystem::path{settings.runner}.parent_path();
+    move.transfer_program = (beside / "portoser-transfer").string();
+  }
+  return move;
 }
 
 }  // namespace
@@ -105,10 +133,14 @@ Actions::Actions(asio::any_io_executor executor,
       compose_(compose_settings(settings_), clock, engine, policies_, pool),
       native_memory_(settings_.data_folder / "native-services.json", pool),
       native_(settings_.native, settings_.boot_id, clock, units, native_memory_, pool),
+      routing_(routing_settings(settings_)),
+      move_(move_settings(settings_)),
       results_(journal_, pool, tasks_),
       tasks_(executor_) {
   compose_.add_to(catalogue_);
   native_.add_to(catalogue_);
+  routing_.add_to(catalogue_);
+  move_.add_to(catalogue_);
 }
 
 Actions::~Actions() = default;
@@ -234,6 +266,8 @@ asio::awaitable<void> Actions::take_on(RunPointer run) {
   if (begun) {
     // Its result could not be kept, on a full disk say. It is judged again and not run again.
     run->command = *begun;
+    auto read_spec = [this, id = run->id()] { return journal_.spec(id); };
+    if (auto spec = co_await on_pool(pool_, std::move(read_spec))) run->spec = std::move(*spec);
     co_await take_over(run);
     co_return;
   }
@@ -297,6 +331,9 @@ asio::awaitable<void> Actions::carry_out(RunPointer run) {
                          ? std::chrono::milliseconds{run->command.duration_ms}
                          : std::chrono::milliseconds{longest_run};
   run->spec.deadline_ns = (received + limit).count();
+  if (run->spec.not_after_ns > 0) {
+    run->spec.deadline_ns = std::min(run->spec.deadline_ns, run->spec.not_after_ns);
+  }
   run->spec.grace_ms = settings_.grace.count();
   auto plan = [this, id = run->id(), spec = run->spec] { journal_.plan(id, spec); };
   co_await with_room(on_pool(pool_, std::move(plan)));
@@ -361,7 +398,9 @@ asio::awaitable<void> Actions::supervise(RunPointer run) {
 asio::awaitable<void> Actions::judge(RunPointer run) {
   auto read = [this, id = run->id()] { return journal_.outcome(id); };
   run->outcome = co_await on_pool(pool_, read);
-  // Killed with a change half done: another one finishes or undoes it.
+  // Killed with a change half done: another one finishes or undoes it. Until one has said so,
+  // nobody knows that it is.
+  run->gave_up = !run->outcome && !run->spec.undo.empty();
   for (int attempt = 0; !run->outcome && !run->spec.undo.empty() && attempt < most_resumes;
        ++attempt) {
     log::warn("actions", "cut-off command is taken up again", {{"id", run->id()}});
@@ -369,15 +408,23 @@ asio::awaitable<void> Actions::judge(RunPointer run) {
     // What it forked last may hold its lock for a moment longer.
     run->process = co_await RunnerProcess::adopt(folder);
     if (!run->process) {
-      run->process = RunnerProcess::start(executor_, settings_.runner, folder, true);
+      std::optional<Error> refused;
+      try {
+        run->process = RunnerProcess::start(executor_, settings_.runner, folder, true);
+      } catch (const Error& error) {
+        refused = error;  // no memory, or too many processes, for the moment
+      }
+      if (refused) {
+        log::warn("actions", "no process can be started", {{"reason", refused->message()}});
+        co_await pause(time_to_recover);
+        continue;
+      }
     }
     co_await supervise(run);
     run->outcome = co_await on_pool(pool_, read);
   }
-  if (!run->outcome) {
-    run->gave_up = !run->spec.undo.empty();
-    throw cut_off();
-  }
+  if (!run->outcome) throw cut_off();
+  run->gave_up = false;
   const auto& outcome = *run->outcome;
   const auto& action = catalogue_.at(run->command.name);
   if (outcome.cancelled || outcome.timed_out || outcome.interrupted ||
@@ -422,7 +469,9 @@ asio::awaitable<ActionError> Actions::failure_of(RunPointer run) {
   failure.lines = co_await on_pool(pool_, std::move(tail));
   auto error = error_of(*run, failure);
   if (outcome.undone.empty() && !outcome.interrupted) co_return error;
-  std::string sentence = "what ran before runs again";
+  // What is only settled by somebody's word had not run here before.
+  const bool is_new_here = !run->spec.settled_by.empty();
+  std::string sentence = is_new_here ? "nothing of it runs here" : "what ran before runs again";
   if (outcome.undone.empty()) sentence = "nothing that runs was touched";
   if (outcome.undone == runner::undo_failed) {
     auto end = [folder, step = outcome.failed_undo] { return last_lines_of(folder, step); };
@@ -431,7 +480,9 @@ asio::awaitable<ActionError> Actions::failure_of(RunPointer run) {
     undoing.problem = outcome.undo_problem;
     if (undoing.problem.empty()) undoing.lines = co_await on_pool(pool_, std::move(end));
     const auto why = catalogue_.at(run->command.name).explain(undoing);
-    sentence = "what ran before could not be brought back: " + why.message();
+    sentence = is_new_here ? "what runs of it here could not be ended: "
+                           : "what ran before could not be brought back: ";
+    sentence += why.message();
   }
   auto whole = Error{error.code(), error.message() + "; " + sentence}
                    .reason(error.reason())
@@ -489,6 +540,7 @@ void Actions::refuse_if_busy(const Run& run) const {
 }
 
 void Actions::announce(Run& run, Time began) {
+  if (run.spec.is_bystander) return;
   run.announced = true;
   const auto& name = run.spec.acts_as.empty() ? run.command.name : run.spec.acts_as;
   callbacks_.on_service_command_started(run.id(), run.spec.service, name, began);

@@ -9,9 +9,11 @@
 #include "agent/actions/compose.h"
 #include "agent/actions/engine_control.h"
 #include "agent/actions/journal.h"
+#include "agent/actions/move_data.h"
 #include "agent/actions/native.h"
 #include "agent/actions/restart_policies.h"
 #include "agent/actions/result_keeper.h"
+#include "agent/actions/routing.h"
 #include "common/clock.h"
 #include "common/tasks.h"
 #include "protocol/messages.h"
@@ -30,10 +32,13 @@ namespace portoser::agent::actions {
 struct ActionSettings {
   std::filesystem::path data_folder;  ///< the agent's; journal and policies lie in it
   std::string boot_id;
-  std::string host;    ///< its name, for messages
-  std::string runner;  ///< path of portoser-action; portoser-deployment lies beside it
+  std::string host;  ///< its name, for messages
+  /// Path of portoser-action; the other programs of steps lie beside it.
+  std::string runner;
   ComposeSettings compose;
   NativeSettings native;
+  std::string routing_program;  ///< path of portoser-routing; empty: beside the runner
+  MoveSettings move;
   JournalLimits journal;
   /// What a cancelled step has between SIGTERM and SIGKILL.
   std::chrono::milliseconds grace{std::chrono::seconds{10}};
@@ -124,6 +129,8 @@ class Actions {
   Compose compose_;
   NativeMemory native_memory_;
   Native native_;
+  Routing routing_;
+  MoveData move_;
   Catalogue catalogue_;
   ResultKeeper results_;
   std::map<std::string, RunPointer> runs_;  ///< by command id: those without a result

@@ -60,20 +60,29 @@ class Catalogue {
     actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
   }
 
-  /// One that can be undone: its plan gets the command's id.
+  /// Its plan gets the command's id.
+  template <class Arguments, class Owner>
+  void add(Owner& owner,
+           asio::awaitable<runner::Spec> (Owner::*plan)(Arguments, std::string),
+           asio::awaitable<void> (Owner::*finish)(Arguments)) {
+    auto action = made<Arguments>(owner, finish);
+    action.plan = [&owner, plan](const Bytes& bytes, const std::string& id) {
+      return (owner.*plan)(protocol::decode_arguments<Arguments>(bytes), id);
+    };
+    actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
+  }
+
+  /// One that can be undone.
   template <class Arguments, class Owner>
   void add(Owner& owner,
            asio::awaitable<runner::Spec> (Owner::*plan)(Arguments, std::string),
            asio::awaitable<void> (Owner::*finish)(Arguments),
            asio::awaitable<void> (Owner::*after_undo)(Arguments)) {
-    auto action = made<Arguments>(owner, finish);
-    action.plan = [&owner, plan](const Bytes& bytes, const std::string& id) {
-      return (owner.*plan)(protocol::decode_arguments<Arguments>(bytes), id);
-    };
-    action.after_undo = [&owner, after_undo](const Bytes& bytes) {
+    add<Arguments>(owner, plan, finish);
+    actions_.at(std::string{Arguments::name}).after_undo = [&owner,
+                                                            after_undo](const Bytes& bytes) {
       return (owner.*after_undo)(protocol::decode_arguments<Arguments>(bytes));
     };
-    actions_.insert_or_assign(std::string{Arguments::name}, std::move(action));
   }
 
   /// For a command that was added.

@@ -99,6 +99,7 @@ void Compose::add_to(Catalogue& catalogue) {
   catalogue.add<protocol::ComposeDown>(*this, &Compose::plan_down, &Compose::finish_down);
   catalogue.add<protocol::ComposeDeploy>(
       *this, &Compose::plan_deploy, &Compose::finish_deploy, &Compose::after_undo);
+  catalogue.add<protocol::ComposeConfirm>(*this, &Compose::plan_confirm, &Compose::finish_confirm);
 }
 
 asio::awaitable<runner::Spec> Compose::plan_up(protocol::ComposeUp command) {

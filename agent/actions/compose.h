@@ -27,6 +27,7 @@ struct ComposeSettings {
   std::chrono::milliseconds settle{1000};
   std::string deployment_program;     ///< path of portoser-deployment
   std::filesystem::path data_folder;  ///< the agent's: journal and kept deployments
+  std::string boot_id;                ///< of this machine's present boot
 };
 
 class Compose {
@@ -47,8 +48,10 @@ class Compose {
   asio::awaitable<runner::Spec> plan_restart(protocol::ComposeRestart command);
   asio::awaitable<runner::Spec> plan_rebuild(protocol::ComposeRebuild command);
   asio::awaitable<runner::Spec> plan_down(protocol::ComposeDown command);
-  /// Its arguments make no sense: `Error{invalid}`. `id`: the command's.
+  /// Its arguments make no sense: `Error{invalid}`; its lease is of another boot, or it came too
+  /// late to begin under it: `Error{deadline, LEASE_OVER}`. `id`: the command's.
   asio::awaitable<runner::Spec> plan_deploy(protocol::ComposeDeploy command, std::string id);
+  asio::awaitable<runner::Spec> plan_confirm(protocol::ComposeConfirm command, std::string id);
 
   /// Gives the restart policies back and looks whether the containers stay up: one that ends at
   /// once is an `ActionError{CONTAINER_EXITED}`.
@@ -60,6 +63,7 @@ class Compose {
   asio::awaitable<void> finish_down(protocol::ComposeDown command);
   /// Gives the restart policies back; that the containers are well is known already.
   asio::awaitable<void> finish_deploy(protocol::ComposeDeploy command);
+  asio::awaitable<void> finish_confirm(protocol::ComposeConfirm command);  ///< nothing
   /// Restart policies are as they were: of what runs again, and of what did not run before.
   asio::awaitable<void> after_undo(protocol::ComposeDeploy command);
 
@@ -68,6 +72,8 @@ class Compose {
   [[nodiscard]] ComposeFinder& finder() { return finder_; }
 
  private:
+  void require_program() const;
+  void check_lease(const protocol::Lease& lease) const;
   asio::awaitable<ComposeCall> locate(protocol::ComposeTarget target);
   [[nodiscard]] runner::Spec spec_of(const protocol::ComposeTarget& target,
                                      const ComposeCall& call,

@@ -13,6 +13,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+/// As agent/deployments/program/verdict.h calls it.
+constexpr auto verdict_file = "verdict";
+
 class DeploySteps {
  public:
   DeploySteps(const ComposeTool& tool, const ComposeCall& call, const DeployRequest& request)
@@ -22,9 +25,14 @@ class DeploySteps {
     }
   }
 
-  runner::Spec spec();
+  runner::Spec spec() {
+    return request_.command.action == "activate" ? activation() : deployment();
+  }
 
  private:
+  [[nodiscard]] runner::Spec deployment() const;
+  [[nodiscard]] runner::Spec activation() const;
+  [[nodiscard]] runner::Step create() const;
   [[nodiscard]] runner::Step own(const std::string& name) const;
   [[nodiscard]] runner::Step up() const;
   [[nodiscard]] Words services() const {
@@ -108,10 +116,57 @@ std::string DeploySteps::parameters() const {
   out.health_ms = command.health_ms;
   out.settles_only = command.settles_only;
   out.settle_ms = request_.settle.count();
+  out.folder = request_.folder;
+  if (command.action == "activate") {
+    out.lease_boot_id = command.lease.boot_id;
+    out.lease_ends_at_ns = command.lease.ends_at_ns;
+    out.probe = command.probe;
+  }
   return dump(to_json(out));
 }
 
-runner::Spec DeploySteps::spec() {
+/// Makes the containers and starts none. What is not here yet was had by the step before.
+runner::Step DeploySteps::create() const {
+  Words words{"up", "--no-start", "--no-build"};
+  // Unlike 1.29, v2 would go by a `pull_policy: always`.
+  if (tool_.is_v2()) words.insert(words.end(), {"--pull", "never"});
+  if (!call_.compose_service.empty()) words.emplace_back("--no-deps");
+  return compose_step(tool_, call_, "create", words, services());
+}
+
+/// What was moved here. It is this host's once a verdict says so (program/verdict.h), and till then
+/// the engine starts nothing of it by itself: docs/decisions/0020.
+runner::Spec DeploySteps::activation() const {
+  // With a frozen engine the undo looks out for what it may yet start, for as long as it can.
+  constexpr std::int64_t undo_ms = 60 * 60'000;
+  const auto& command = request_.command;
+  runner::Spec out;
+  out.service = command.target.service;
+  out.steps.push_back(own("keep-before"));
+  out.steps.push_back(compose_step(tool_, call_, "check", {"config", "-q"}, {}));
+  out.steps.push_back(own("images"));
+  out.undo_from = static_cast<std::int64_t>(out.steps.size());
+  out.steps.push_back(create());
+  out.steps.push_back(own("hold"));
+  auto start = own("up-held");
+  start.name = "up";
+  out.steps.push_back(std::move(start));
+  out.steps.push_back(own("health"));
+  out.steps.push_back(own("confirm"));
+  out.settled_from = static_cast<std::int64_t>(out.steps.size());
+  out.settled_by = verdict_file;
+  out.steps.push_back(own("release"));
+  if (!command.deployment.empty()) out.steps.push_back(own("keep"));
+  out.undo = {own("withdraw")};
+  out.undo_limit_ms = undo_ms;
+  out.tidy = {own("tidy")};
+  out.parameters = parameters();
+  out.acts_as = protocol::ComposeUp::name;
+  out.not_after_ns = command.lease.ends_at_ns;
+  return out;
+}
+
+runner::Spec DeploySteps::deployment() const {
   constexpr std::int64_t least_undo_ms = 15 * 60'000;
   const auto& command = request_.command;
   const bool is_restore = command.action == "restore";
@@ -167,6 +222,37 @@ runner::Spec deploy_spec(const ComposeTool& tool,
                          const ComposeCall& call,
                          const DeployRequest& request) {
   return DeploySteps{tool, call, request}.spec();
+}
+
+runner::Spec confirm_spec(const ConfirmRequest& request) {
+  constexpr std::int64_t undo_ms = 60'000;
+  const auto folder = request.journal + "/" + request.id;
+  const auto step = [&](const std::string& name) {
+    runner::Step out;
+    out.name = name;
+    out.folder = request.data;
+    out.argv = {request.program, name, folder};
+    return out;
+  };
+  deployments::Parameters parameters;
+  parameters.command = request.id;
+  parameters.data = request.data;
+  parameters.service = request.command.target.service;
+  parameters.action = "confirm";
+  parameters.folder = folder;
+  parameters.activation = request.journal + "/" + request.command.activation;
+  runner::Spec out;
+  out.service = request.command.target.service;
+  out.steps = {step("grant")};
+  // Whatever cut it off, its result is what the verdict says; so somebody has to see to it that
+  // there is one.
+  out.undo = {step("grant-again")};
+  out.undo_limit_ms = undo_ms;
+  out.settled_from = static_cast<std::int64_t>(out.steps.size());
+  out.settled_by = "../" + request.command.activation + "/" + verdict_file;
+  out.is_bystander = true;
+  out.parameters = dump(to_json(parameters));
+  return out;
 }
 
 }  // namespace portoser::agent::actions

@@ -80,6 +80,7 @@ std::string what_failed(std::string_view step) {
   if (step == "images") return "an image that the text needs could not be had";
   if (step == "build") return "the image could not be built";
   if (step == "pull") return "the image could not be pulled";
+  if (step == "create") return "the containers could not be made";
   if (step == "up") return "the containers could not be started";
   if (step == "stop") return "the containers could not be stopped";
   if (step == "down") return "the containers could not be removed";
@@ -226,13 +227,33 @@ std::optional<std::string> told(const Lines& lines, std::string_view prefix) {
   return std::nullopt;
 }
 
-/// "REASON: a sentence" in the last line: portoser-deployment knows what is wrong.
+struct Known {
+  std::string_view reason;
+  Code code;
+};
+
+/// "REASON: a sentence" in the last line: a program of ours knows what is wrong.
+template <std::size_t Count>
+std::optional<Error> told_reason(const Lines& lines, const std::array<Known, Count>& known) {
+  if (lines.empty()) return std::nullopt;
+  for (const auto& [reason, code] : known) {
+    const auto prefix = std::string{reason} + ": ";
+    if (!lines.back().starts_with(prefix)) continue;
+    // What has no reason of its own failed, and the sentence says how.
+    const bool is_general = reason == "INTERNAL" || reason == "NOT_FOUND" || reason == "INVALID" ||
+                            reason == "UNAVAILABLE" || reason == "CONFLICT";
+    return Error{is_general ? Code::internal : code, lines.back().substr(prefix.size())}
+        .reason(is_general ? "ACTION_FAILED" : reason)
+        .hint(told(lines, "hint: ").value_or("its log has the whole output"));
+  }
+  return std::nullopt;
+}
+
+/// What portoser-deployment says.
 std::optional<Error> told_reason(const Lines& lines) {
-  struct Known {
-    std::string_view reason;
-    Code code;
-  };
-  constexpr std::array<Known, 12> known{{{"STALE_REVISION", Code::conflict},
+  constexpr std::array<Known, 14> known{{{"STALE_REVISION", Code::conflict},
+                                         {"NOT_CONFIRMED", Code::conflict},
+                                         {"CONTAINER_EXISTS", Code::conflict},
                                          {"DEPLOYMENT_NOT_KEPT", Code::not_found},
                                          {"DEPLOYMENT_ELSEWHERE", Code::conflict},
                                          {"IMAGE_GONE", Code::not_found},
@@ -244,17 +265,29 @@ std::optional<Error> told_reason(const Lines& lines) {
                                          {"DISK_FULL", Code::unavailable},
                                          {"NOT_FOUND", Code::not_found},
                                          {"INTERNAL", Code::internal}}};
-  if (lines.empty()) return std::nullopt;
-  for (const auto& [reason, code] : known) {
-    const auto prefix = std::string{reason} + ": ";
-    if (!lines.back().starts_with(prefix)) continue;
-    // What has no reason of its own failed, and the sentence says how.
-    const bool is_general = reason == "INTERNAL" || reason == "NOT_FOUND";
-    return Error{is_general ? Code::internal : code, lines.back().substr(prefix.size())}
-        .reason(is_general ? "ACTION_FAILED" : reason)
-        .hint(told(lines, "hint: ").value_or("its log has the whole output"));
-  }
-  return std::nullopt;
+  return told_reason(lines, known);
+}
+
+/// What portoser-transfer says.
+std::optional<Error> told_transfer_reason(const Lines& lines) {
+  constexpr std::array<Known, 17> known{{{"SERVICE_RUNS", Code::conflict},
+                                         {"TRANSFER_CUT", Code::unavailable},
+                                         {"DISK_FULL", Code::unavailable},
+                                         {"MOVE_DATA_DIFFERS", Code::internal},
+                                         {"FOLDER_EXISTS", Code::conflict},
+                                         {"VOLUME_EXISTS", Code::conflict},
+                                         {"VOLUME_IN_USE", Code::conflict},
+                                         {"IMAGE_DIFFERS", Code::conflict},
+                                         {"FOLDER_REFUSED", Code::invalid},
+                                         {"RSYNC_MISSING", Code::unavailable},
+                                         {"ENGINE_UNAVAILABLE", Code::unavailable},
+                                         {"ENGINE_ERROR", Code::unavailable},
+                                         {"UNAVAILABLE", Code::unavailable},
+                                         {"CONFLICT", Code::conflict},
+                                         {"INVALID", Code::invalid},
+                                         {"NOT_FOUND", Code::not_found},
+                                         {"INTERNAL", Code::internal}}};
+  return told_reason(lines, known);
 }
 
 }  // namespace
@@ -281,6 +314,18 @@ Error explain_compose_failure(const StepFailure& failure) {
   if (auto error = file_invalid(failure)) return *error;
   if (auto error = image_missing(failure)) return *error;
   auto message = fmt::format("{} (exit {})", what_failed(failure.step), failure.exit_code);
+  if (const auto words = own_words(failure.lines); !words.empty()) message += ": " + words;
+  return Error{Code::internal, message}
+      .reason("ACTION_FAILED")
+      .hint("its log has the whole output");
+}
+
+Error explain_transfer_failure(const StepFailure& failure) {
+  if (!failure.problem.empty()) {
+    return Error{Code::internal, failure.problem}.reason("ACTION_FAILED");
+  }
+  if (auto error = told_transfer_reason(failure.lines)) return *error;
+  auto message = fmt::format("the step \"{}\" failed (exit {})", failure.step, failure.exit_code);
   if (const auto words = own_words(failure.lines); !words.empty()) message += ": " + words;
   return Error{Code::internal, message}
       .reason("ACTION_FAILED")

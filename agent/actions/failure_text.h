@@ -16,6 +16,9 @@ namespace portoser::agent::actions {
 /// ACTION_FAILED for what nobody recognised, with the tool's own words.
 Error explain_compose_failure(const StepFailure& failure);
 
+/// The same of a step of portoser-transfer.
+Error explain_transfer_failure(const StepFailure& failure);
+
 /// Of the container that ended, where the lines are portoser-deployment's and tell it.
 std::optional<std::int64_t> told_exit_code(const std::vector<std::string>& lines);
 

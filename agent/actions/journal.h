@@ -5,6 +5,8 @@
 ///   runner.lock    locked while the runner lives; output.log is what the steps wrote
 ///   outcome.json   the runner came to an end
 ///   result.json    over: this is the answer to every repeat
+/// Of an activation also what agent/deployments/program writes there: `policies.json`, `started`,
+/// and `verdict`, which says whether it holds.
 /// The answer has its room on the disk before the command is taken on (`result.room`), and what the
 /// runner will write (its outcome, its pid) from the plan on, so that a disk which becomes full
 /// meanwhile neither loses how it ended nor lets the next agent give another answer. Blocking; any

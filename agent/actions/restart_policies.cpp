@@ -8,15 +8,6 @@
 #include <utility>
 
 namespace portoser::agent::actions {
-namespace {
-
-/// With the limit of `on-failure:N`, which the engine keeps beside the name.
-std::string policy_of(const engine::Container& container) {
-  if (container.restart_limit <= 0) return container.restart_policy;
-  return container.restart_policy + ':' + std::to_string(container.restart_limit);
-}
-
-}  // namespace
 
 RestartPolicies::RestartPolicies(std::filesystem::path file,
                                  EngineControl& engine,
@@ -40,7 +31,7 @@ asio::awaitable<void> RestartPolicies::take_away(std::vector<engine::Container> 
   });
   if (containers.empty()) co_return;
   for (const auto& container : containers) {
-    remembered_.insert_or_assign(container.id, policy_of(container));
+    remembered_.insert_or_assign(container.id, container.whole_policy());
   }
   co_await save();
   for (const auto& container : containers) co_await set(container.id, "no");

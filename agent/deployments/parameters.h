@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/describe.h"
+#include "protocol/commands.h"
 
 #include <cstdint>
 #include <string>
@@ -20,7 +21,7 @@ struct Parameters {
   std::string file;     ///< the compose file, absolute
   std::string project;
   std::string compose_service;  ///< empty: the whole project
-  std::string action;           ///< as in protocol::ComposeDeploy
+  std::string action;           ///< as in protocol::ComposeDeploy, or "confirm"
   std::string deployment;
   std::string restore;
   bool replaces_text = false;
@@ -29,6 +30,11 @@ struct Parameters {
   std::int64_t health_ms = 0;
   std::int64_t settle_ms = 0;
   bool settles_only = false;
+  std::string folder;                 ///< the command's, in the journal
+  std::string lease_boot_id;          ///< of an activation
+  std::int64_t lease_ends_at_ns = 0;  ///< CLOCK_BOOTTIME
+  std::string activation;             ///< of `compose.confirm`: the folder of what it confirms
+  protocol::HealthProbe probe;        ///< of an activation
 };
 BOOST_DESCRIBE_STRUCT(Parameters,
                       (),
@@ -49,7 +55,12 @@ BOOST_DESCRIBE_STRUCT(Parameters,
                        revision,
                        health_ms,
                        settle_ms,
-                       settles_only))
+                       settles_only,
+                       folder,
+                       lease_boot_id,
+                       lease_ends_at_ns,
+                       activation,
+                       probe))
 
 /// Where the text of a command lies while it is checked and built from: beside the file, since
 /// compose takes names in it as relative to it.

@@ -57,6 +57,7 @@ std::int64_t wall_us_of(const json& object, const char* key) {
   return time ? std::max<std::int64_t>(0, to_unix_us(*time)) : 0;
 }
 
+/// Labels, or options of a volume's driver.
 std::map<std::string, std::string> labels_of(const json& object) {
   std::map<std::string, std::string> labels;
   if (!object.is_object()) return labels;
@@ -64,6 +65,15 @@ std::map<std::string, std::string> labels_of(const json& object) {
     if (value.is_string()) labels.emplace(key, value.get<std::string>());
   }
   return labels;
+}
+
+/// Of a container in the list, which may have further ones by links.
+std::string first_name_of(const json& container) {
+  const auto& names = member(container, "Names");
+  if (!names.is_array() || names.empty() || !names[0].is_string()) return {};
+  auto name = names[0].get<std::string>();
+  if (name.starts_with('/')) name.erase(0, 1);
+  return name;
 }
 
 /// "1.41": it becomes part of every path, so nothing else may pass.
@@ -143,10 +153,7 @@ std::vector<Platform> platforms_from(std::string_view text) {
   return platforms;
 }
 
-namespace {
-
-/// The engine names its own machine as the kernel does, and images as Go does.
-std::string as_go_says(const std::string& machine) {
+std::string architecture_of(const std::string& machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
   if (machine.starts_with("armv")) return "arm";
@@ -154,12 +161,10 @@ std::string as_go_says(const std::string& machine) {
   return machine;
 }
 
-}  // namespace
-
 Machine machine_from(std::string_view text) {
   const auto value = parse(text);
   Machine machine;
-  machine.platform = {text_of(value, "OSType"), as_go_says(text_of(value, "Architecture"))};
+  machine.platform = {text_of(value, "OSType"), architecture_of(text_of(value, "Architecture"))};
   machine.root_folder = text_of(value, "DockerRootDir");
   machine.memory_bytes = number_of(value, "MemTotal");
   return machine;
@@ -179,11 +184,7 @@ std::vector<TakenPort> taken_ports_from(std::string_view text) {
   if (!value.is_array()) throw unusable("is not a list of containers");
   std::vector<TakenPort> taken;
   for (const auto& container : value) {
-    const auto& names = member(container, "Names");
-    auto name = names.is_array() && !names.empty() && names[0].is_string()
-                    ? names[0].get<std::string>()
-                    : std::string{};
-    if (name.starts_with('/')) name.erase(0, 1);
+    const auto name = first_name_of(container);
     const auto& ports = member(container, "Ports");
     if (!ports.is_array()) continue;
     for (const auto& port : ports) {
@@ -197,6 +198,47 @@ std::vector<TakenPort> taken_ports_from(std::string_view text) {
     }
   }
   return taken;
+}
+
+std::vector<Volume> volumes_from(std::string_view text) {
+  const auto value = parse(text);
+  const auto& list = member(value, "Volumes");
+  std::vector<Volume> volumes;
+  if (!list.is_array()) return volumes;
+  for (const auto& one : list) {
+    volumes.push_back({text_of(one, "Name"),
+                       text_of(one, "Driver"),
+                       text_of(one, "Mountpoint"),
+                       labels_of(member(one, "Labels")),
+                       labels_of(member(one, "Options"))});
+  }
+  return volumes;
+}
+
+std::vector<ContainerMounts> mounts_from(std::string_view text) {
+  const auto value = parse(text);
+  if (!value.is_array()) throw unusable("is not a list of containers");
+  std::vector<ContainerMounts> all;
+  for (const auto& container : value) {
+    ContainerMounts of_one;
+    of_one.id = text_of(container, "Id");
+    of_one.name = first_name_of(container);
+    const auto& mounts = member(container, "Mounts");
+    if (mounts.is_array()) {
+      for (const auto& mount : mounts) {
+        const auto& may_write = member(mount, "RW");
+        Mount one;
+        one.type = text_of(mount, "Type");
+        if (one.type == "volume") one.volume = text_of(mount, "Name");
+        one.source = text_of(mount, "Source");
+        one.destination = text_of(mount, "Destination");
+        one.is_read_only = may_write.is_boolean() && !may_write.get<bool>();
+        of_one.mounts.push_back(std::move(one));
+      }
+    }
+    all.push_back(std::move(of_one));
+  }
+  return all;
 }
 
 std::string health_output_from(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include "agent/engine/client.h"
 #include "agent/engine/container.h"
+#include "agent/engine/storage.h"
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,11 @@ Machine machine_from(std::string_view json);
 /// Of the list of networks, or of volumes, which lies in a member.
 std::vector<std::string> names_from(std::string_view json, const char* member);
 std::vector<TakenPort> taken_ports_from(std::string_view json);
+std::vector<Volume> volumes_from(std::string_view json);
+std::vector<ContainerMounts> mounts_from(std::string_view json);
+
+/// The engine names its own machine as the kernel does ("x86_64"), and images as Go does ("amd64").
+std::string architecture_of(const std::string& machine);
 
 /// nullopt: not an event about a container.
 std::optional<ContainerEvent> event_from(std::string_view json);

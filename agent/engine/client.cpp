@@ -277,6 +277,16 @@ asio::awaitable<std::vector<std::string>> Client::volumes() {
   co_return names_from(body, "Volumes");
 }
 
+asio::awaitable<std::vector<Volume>> Client::described_volumes() {
+  const auto body = co_await send("GET", "/volumes");
+  co_return volumes_from(body);
+}
+
+asio::awaitable<std::vector<ContainerMounts>> Client::mounts() {
+  const auto body = co_await send("GET", "/containers/json?all=1");
+  co_return mounts_from(body);
+}
+
 asio::awaitable<std::vector<TakenPort>> Client::taken_ports() {
   const auto body = co_await send("GET", "/containers/json");
   co_return taken_ports_from(body);

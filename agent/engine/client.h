@@ -5,6 +5,7 @@
 
 #include "agent/engine/container.h"
 #include "agent/engine/image.h"
+#include "agent/engine/storage.h"
 #include "common/tasks.h"
 
 #include <chrono>
@@ -54,6 +55,9 @@ class Client {
   asio::awaitable<Machine> machine();
   asio::awaitable<std::vector<std::string>> networks();  ///< names
   asio::awaitable<std::vector<std::string>> volumes();   ///< names
+  asio::awaitable<std::vector<Volume>> described_volumes();
+  /// Of every container, in whatever state.
+  asio::awaitable<std::vector<ContainerMounts>> mounts();
   /// Of running containers.
   asio::awaitable<std::vector<TakenPort>> taken_ports();
   /// What the newest health check of a container wrote; see `health_output_from`.

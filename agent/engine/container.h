@@ -33,6 +33,11 @@ struct Container {
   [[nodiscard]] bool is_up() const {
     return state == "running" || state == "restarting" || state == "paused";
   }
+  /// As people write it: "on-failure:5".
+  [[nodiscard]] std::string whole_policy() const {
+    return restart_limit <= 0 ? restart_policy
+                              : restart_policy + ':' + std::to_string(restart_limit);
+  }
   [[nodiscard]] std::string label(const std::string& key) const {
     const auto found = labels.find(key);
     return found == labels.end() ? std::string{} : found->second;

@@ -3,6 +3,8 @@
 #include "agent/engine/client.h"
 #include "agent/inspection/compose_inspection.h"
 #include "agent/inspection/file_needs.h"
+#include "agent/inspection/move_inventory.h"
+#include "agent/inspection/move_preflight.h"
 #include "agent/inspection/native_preflight.h"
 #include "agent/inspection/preflight.h"
 #include "agent/systemd/client.h"
@@ -29,6 +31,12 @@ class Systemd : public actions::UnitControl {
   systemd::Client client_;
 };
 
+MoveHost move_host(const Place& place) {
+  MoveHost host;
+  host.data = place.data;
+  return host;
+}
+
 asio::awaitable<Bytes> content_of(const protocol::Question& question, const Place& place) {
   engine::Client engine{co_await asio::this_coro::executor, place.engine_socket};
   if (question.name == protocol::InspectCompose::name) {
@@ -50,6 +58,18 @@ asio::awaitable<Bytes> content_of(const protocol::Question& question, const Plac
   if (question.name == protocol::InspectNeeds::name) {
     co_return protocol::encode_arguments(
         needs_in_files(protocol::decode_arguments<protocol::InspectNeeds>(question.arguments)));
+  }
+  if (question.name == protocol::InspectMove::name) {
+    auto asked = protocol::decode_arguments<protocol::InspectMove>(question.arguments);
+    auto looking = inspect_move(std::move(asked), engine, move_host(place));
+    const auto inventory = co_await std::move(looking);
+    co_return protocol::encode_arguments(inventory);
+  }
+  if (question.name == protocol::PreflightMove::name) {
+    auto asked = protocol::decode_arguments<protocol::PreflightMove>(question.arguments);
+    auto looking = preflight_move(std::move(asked), engine, move_host(place));
+    const auto report = co_await std::move(looking);
+    co_return protocol::encode_arguments(report);
   }
   throw Error{Code::invalid,
               fmt::format("this agent does not know the question \"{}\"", question.name)}

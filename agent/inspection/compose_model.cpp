@@ -76,17 +76,33 @@ void read_ports(const YAML::Node& node, std::vector<PublishedPort>& ports) {
   }
 }
 
+/// "SOURCE:TARGET[:MODE,...]"; a source that is no path is a volume.
+void add_short_bind(const std::string& text, std::vector<BindMount>& binds) {
+  if (!text.starts_with('/')) return;
+  const auto colon = text.find(':');
+  BindMount bind;
+  bind.source = text.substr(0, colon);
+  if (colon != std::string::npos) {
+    const auto end = text.find(':', colon + 1);
+    bind.target = text.substr(colon + 1, end == std::string::npos ? end : end - colon - 1);
+    if (end != std::string::npos) {
+      bind.is_read_only = ("," + text.substr(end + 1) + ",").find(",ro,") != std::string::npos;
+    }
+  }
+  binds.push_back(std::move(bind));
+}
+
 void read_binds(const YAML::Node& node, std::vector<BindMount>& binds) {
   if (!node || !node.IsSequence()) return;
   for (const auto& one : node) {
     if (one.IsScalar()) {
-      const auto& text = one.Scalar();
-      if (text.starts_with('/')) binds.push_back({text.substr(0, text.find(':')), true});
+      add_short_bind(one.Scalar(), binds);
     } else if (one.IsMap() && text_of(one["type"]) == "bind") {
       const auto bind = one["bind"];
       // Later versions leave out what is true.
       const bool creates = bind && bind.IsMap() && text_of(bind["create_host_path"]) != "false";
-      binds.push_back({text_of(one["source"]), creates});
+      binds.push_back(
+          {text_of(one["source"]), creates, text_of(one["target"]), is_true(one["read_only"])});
     }
   }
 }
@@ -116,7 +132,8 @@ ModelService read_service(const std::string& name, const YAML::Node& node) {
   service.pull_policy = text_of(node["pull_policy"]);
   service.platform = text_of(node["platform"]);
   // The host's network has no published ports: v2 drops them with a warning.
-  if (text_of(node["network_mode"]) != "host") read_ports(node["ports"], service.ports);
+  service.is_on_host_network = text_of(node["network_mode"]) == "host";
+  if (!service.is_on_host_network) read_ports(node["ports"], service.ports);
   read_binds(node["volumes"], service.binds);
   service.memory_limit_bytes = read_memory_limit(node);
   return service;
@@ -142,6 +159,16 @@ void read_resources(const YAML::Node& node,
   }
 }
 
+/// Secrets or configs. Those that come from elsewhere name no file.
+void read_files(const YAML::Node& node, std::vector<std::string>& files) {
+  if (!node || !node.IsMap()) return;
+  for (const auto& entry : node) {
+    if (!entry.second.IsMap()) continue;
+    auto file = text_of(entry.second["file"]);
+    if (file.starts_with('/')) files.push_back(std::move(file));
+  }
+}
+
 }  // namespace
 
 ComposeModel compose_model(std::string_view config, const std::string& project) {
@@ -157,13 +184,28 @@ ComposeModel compose_model(std::string_view config, const std::string& project) 
         model.services.push_back(read_service(entry.first.Scalar(), entry.second));
       }
     }
+    model.project = text_of(root["name"]);
     std::vector<std::string> own_networks;  // are made when they are missing
     read_resources(root["networks"], project, own_networks, model.external_networks);
     read_resources(root["volumes"], project, model.volumes, model.external_volumes);
+    read_files(root["secrets"], model.files);
+    read_files(root["configs"], model.files);
   } catch (const YAML::Exception& error) {
     throw Error{Code::invalid, std::string{"what compose printed is no YAML: "} + error.what()};
   }
   return model;
+}
+
+std::vector<ModelService> services_meant(const ComposeModel& model,
+                                         const std::string& compose_service) {
+  std::vector<ModelService> found;
+  for (const auto& service : model.services) {
+    // docker-compose 1.29 prints those of profiles too, and `up` leaves them alone.
+    const bool is_meant =
+        compose_service.empty() ? !service.has_profile : service.name == compose_service;
+    if (is_meant) found.push_back(service);
+  }
+  return found;
 }
 
 std::optional<std::int64_t> bytes_from(std::string_view text) {

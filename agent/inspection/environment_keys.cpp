@@ -45,8 +45,10 @@ void add_files_of(const YAML::Node& service, std::vector<std::string>& files) {
   }
 }
 
-std::vector<std::string> files_of(std::string_view compose_text,
-                                  const std::string& compose_service) {
+}  // namespace
+
+std::vector<std::string> environment_files(std::string_view compose_text,
+                                           const std::string& compose_service) {
   std::vector<std::string> files{".env"};
   const auto root = deployments::parse_compose(std::string{compose_text});
   deployments::each_service(root, [&](const std::string& name, const YAML::Node& service) {
@@ -54,8 +56,6 @@ std::vector<std::string> files_of(std::string_view compose_text,
   });
   return files;
 }
-
-}  // namespace
 
 std::vector<EnvironmentLine> parse_environment(std::string_view text) {
   std::vector<EnvironmentLine> lines;
@@ -84,7 +84,7 @@ std::vector<protocol::EnvironmentKey> environment_keys(const std::filesystem::pa
                                                        const std::string& compose_service,
                                                        std::string_view key) {
   std::vector<protocol::EnvironmentKey> keys;
-  for (const auto& file : files_of(compose_text, compose_service)) {
+  for (const auto& file : environment_files(compose_text, compose_service)) {
     std::string text;
     try {
       text = read_file(compose_file.parent_path() / file, file_limit);

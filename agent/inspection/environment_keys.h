@@ -18,6 +18,10 @@ struct EnvironmentLine {
 };
 std::vector<EnvironmentLine> parse_environment(std::string_view text);
 
+/// `.env`, and each `env_file` as it is written.
+std::vector<std::string> environment_files(std::string_view compose_text,
+                                           const std::string& compose_service);
+
 /// Of `.env` beside the compose file and of every `env_file` that it names. Files that are not
 /// there or cannot be read have none. `key`: for the fingerprints.
 std::vector<protocol::EnvironmentKey> environment_keys(const std::filesystem::path& compose_file,

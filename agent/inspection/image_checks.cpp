@@ -25,20 +25,6 @@ engine::Platform wanted(const ModelService& service, const engine::Platform& hos
   return {service.platform.substr(0, slash), architecture.substr(0, architecture.find('/'))};
 }
 
-/// The kernel runs foreign programs where somebody installed an emulator for them.
-bool is_emulated(const std::string& architecture) {
-  const auto name = architecture == "amd64"   ? std::string{"x86_64"}
-                    : architecture == "arm64" ? std::string{"aarch64"}
-                                              : architecture;
-  std::error_code failure;
-  return std::filesystem::exists("/proc/sys/fs/binfmt_misc/qemu-" + name, failure);
-}
-
-/// Most kernels of 64 bits run programs of 32, and the engine on such a machine may be one itself.
-bool is_smaller_kin(const std::string& image, const std::string& host) {
-  return (image == "arm" && host == "arm64") || (image == "386" && host == "amd64");
-}
-
 void judge_platform(const ModelService& service,
                     const std::vector<engine::Platform>& offered,
                     const engine::Platform& host,
@@ -138,6 +124,18 @@ asio::awaitable<void> look_at_image(const ModelService& service,
 
 }  // namespace
 
+bool is_emulated(const std::string& architecture) {
+  const auto name = architecture == "amd64"   ? std::string{"x86_64"}
+                    : architecture == "arm64" ? std::string{"aarch64"}
+                                              : architecture;
+  std::error_code failure;
+  return std::filesystem::exists("/proc/sys/fs/binfmt_misc/qemu-" + name, failure);
+}
+
+bool is_smaller_kin(const std::string& image, const std::string& host) {
+  return (image == "arm" && host == "arm64") || (image == "386" && host == "amd64");
+}
+
 asio::awaitable<void> check_images(const std::vector<ModelService>& services,
                                    bool pulls,
                                    engine::Client& engine,
@@ -157,20 +155,26 @@ asio::awaitable<void> check_images(const std::vector<ModelService>& services,
   }
 }
 
+asio::awaitable<void> check_networks(std::vector<std::string> names,
+                                     engine::Client& engine,
+                                     Findings& findings) {
+  findings.begin("networks");
+  if (names.empty()) co_return;
+  const auto there = co_await engine.networks();
+  for (const auto& name : names) {
+    if (std::find(there.begin(), there.end(), name) != there.end()) continue;
+    findings.error("NETWORK_MISSING",
+                   name,
+                   fmt::format("the external network {} is not there", name),
+                   fmt::format("docker network create {}", name));
+  }
+}
+
 asio::awaitable<void> check_externals(const ComposeModel& model,
                                       engine::Client& engine,
                                       Findings& findings) {
-  findings.begin("networks");
-  if (!model.external_networks.empty()) {
-    const auto there = co_await engine.networks();
-    for (const auto& name : model.external_networks) {
-      if (std::find(there.begin(), there.end(), name) != there.end()) continue;
-      findings.error("NETWORK_MISSING",
-                     name,
-                     fmt::format("the external network {} is not there", name),
-                     fmt::format("docker network create {}", name));
-    }
-  }
+  auto networks = check_networks(model.external_networks, engine, findings);
+  co_await std::move(networks);
   findings.begin("volumes");
   if (!model.external_volumes.empty()) {
     const auto there = co_await engine.volumes();

@@ -17,6 +17,16 @@ asio::awaitable<void> check_images(const std::vector<ModelService>& services,
                                    bool pulls,
                                    engine::Client& engine,
                                    Findings& findings);
+/// The kernel runs foreign programs where somebody installed an emulator for them. Names as Go has
+/// them: "amd64".
+bool is_emulated(const std::string& architecture);
+/// Most kernels of 64 bits run programs of 32, and the engine on such a machine may be one itself.
+bool is_smaller_kin(const std::string& image, const std::string& host);
+
+/// Each is a network that a compose file calls external.
+asio::awaitable<void> check_networks(std::vector<std::string> names,
+                                     engine::Client& engine,
+                                     Findings& findings);
 /// What a compose file calls external must be there.
 asio::awaitable<void> check_externals(const ComposeModel& model,
                                       engine::Client& engine,

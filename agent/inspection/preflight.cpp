@@ -1,63 +1,26 @@
 #include "agent/inspection/preflight.h"
 
 #include "agent/actions/compose_tool.h"
-#include "agent/actions/failure_text.h"
-#include "agent/actions/masked_output.h"
 #include "agent/deployments/kept_deployments.h"
 #include "agent/deployments/names.h"
 #include "agent/engine/compose_labels.h"
+#include "agent/inspection/compose_config.h"
 #include "agent/inspection/compose_model.h"
 #include "agent/inspection/findings.h"
 #include "agent/inspection/host_checks.h"
 #include "agent/inspection/image_checks.h"
-#include "common/child.h"
+#include "common/error.h"
 #include "common/file.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <regex>
 #include <set>
-#include <sstream>
 #include <utility>
 
 namespace portoser::agent::inspection {
 namespace {
-
-constexpr std::chrono::seconds config_limit{30};
-constexpr std::size_t longest_config = std::size_t{4} << 20U;
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream{text};
-  for (std::string line; std::getline(stream, line);) {
-    if (!line.empty()) lines.push_back(actions::masked_line(line));
-  }
-  return lines;
-}
-
-/// "The FOO variable is not set", as 1.29 and v2 say it.
-std::vector<std::string> unset_variables(const std::string& errors) {
-  static const std::regex said{
-      R"rx([Tt]he \\?"?([A-Za-z_][A-Za-z0-9_]*)\\?"? variable is not set)rx"};
-  std::vector<std::string> names;
-  for (std::sregex_iterator one{errors.begin(), errors.end(), said}, end; one != end; ++one) {
-    auto name = (*one)[1].str();
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      names.push_back(std::move(name));
-    }
-  }
-  return names;
-}
-
-bool speaks_of_a_missing_value(const std::string& text) {
-  return text.find("required variable") != std::string::npos ||
-         text.find("Missing mandatory value") != std::string::npos ||
-         text.find("Couldn't find env file") != std::string::npos ||
-         text.find("env file") != std::string::npos;
-}
 
 /// Everything of a kept deployment must still be here: none, with a finding: it is not.
 std::optional<deployments::KeptDeployment> kept_deployment(const protocol::PreflightCompose& asked,
@@ -108,86 +71,21 @@ asio::awaitable<void> check_kept_images(const deployments::KeptDeployment& kept,
   }
 }
 
-/// Where the file that compose shall check lies, and what its relative paths mean.
-struct ToCheck {
-  std::string file;
-  std::string folder;
-};
-
-ToCheck file_to_check(const protocol::PreflightCompose& asked,
-                      const std::string& file,
-                      const Place& place) {
-  const auto folder = std::filesystem::path{file}.parent_path().string();
-  if (!asked.replaces_text) return {file, folder};
+/// Which file compose shall check, and what its relative paths mean.
+ConfigCall call_for(const protocol::PreflightCompose& asked,
+                    const std::string& file,
+                    const Place& place) {
+  ConfigCall call;
+  call.service = asked.target.service;
+  call.file = file;
+  call.folder = std::filesystem::path{file}.parent_path().string();
+  call.project = asked.target.project;
+  call.is_restore = asked.action == "restore";
+  if (!asked.replaces_text) return call;
   const auto copy = place.folder / "compose.yml";
   write_file_atomic(copy, asked.text, 0600);
-  return {copy.string(), folder};
-}
-
-/// What `config` prints; none, with a finding: the file is not valid.
-asio::awaitable<std::optional<std::string>> checked_config(ToCheck to_check,
-                                                           std::string project,
-                                                           bool is_restore,
-                                                           Findings& findings) {
-  actions::ComposeFinder finder;
-  const auto tool = co_await finder.find();
-  ChildRequest request;
-  request.argv = tool.argv;
-  request.argv.insert(request.argv.end(),
-                      {"-f", to_check.file, "--project-directory", to_check.folder});
-  if (!project.empty()) request.argv.insert(request.argv.end(), {"-p", project});
-  request.argv.emplace_back("config");
-  request.folder = to_check.folder;
-  request.limit = config_limit;
-  request.output_limit = longest_config;
-  request.errors_apart = true;
-  auto running = run_child(std::move(request));
-  auto ended = co_await std::move(running);
-  if (is_restore && (ended.exit_code != 0 || ended.timed_out)) {
-    // It was valid with the environment files that come back with it, which are not there now.
-    findings.warning("COMPOSE_INVALID",
-                     to_check.folder,
-                     "the kept file could not be checked with the environment of now",
-                     "");
-    co_return std::nullopt;
-  }
-  for (const auto& name : unset_variables(ended.errors)) {
-    findings.warning(
-        "ENV_MISSING",
-        name,
-        fmt::format("the variable {} is not set: the compose file gets an empty text", name),
-        "set it in .env beside the compose file");
-  }
-  if (ended.exit_code == 0 && !ended.timed_out) co_return std::move(ended.output);
-  if (ended.timed_out) {
-    findings.error("QUESTION_DEADLINE",
-                   to_check.folder,
-                   fmt::format("compose did not check the file in {} s", config_limit.count()),
-                   "the host is overloaded, or its disk hangs");
-    co_return std::nullopt;
-  }
-  actions::StepFailure failure;
-  failure.step = "config";
-  failure.exit_code = ended.exit_code;
-  failure.lines = lines_of(ended.errors);
-  const auto error = actions::explain_compose_failure(failure);
-  findings.error(speaks_of_a_missing_value(ended.errors) ? "ENV_MISSING" : "COMPOSE_INVALID",
-                 to_check.folder,
-                 error.message(),
-                 error.hint());
-  co_return std::nullopt;
-}
-
-/// The services that the action is about.
-std::vector<ModelService> meant(const ComposeModel& model, const std::string& compose_service) {
-  std::vector<ModelService> found;
-  for (const auto& service : model.services) {
-    // docker-compose 1.29 prints those of profiles too, and `up` leaves them alone.
-    const bool is_meant =
-        compose_service.empty() ? !service.has_profile : service.name == compose_service;
-    if (is_meant) found.push_back(service);
-  }
-  return found;
+  call.file = copy.string();
+  return call;
 }
 
 asio::awaitable<void> check_with_engine(const protocol::PreflightCompose& asked,
@@ -226,12 +124,7 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
   const auto identity =
       engine::identify_compose(target.files, target.project, target.compose_service);
   if (identity.file.empty()) {
-    findings.error("COMPOSE_FILE_MISSING",
-                   target.service,
-                   fmt::format("{} has no compose file on this host; looked for {}",
-                               target.service,
-                               fmt::join(target.files, ", ")),
-                   "copy the project's folder to this host, or correct the path in the registry");
+    add_file_missing(target, findings);
     co_return std::move(findings.report());
   }
   std::optional<deployments::KeptDeployment> kept;
@@ -241,17 +134,10 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
     asked.replaces_text = true;
     asked.text = deployments::KeptDeployments{place.data}.text(*kept);
   }
-  const auto to_check = file_to_check(asked, identity.file, place);
-  std::optional<Error> failed;
-  std::optional<std::string> config;
-  try {
-    config = co_await checked_config(to_check, target.project, asked.action == "restore", findings);
-  } catch (const Error& error) {
-    failed = error;
-  }
-  if (failed) {
-    findings.error(failed->reason(), target.service, failed->message(), failed->hint());
-  }
+  auto call = call_for(asked, identity.file, place);
+  std::vector<std::string> folders{call.folder};
+  auto checking = checked_config(std::move(call), actions::ComposeFinder{}, findings);
+  const auto config = co_await std::move(checking);
   if (!config) {
     if (kept) co_await check_kept_images(*kept, engine, findings);
     co_return std::move(findings.report());
@@ -259,17 +145,14 @@ asio::awaitable<protocol::PreflightReport> preflight_compose(protocol::Preflight
   const auto project = deployments::project_of(target.project, identity.file);
   auto model = compose_model(*config, project);
   findings.report().volumes = model.volumes;
-  model.services = meant(model, target.compose_service);
+  model.services = services_meant(model, target.compose_service);
   if (model.services.empty()) {
-    findings.error("COMPOSE_SERVICE_MISSING",
-                   target.compose_service,
-                   fmt::format("the compose file has no service \"{}\"", target.compose_service),
-                   "correct service_name in the registry, or the compose file");
+    add_service_missing(target.compose_service, findings);
     co_return std::move(findings.report());
   }
   check_mounts(model, findings);
   check_memory(model, read_file("/proc/meminfo"), findings);
-  std::vector<std::string> folders{to_check.folder};
+  std::optional<Error> failed;
   try {
     co_await check_with_engine(asked, identity, model, kept, std::move(folders), engine, findings);
   } catch (const Error& error) {

@@ -21,7 +21,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Spec,
                                                 settled_from,
                                                 undo_limit_ms,
                                                 tidy,
-                                                acts_as)
+                                                acts_as,
+                                                settled_by,
+                                                not_after_ns,
+                                                is_bystander)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Outcome,
                                                 exit_code,
                                                 failed_step,

@@ -26,6 +26,8 @@ inline constexpr auto progress_file = "progress.log";
 inline constexpr std::size_t progress_bytes = 4096;
 /// What steps of our own need to know, as JSON: their command lines name no more than the folder.
 inline constexpr auto parameters_file = "parameters.json";
+/// What the file of `Spec::settled_by` says when the change holds; a line of its own.
+inline constexpr auto settled_text = "confirmed";
 /// In the environment of every step: the command's id, by which what a killed runner left behind is
 /// found.
 inline constexpr auto command_variable = "PORTOSER_COMMAND";
@@ -49,6 +51,10 @@ struct Step {
 /// cannot be cancelled. From `settled_from` on the change holds: those steps have the same, and a
 /// runner that is started anew goes through them again. So each step from `settled_from` on, of
 /// `undo` and of `tidy` gives the same end when it is killed and run again.
+///
+/// With `settled_by` it is not the progress that says whether the change holds but that file, which
+/// others may write too: a step has to see to it that it is there before `settled_from` is reached.
+/// Whatever ended the run, and also after an undo, what is settled is finished and has succeeded.
 struct Spec {
   std::string service;             ///< for the agent
   std::vector<std::string> locks;  ///< for the agent: what no other command may touch meanwhile
@@ -63,7 +69,12 @@ struct Spec {
   std::int64_t undo_limit_ms = 0;  ///< of the undo as a whole
   std::vector<Step> tidy{};        ///< at the end, however it comes; failures are only logged
   std::string acts_as{};           ///< for the agent: the command it is like; empty: itself
-  std::string parameters{};        ///< for the steps; in a file of its own
+  std::string settled_by{};        ///< path of a file, from the command's folder; empty: none
+  /// For the agent: the deadline is not later (CLOCK_BOOTTIME); 0: it may be.
+  std::int64_t not_after_ns = 0;
+  /// For the agent: what happens to the service meanwhile is none of the command's doing.
+  bool is_bystander = false;
+  std::string parameters{};  ///< for the steps; in a file of its own
 };
 
 /// The exit status by which a step of the undo says that nothing has changed, so that no other step

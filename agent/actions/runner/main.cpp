@@ -107,7 +107,7 @@ Outcome run(const std::string& folder, bool resume) {
   if (resume) end_leftovers(std::string{command_variable} + "=" + id);
   set_environment(spec, id);
   Progress progress{folder, !spec.undo.empty()};
-  return run_steps(spec, log, progress, resume);
+  return run_steps(spec, folder, log, progress, resume);
 }
 
 }  // namespace

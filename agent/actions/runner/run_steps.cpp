@@ -231,11 +231,31 @@ Limits protected_for(std::int64_t limit_ms) {
   return {uptime_ns() + limit_ms * 1'000'000, false};
 }
 
+/// Whether the file says that the change holds. A reader may be faster than whoever wrote it, and
+/// what is done now must not outlive, in a power cut, the reason why.
+bool says_settled(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  char text[32];
+  const auto got = ::read(file, text, sizeof text);
+  ::close(file);
+  std::string_view said{text, static_cast<std::size_t>(got < 0 ? 0 : got)};
+  if (said.ends_with('\n')) said.remove_suffix(1);
+  if (said != settled_text) return false;
+  const auto folder = path.substr(0, path.rfind('/'));
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+  return true;
+}
+
 /// One command: its steps, then what may have to follow.
 class CommandRunner {
  public:
-  CommandRunner(const Spec& spec, OutputLog& log, Progress& progress)
-      : spec_(spec), log_(log), progress_(progress) {}
+  CommandRunner(const Spec& spec, const std::string& folder, OutputLog& log, Progress& progress)
+      : spec_(spec), folder_(folder), log_(log), progress_(progress) {}
 
   Outcome run();
   Outcome resume();
@@ -243,6 +263,9 @@ class CommandRunner {
  private:
   [[nodiscard]] bool can_be_undone() const { return !spec_.undo.empty(); }
   [[nodiscard]] std::int64_t settled_from() const;
+  [[nodiscard]] bool is_settled() const;
+  /// `is_touched`: there may be something to undo.
+  void conclude(bool is_touched);
   /// The steps that can be undone, until one fails.
   void go_through();
   void settle();
@@ -250,6 +273,7 @@ class CommandRunner {
   void tidy();
 
   const Spec& spec_;
+  const std::string& folder_;
   OutputLog& log_;
   Progress& progress_;
   Outcome outcome_;
@@ -260,31 +284,48 @@ std::int64_t CommandRunner::settled_from() const {
   return can_be_undone() ? std::clamp<std::int64_t>(spec_.settled_from, 0, count) : count;
 }
 
+bool CommandRunner::is_settled() const {
+  return !spec_.settled_by.empty() && says_settled(folder_ + "/" + spec_.settled_by);
+}
+
 Outcome CommandRunner::run() {
   go_through();
-  if (outcome_.failed_step.empty()) {
-    settle();
-  } else if (can_be_undone() && progress_.reached().begun >= spec_.undo_from) {
-    undo();
+  if (outcome_.failed_step.empty() && !spec_.settled_by.empty() && !is_settled()) {
+    const auto last = static_cast<std::size_t>(std::max<std::int64_t>(1, settled_from()) - 1);
+    outcome_.failed_step = last < spec_.steps.size() ? spec_.steps[last].name : "prepare";
+    outcome_.problem = "nothing says that the change holds: " + spec_.settled_by;
+    log_.notice(outcome_.problem);
   }
-  tidy();
+  conclude(progress_.reached().begun >= spec_.undo_from);
   return outcome_;
 }
 
 Outcome CommandRunner::resume() {
   const auto before = progress_.reached();
-  if (!before.undoing && before.ended + 1 >= settled_from()) {
+  const bool has_held =
+      spec_.settled_by.empty() && !before.undoing && before.ended + 1 >= settled_from();
+  if (has_held || is_settled()) {
     log_.notice("the command was cut off after its change held; it is finished now");
-    settle();
   } else {
     outcome_.interrupted = true;
     const auto step = static_cast<std::size_t>(std::max<std::int64_t>(0, before.begun));
     outcome_.failed_step = step < spec_.steps.size() ? spec_.steps[step].name : "prepare";
     log_.notice("the command was cut off in the step \"" + outcome_.failed_step + "\"");
-    if (before.undoing || before.begun >= spec_.undo_from) undo();
   }
-  tidy();
+  conclude(before.undoing || before.begun >= spec_.undo_from);
   return outcome_;
+}
+
+void CommandRunner::conclude(bool is_touched) {
+  const bool has_failed = !outcome_.failed_step.empty();
+  if (has_failed && can_be_undone() && is_touched && !is_settled()) undo();
+  // The undo may have come too late for it: somebody said meanwhile that the change holds.
+  if (has_failed && is_settled()) {
+    log_.notice("the change holds all the same; the command is finished now");
+    outcome_ = Outcome{};
+  }
+  if (outcome_.failed_step.empty()) settle();
+  tidy();
 }
 
 void CommandRunner::go_through() {
@@ -345,8 +386,9 @@ void CommandRunner::tidy() {
 
 }  // namespace
 
-Outcome run_steps(const Spec& spec, OutputLog& log, Progress& progress, bool resume) {
-  CommandRunner runner{spec, log, progress};
+Outcome run_steps(
+    const Spec& spec, const std::string& folder, OutputLog& log, Progress& progress, bool resume) {
+  CommandRunner runner{spec, folder, log, progress};
   return resume ? runner.resume() : runner.run();
 }
 

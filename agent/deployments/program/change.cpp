@@ -34,21 +34,25 @@ int Work::check_kept() {
   return 0;
 }
 
-/// A new text asks for images by name: what is not here, or is made in another way now.
+/// A text asks for images by name: what is not here, or is made in another way by a new one.
 Work::Needs Work::missing_images() {
   Needs needs;
   const auto ran = before();
-  const auto changed = services_with_other_images(store_.text(ran), new_text(), parameters_.file);
+  const auto text = is_activation() ? store_.text(ran) : new_text();
+  const auto file = is_activation() ? parameters_.file : candidate();
+  const auto changed = services_with_other_images(store_.text(ran), text, parameters_.file);
   std::map<std::string, std::string> references;
   for (const auto& image : ran.images) references[image.compose_service] = image.reference;
-  auto services = plain_services(new_text(), parameters_.file);
-  if (!services) services = resolved_services(compose_.output({"config"}, candidate()));
+  auto services = plain_services(text, parameters_.file);
+  if (!services) services = resolved_services(compose_.output({"config"}, file));
   for (const auto& service : *services) {
     if (!parameters_.compose_service.empty() && service.name != parameters_.compose_service) {
       continue;
     }
     auto image = service.image;
     if (image.empty()) image = references[service.name];
+    // It may have come here under that name.
+    if (image.empty() && is_activation()) image = default_image(service.name);
     const bool is_here = !image.empty() && engine_.image_id(image).has_value();
     if (service.is_built) {
       if (!is_here || changed.contains(service.name)) needs.build.push_back(service.name);
@@ -61,10 +65,11 @@ Work::Needs Work::missing_images() {
 
 int Work::images() {
   const auto needs = missing_images();
+  const auto file = is_activation() ? parameters_.file : candidate();
   if (!needs.pull.empty()) {
-    if (const int status = compose_({"pull"}, needs.pull, candidate()); status != 0) return status;
+    if (const int status = compose_({"pull"}, needs.pull, file); status != 0) return status;
   }
-  return needs.build.empty() ? 0 : compose_({"build"}, needs.build, candidate());
+  return needs.build.empty() ? 0 : compose_({"build"}, needs.build, file);
 }
 
 int Work::install() {

@@ -5,14 +5,8 @@
 #include <utility>
 
 namespace portoser::agent::deployments {
-namespace {
 
-/// A busy disk, or a container that takes its time to stop.
-constexpr std::chrono::seconds limit{60};
-
-}  // namespace
-
-RealEngine::RealEngine(const std::string& socket)
+RealEngine::RealEngine(const std::string& socket, std::chrono::seconds limit)
     : client_(context_.get_executor(), socket, limit) {}
 
 template <class T>
@@ -56,6 +50,10 @@ void RealEngine::rename_container(const std::string& id, const std::string& name
 
 void RealEngine::remove_container(const std::string& id) {
   wait(client_.remove_container(id));
+}
+
+void RealEngine::set_restart_policy(const std::string& id, const std::string& policy) {
+  wait(client_.set_restart_policy(id, policy));
 }
 
 std::optional<std::string> RealEngine::image_id(const std::string& reference) {

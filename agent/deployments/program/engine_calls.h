@@ -29,6 +29,7 @@ class EngineCalls {
   virtual void start_container(const std::string& id) = 0;
   virtual void rename_container(const std::string& id, const std::string& name) = 0;
   virtual void remove_container(const std::string& id) = 0;
+  virtual void set_restart_policy(const std::string& id, const std::string& policy) = 0;
   virtual std::optional<std::string> image_id(const std::string& reference) = 0;
   virtual void tag_image(const std::string& image,
                          const std::string& repository,
@@ -38,7 +39,10 @@ class EngineCalls {
 
 class RealEngine : public EngineCalls {
  public:
-  explicit RealEngine(const std::string& socket);
+  /// `limit`: of each call. The usual one is for a busy disk, or a container that takes its time to
+  /// stop.
+  explicit RealEngine(const std::string& socket,
+                      std::chrono::seconds limit = std::chrono::seconds{60});
 
   void ping() override;
   std::vector<engine::Container> containers() override;
@@ -47,6 +51,7 @@ class RealEngine : public EngineCalls {
   void start_container(const std::string& id) override;
   void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;
+  void set_restart_policy(const std::string& id, const std::string& policy) override;
   std::optional<std::string> image_id(const std::string& reference) override;
   void tag_image(const std::string& image,
                  const std::string& repository,

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace portoser::agent::deployments {
@@ -46,6 +47,20 @@ void print_check(EngineCalls& engine, const engine::Container& container) {
   }
 }
 
+/// What was asked of the service itself, and how it answered to the end.
+Error not_answering(const std::string& answer,
+                    std::chrono::milliseconds patience,
+                    const std::vector<engine::Container>& containers) {
+  std::string hint = "registry.yml names this check (health, healthcheck_url)";
+  if (!containers.empty()) {
+    hint += "; its own words: docker logs --tail 50 " + containers.front().name;
+  }
+  return Error{Code::internal,
+               fmt::format("{}, after {} s", answer, (patience.count() + 999) / 1000)}
+      .reason("HEALTH_NOT_BACK")
+      .hint(hint);
+}
+
 /// What had ended before the command and is as it was: an orphan, a one-shot of a profile, another
 /// replica.
 void leave_alone_what_had_ended(HealthWatch& watch, const KeptDeployment& ran) {
@@ -64,6 +79,15 @@ bool had_ended(const KeptDeployment& ran, const engine::Container& container) {
 
 }  // namespace
 
+/// One attempt; without a probe all is well.
+ProbeAnswer Work::probe(std::chrono::steady_clock::time_point end) const {
+  if (!is_activation() || parameters_.probe.type.empty()) return {true, {}};
+  // Whoever begins one with nothing left hears no more than that.
+  constexpr std::chrono::milliseconds least{1000};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock_.now());
+  return ask_probe_(parameters_.probe, std::max(left, least));
+}
+
 int Work::health() {
   const auto patience = patience_of(parameters_);
   const auto end = clock_.now() + patience;
@@ -79,6 +103,7 @@ int Work::health() {
   if (replaces_file()) {
     for (const auto& one : unnamed(new_text(), store_.text(ran))) gone.insert(one.id);
   }
+  std::string answer;  // to the last attempt of the probe
   for (;;) {
     auto now = containers();
     std::erase_if(now, [&](const auto& container) { return gone.contains(container.id); });
@@ -91,8 +116,17 @@ int Work::health() {
     const auto& name = verdict.container.name;
     const auto words = fmt::format("its own words: docker logs --tail 50 {}", name);
     switch (verdict.kind) {
-      case Kind::well:
-        return 0;
+      case Kind::well: {
+        auto asked = probe(end);
+        if (asked.is_well) {
+          if (!asked.text.empty()) fmt::print("{}\n", asked.text);
+          return 0;
+        }
+        if (answer.empty()) fmt::print("its containers are well, but {}\n", asked.text);
+        answer = std::move(asked.text);
+        if (clock_.now() >= end) throw not_answering(answer, patience, now);
+        break;
+      }
       case Kind::exited:
         // Read by the agent, which gives it to whoever asked.
         if (verdict.container.state != "running") {
@@ -107,7 +141,7 @@ int Work::health() {
       case Kind::waits:
         break;
     }
-    if (clock_.now() >= end) {
+    if (verdict.kind != Kind::well && clock_.now() >= end) {
       print_check(engine_, verdict.container);
       throw Error{Code::internal,
                   fmt::format("{} within {} s", verdict.text, (patience.count() + 999) / 1000)}

@@ -60,6 +60,7 @@ std::vector<KeptImage> images_of(const std::vector<engine::Container>& container
 }  // namespace
 
 int Work::keep_before() {
+  if (is_activation()) refuse_what_runs();
   if (parameters_.replaces_text) {
     const auto file = read_whole(parameters_.file);
     if (!file || to_hex(sha256(file->text)) != parameters_.revision) throw stale(parameters_.file);
@@ -224,6 +225,7 @@ void Work::keep_displaced(const KeptDeployment& ran, const std::vector<Wanted>& 
 /// What ran before the newest commands stays, with its images: somebody may have to go back by
 /// hand. A text that is nowhere else stays for longer.
 int Work::tidy() {
+  if (is_activation()) clear_withdrawn();
   remove_whole(candidate());
   remove_unfinished(candidate(), parameters_.command);
   remove_unfinished(parameters_.file, parameters_.command);

@@ -1,4 +1,5 @@
-// portoser-deployment: the steps of a `compose.deploy` that are not compose's own. portoser-action
+// portoser-deployment: the steps of a `compose.deploy` that are not compose's own, and that of a
+// `compose.confirm`. portoser-action
 // runs it with the name of the step and the command's folder of the agent's journal.
 //
 // What it cannot do it says in its last lines: "hint: ...", then the reason of docs/errors.md, a
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -28,10 +30,19 @@ std::string flat(std::string text) {
   return text;
 }
 
+/// How long a call of the engine may take. What has to be ended is not left to one that is frozen.
+std::chrono::seconds limit_of(const std::string& step, const deployments::Parameters& parameters) {
+  constexpr std::chrono::seconds usual{60};
+  constexpr std::chrono::seconds pressing{5};
+  const bool is_pressing =
+      step == "withdraw" || (step == "tidy" && parameters.action == "activate");
+  return is_pressing ? pressing : usual;
+}
+
 int run(const std::string& step, const std::filesystem::path& folder) {
   deployments::Parameters parameters;
   from_json(Json::parse(read_file(folder / "parameters.json")), parameters, "parameters");
-  deployments::RealEngine engine{parameters.engine_socket};
+  deployments::RealEngine engine{parameters.engine_socket, limit_of(step, parameters)};
   deployments::Work work{parameters, engine, deployments::system_clock()};
   return work.run(step);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -54,7 +55,13 @@ bool has_lost_image(const KeptDeployment& kept, const KeptContainer& container) 
 WorkClock system_clock() {
   return {[] { return to_unix_us(SystemClock{}.now()); },
           [] { return std::chrono::steady_clock::now(); },
-          [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }};
+          [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
+          [] { return std::int64_t{SystemClock{}.uptime().count()}; },
+          [] {
+            std::string id;
+            std::ifstream{"/proc/sys/kernel/random/boot_id"} >> id;
+            return id;
+          }};
 }
 
 std::set<std::string> services_up(const KeptDeployment& kept) {
@@ -65,12 +72,18 @@ std::set<std::string> services_up(const KeptDeployment& kept) {
   return names;
 }
 
-Work::Work(const Parameters& parameters, EngineCalls& engine, WorkClock clock)
+Work::Work(const Parameters& parameters,
+           EngineCalls& engine,
+           WorkClock clock,
+           FindProcesses find_processes,
+           AskProbe ask)
     : parameters_(parameters),
       engine_(engine),
       clock_(std::move(clock)),
       compose_(parameters_),
-      store_(parameters_.data) {}
+      store_(parameters_.data),
+      find_processes_(std::move(find_processes)),
+      ask_probe_(std::move(ask)) {}
 
 int Work::run(const std::string& step) {
   static const std::map<std::string, int (Work::*)()> steps{
@@ -88,6 +101,13 @@ int Work::run(const std::string& step) {
       {"undo-up", &Work::undo_up},
       {"undo-health", &Work::undo_health},
       {"tidy", &Work::tidy},
+      {"hold", &Work::hold},
+      {"up-held", &Work::up_held},
+      {"confirm", &Work::confirm},
+      {"release", &Work::release},
+      {"withdraw", &Work::withdraw},
+      {"grant", &Work::grant},
+      {"grant-again", &Work::grant_again},
   };
   const auto found = steps.find(step);
   if (found == steps.end()) throw Error{Code::invalid, "there is no step \"" + step + "\""};
@@ -148,6 +168,12 @@ std::string Work::new_text() const {
 
 std::string Work::candidate() const {
   return candidate_of(parameters_.file, parameters_.command);
+}
+
+/// How compose calls what it builds of a service that names no image.
+std::string Work::default_image(const std::string& compose_service) const {
+  return project_of(parameters_.project, parameters_.file) + (parameters_.is_v2 ? "-" : "_") +
+         compose_service;
 }
 
 /// The compose file with this text, otherwise as it is.

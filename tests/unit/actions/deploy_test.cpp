@@ -3,7 +3,7 @@
 #include "agent/deployments/parameters.h"
 #include "common/describe_json.h"
 #include "common/ids.h"
-#include "tests/unit/actions/fixture.h"
+#include "tests/unit/actions/deploy_fixture.h"
 
 #include <signal.h>
 
@@ -14,39 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-class Deploy : public ActionsTest {
- protected:
-  Deploy() {
-    write_file_atomic(folder / "tool/deployment",
-                      "#!/bin/sh\ndir=$(dirname \"$0\")\necho \"$1\" >> \"$dir/calls\"\n"
-                      "if [ -f \"$dir/do-$1\" ]; then . \"$dir/do-$1\"; fi\nexit 0\n",
-                      0755);
-    settings.compose.deployment_program = (folder / "tool/deployment").string();
-    end(actions);
-    actions = make_actions();
-  }
-
-  protocol::Command deploy(const std::function<void(protocol::ComposeDeploy&)>& change) const {
-    protocol::ComposeDeploy arguments;
-    arguments.target = target();
-    arguments.action = "up";
-    arguments.deployment = "deploy-20261130-120000-0a1b2c3d";
-    change(arguments);
-    auto out = command<protocol::ComposeDeploy>(new_id());
-    out.arguments = protocol::encode_arguments(arguments);
-    return out;
-  }
-  protocol::Command deploy(const std::string& action) const {
-    return deploy([&](auto& arguments) { arguments.action = action; });
-  }
-  void restart_agent() {
-    end(actions);
-    windows.clear();
-    actions = make_actions();
-    actions->adopt();
-  }
-};
 
 TEST_F(Deploy, StartsChecksAndKeeps) {
   actions->handle(deploy("up"));

@@ -220,6 +220,102 @@ TEST_F(RunnerUndo, WhatAKilledRunnerLeftBehindIsEnded) {
   EXPECT_FALSE(alive(pid_in("left")));
 }
 
+/// Not the progress but a file says whether the change holds.
+class RunnerSettledBy : public RunnerUndo {
+ protected:
+  RunnerSettledBy() { spec.settled_by = "verdict"; }
+
+  [[nodiscard]] std::string verdict() const { return (journal.folder_of(id) / "verdict").string(); }
+  [[nodiscard]] std::string confirm() const { return "echo confirmed > " + verdict(); }
+};
+
+TEST_F(RunnerSettledBy, WhatTheFileConfirmsSucceeds) {
+  script("check", confirm());
+  const auto outcome = go();
+  EXPECT_EQ(outcome.failed_step, "");
+  EXPECT_EQ(outcome.undone, "");
+  EXPECT_THAT(calls(), ElementsAre("prepare", "change", "check", "keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, WhatNothingConfirmsIsUndone) {
+  const auto outcome = go();
+  EXPECT_EQ(outcome.failed_step, "check");
+  EXPECT_THAT(outcome.problem, HasSubstr("verdict"));
+  EXPECT_EQ(outcome.undone, "returned");
+  EXPECT_THAT(calls(), ElementsAre("prepare", "change", "check", "undo", "undo-check", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, AnotherWordIsNoConfirmation) {
+  script("check", "echo expired > " + verdict());
+  EXPECT_EQ(go().undone, "returned");
+}
+
+TEST_F(RunnerSettledBy, WhatIsConfirmedIsFinishedThoughAStepFailed) {
+  script("change", confirm() + "; exit 4");
+  const auto outcome = go();
+  EXPECT_EQ(outcome.failed_step, "");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.undone, "");
+  EXPECT_THAT(calls(), ElementsAre("prepare", "change", "keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, AConfirmationThatTheUndoFindsIsFinished) {
+  script("check", "exit 4");
+  script("undo", confirm() + "; exit 100");
+  const auto outcome = go();
+  EXPECT_EQ(outcome.failed_step, "");
+  EXPECT_EQ(outcome.undone, "");
+  EXPECT_THAT(calls(), ElementsAre("prepare", "change", "check", "undo", "keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, ACancelDoesNotUndoWhatIsConfirmed) {
+  script("check", confirm() + "; echo $$ > child; while :; do sleep 1; done");
+  journal.plan(id, spec);
+  auto process = start();
+  await("it checks", [&] { return pid_in("child") > 0; });
+  process.cancel();
+  run(process.wait());
+  const auto outcome = journal.outcome(id).value();
+  EXPECT_FALSE(outcome.cancelled);
+  EXPECT_EQ(outcome.failed_step, "");
+  EXPECT_THAT(calls(), ElementsAre("prepare", "change", "check", "keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, KilledAnywhereWhatIsConfirmedGoesForward) {
+  kill_in("change");
+  write_file_atomic(verdict(), "confirmed\n");
+  const auto outcome = go(true);
+  EXPECT_FALSE(outcome.interrupted);
+  EXPECT_EQ(outcome.failed_step, "");
+  EXPECT_THAT(calls(), ElementsAre("keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, KilledDuringTheUndoOfWhatIsConfirmedGoesForward) {
+  script("check", "exit 4");
+  kill_in("undo");
+  write_file_atomic(verdict(), "confirmed\n");
+  EXPECT_EQ(go(true).failed_step, "");
+  EXPECT_THAT(calls(), ElementsAre("keep", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, WhateverTheProgressSaysWhatIsNotConfirmedGoesBack) {
+  script("check", confirm());
+  kill_in("keep");
+  std::filesystem::remove(verdict());  // it had not come to the disk when the power went
+  const auto outcome = go(true);
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_EQ(outcome.undone, "returned");
+  EXPECT_THAT(calls(), ElementsAre("undo", "undo-check", "tidy"));
+}
+
+TEST_F(RunnerSettledBy, TheFileMayBeAnotherCommands) {
+  make_folder(folder / "data/journal/other");
+  spec.settled_by = "../other/verdict";
+  kill_in("change");
+  write_file_atomic(folder / "data/journal/other/verdict", "confirmed\n");
+  EXPECT_EQ(go(true).failed_step, "");
+}
+
 TEST_F(RunnerUndo, SpecsOfEarlierAgentsAreRead) {
   const auto old = runner::spec_from(R"({"deadline_ns":7,"environment":{},"grace_ms":10000,
     "locks":["folder /srv"],"service":"notes","unset":[],"steps":[{"name":"up","argv":["true"],
@@ -227,6 +323,9 @@ TEST_F(RunnerUndo, SpecsOfEarlierAgentsAreRead) {
   EXPECT_EQ(old.steps.size(), 1U);
   EXPECT_EQ(old.deadline_ns, 7);
   EXPECT_TRUE(old.undo.empty());
+  EXPECT_EQ(old.settled_by, "");
+  EXPECT_EQ(old.not_after_ns, 0);
+  EXPECT_FALSE(old.is_bystander);
   const auto outcome = runner::outcome_from(
       R"({"boot_id":"b","cancelled":false,"exit_code":1,"failed_step":"up","problem":"",
       "timed_out":false,"uptime_ns":1,"wall_us":2})");

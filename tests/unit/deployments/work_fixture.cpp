@@ -25,11 +25,17 @@ constexpr auto first_text = "services:\n  web: {image: 'app:1'}\n  db: {image: '
 
 }  // namespace
 
+void FakeEngineCalls::answer() const {
+  if (frozen) throw Error{Code::deadline, "no answer"}.reason("ENGINE_TIMEOUT");
+}
+
 void FakeEngineCalls::ping() {
+  answer();
   if (away-- > 0) throw Error{Code::unavailable, "no engine"}.reason("ENGINE_UNAVAILABLE");
 }
 
 std::vector<engine::Container> FakeEngineCalls::containers() {
+  answer();
   if (before_look) before_look();
   return list;
 }
@@ -40,6 +46,8 @@ std::string FakeEngineCalls::health_output(const std::string&) {
 
 void FakeEngineCalls::stop_container(const std::string& id,
                                      std::optional<std::chrono::seconds> grace) {
+  answer();
+  if (stuck) throw Error{Code::unavailable, "did not receive an exit event"};
   stops.push_back(grace ? fmt::format("{} in {} s", id, grace->count()) : id);
   for (auto& container : list) {
     if (container.id != id) continue;
@@ -65,7 +73,20 @@ void FakeEngineCalls::rename_container(const std::string& id, const std::string&
 }
 
 void FakeEngineCalls::remove_container(const std::string& id) {
+  answer();
+  if (stuck) throw Error{Code::unavailable, "cannot remove it"};
   std::erase_if(list, [&](const auto& container) { return container.id == id; });
+}
+
+void FakeEngineCalls::set_restart_policy(const std::string& id, const std::string& policy) {
+  answer();
+  if (on_policy) on_policy(id);
+  policies.push_back(id + " " + policy);
+  for (auto& container : list) {
+    if (container.id != id) continue;
+    container.restart_policy = policy.substr(0, policy.find(':'));
+    if (policy == "no") container.restart_limit = 0;
+  }
 }
 
 std::optional<std::string> FakeEngineCalls::image_id(const std::string& reference) {
@@ -95,6 +116,7 @@ WorkTest::WorkTest() {
   write_file_atomic(file, first_text, 0640);
   parameters.command = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
   parameters.data = (folder / "data").string();
+  parameters.folder = (folder / "data/journal" / parameters.command).string();
   parameters.tool = {(folder / "tool/compose").string()};
   parameters.service = "notes";
   parameters.file = file.string();
@@ -114,8 +136,13 @@ int WorkTest::run(const std::string& step) {
   clock.now = [this] {
     return std::chrono::steady_clock::time_point{std::chrono::microseconds{clock_us}};
   };
-  clock.pause = [this](std::chrono::milliseconds time) { clock_us += time.count() * 1000; };
-  Work work{parameters, engine, std::move(clock)};
+  clock.pause = [this](std::chrono::milliseconds time) {
+    clock_us += time.count() * 1000;
+    if (on_pause) on_pause();
+  };
+  clock.uptime_ns = [this] { return clock_us * 1000; };
+  clock.boot_id = [this] { return boot_id; };
+  Work work{parameters, engine, std::move(clock), find_processes, ask_probe};
   return work.run(step);
 }
 

@@ -23,19 +23,26 @@ class FakeEngineCalls : public EngineCalls {
   void start_container(const std::string& id) override;
   void rename_container(const std::string& id, const std::string& name) override;
   void remove_container(const std::string& id) override;
+  void set_restart_policy(const std::string& id, const std::string& policy) override;
   std::optional<std::string> image_id(const std::string& reference) override;
   void tag_image(const std::string& image,
                  const std::string& repository,
                  const std::string& tag) override;
   void untag_image(const std::string& reference) override;
 
+  void answer() const;  ///< frozen: `Error`
+
   std::vector<engine::Container> list;
   std::map<std::string, std::string> images;          ///< name with its tag, or id -> id
   std::string check_output = "connection refused\n";  ///< of every container
   std::vector<std::string> stops;                     ///< "w2", "w2 in 1 s": in their order
+  std::vector<std::string> policies;                  ///< "w no": as they were set
   std::function<void()> before_look;
+  std::function<void(const std::string& id)> on_policy;
   std::function<void(const std::string& name)> on_tag;
   int away = 0;         ///< so many pings fail
+  bool frozen = false;  ///< no call gets an answer
+  bool stuck = false;   ///< it answers, and can neither stop nor remove
   int busy_starts = 0;  ///< so many starts find their port taken
 };
 
@@ -67,6 +74,13 @@ class WorkTest : public testing::Test {
   FakeEngineCalls engine;
   KeptDeployments store{folder / "data"};
   std::int64_t clock_us = 1'000'000'000'000;
+  std::string boot_id = "boot-1";
+  std::function<void()> on_pause;
+  FindProcesses find_processes = [](const auto&) { return std::vector<pid_t>{}; };
+  AskProbe ask_probe = [](const auto&, auto) {
+    ADD_FAILURE() << "nobody wanted to know";
+    return ProbeAnswer{};
+  };
 };
 
 }  // namespace portoser::agent::deployments

@@ -108,6 +108,13 @@ TEST_F(WorkTest, HealthComesOrItIsSaidWhichContainerHasNone) {
   EXPECT_EQ(reason_of("health"), "CONTAINER_EXITED");
 }
 
+TEST_F(WorkTest, OnlyAnActivationAsksItsProbe) {
+  add("w", "web", "sha256:a1");
+  EXPECT_EQ(run("keep-before"), 0);
+  parameters.probe.type = "tcp";
+  EXPECT_EQ(run("health"), 0);
+}
+
 TEST_F(WorkTest, WhatWasNotWellBeforeAndIsNotTouchedFailsNothing) {
   add("w", "web", "sha256:a1").health = "unhealthy";
   EXPECT_EQ(run("keep-before"), 0);

@@ -172,5 +172,42 @@ INSTANTIATE_TEST_SUITE_P(Names,
                                          SignalName{"SIGNONSENSE", 15}),
                          [](const auto& one) { return "Case" + std::to_string(one.index); });
 
+TEST(EngineAnswers, AVolumeHasItsPlaceLabelsAndOptions) {
+  const auto volumes = volumes_from(R"({"Volumes":[
+    {"Name":"notes_data","Driver":"local","Mountpoint":"/var/lib/docker/volumes/notes_data/_data",
+     "Labels":{"com.docker.compose.project":"notes"},"Options":null,"Scope":"local"},
+    {"Name":"share","Driver":"local","Mountpoint":"/m","Labels":null,
+     "Options":{"type":"nfs","device":":/exports"}}],"Warnings":null})");
+  ASSERT_EQ(volumes.size(), 2U);
+  EXPECT_EQ(volumes[0].name, "notes_data");
+  EXPECT_EQ(volumes[0].driver, "local");
+  EXPECT_EQ(volumes[0].mount_point, "/var/lib/docker/volumes/notes_data/_data");
+  EXPECT_EQ(volumes[0].labels.at("com.docker.compose.project"), "notes");
+  EXPECT_TRUE(volumes[0].options.empty());
+  EXPECT_EQ(volumes[1].options.at("device"), ":/exports");
+  EXPECT_TRUE(volumes_from(R"({"Volumes":null})").empty());
+}
+
+TEST(EngineAnswers, MountsAreThoseOfEveryContainerInTheList) {
+  const auto all = mounts_from(R"([
+    {"Id":"a","Names":["/web_1"],"Mounts":[
+      {"Type":"bind","Source":"/srv/notes","Destination":"/app","Mode":"ro","RW":false},
+      {"Type":"volume","Name":"notes_data","Source":"/v/notes_data/_data","Destination":"/data",
+       "Driver":"local","RW":true}]},
+    {"Id":"b","Names":["/db_1","/web_1/db"]}])");
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].name, "web_1");
+  ASSERT_EQ(all[0].mounts.size(), 2U);
+  const auto& bind = all[0].mounts[0];
+  EXPECT_EQ(bind.type + bind.source + bind.destination + bind.volume, "bind/srv/notes/app");
+  EXPECT_TRUE(bind.is_read_only);
+  const auto& volume = all[0].mounts[1];
+  EXPECT_EQ(volume.volume, "notes_data");
+  EXPECT_EQ(volume.source, "/v/notes_data/_data");
+  EXPECT_FALSE(volume.is_read_only);
+  EXPECT_TRUE(all[1].mounts.empty());
+  EXPECT_THROW(mounts_from("{}"), Error);
+}
+
 }  // namespace
 }  // namespace portoser::agent::engine

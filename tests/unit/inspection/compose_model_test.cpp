@@ -113,6 +113,45 @@ TEST(ComposeModel, WhatIsOnTheHostsNetworkPublishesNothing) {
   const auto model = compose_model(
       "services: {web: {network_mode: host, ports: [{target: 80, published: '80'}]}}\n", "p");
   EXPECT_THAT(model.services.at(0).ports, testing::IsEmpty());
+  EXPECT_TRUE(model.services.at(0).is_on_host_network);
+}
+
+TEST(ComposeModel, SaysWhereAPathIsSeenAndWhetherItIsWritten) {
+  const auto model = compose_model(R"(
+name: notes
+services:
+  web:
+    volumes:
+      - /srv/a:/a:z,ro
+      - /srv/b:/b
+      - data:/data
+      - {type: bind, source: /srv/c, target: /c, read_only: true}
+secrets:
+  key: {name: notes_key, file: /srv/keys/key}
+  given: {external: true}
+configs:
+  site: {file: /srv/site.conf}
+)",
+                                   "p");
+  EXPECT_EQ(model.project, "notes");
+  EXPECT_THAT(model.files, ElementsAre("/srv/keys/key", "/srv/site.conf"));
+  std::vector<std::string> all;
+  for (const auto& one : model.services.at(0).binds) {
+    all.push_back(one.source + " " + one.target + (one.is_read_only ? " ro" : ""));
+  }
+  EXPECT_THAT(all, ElementsAre("/srv/a /a ro", "/srv/b /b", "/srv/c /c ro"));
+}
+
+TEST(ComposeModel, AnActionIsAboutWhatItNamesOrAllThatUpStarts) {
+  const auto model = compose_model("services: {web: {}, tool: {profiles: [tools]}}\n", "p");
+  const auto names = [&](const std::string& compose_service) {
+    std::vector<std::string> all;
+    for (const auto& one : services_meant(model, compose_service)) all.push_back(one.name);
+    return all;
+  };
+  EXPECT_THAT(names(""), ElementsAre("web"));
+  EXPECT_THAT(names("tool"), ElementsAre("tool"));
+  EXPECT_THAT(names("none"), testing::IsEmpty());
 }
 
 TEST(ComposeModel, ASourceIsMadeUnlessThatIsForbidden) {

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <malloc.h>
 #include <random>
+#include <variant>
 
 namespace portoser::agent {
 namespace {
@@ -44,6 +45,12 @@ inspection::InspectorSettings inspector_settings(const identity::AgentSettings& 
   inspector.data_folder = settings.data;
   inspector.engine_socket = settings.engine_socket.string();
   return inspector;
+}
+
+streams::StreamsSettings streams_settings(const identity::AgentSettings& settings) {
+  streams::StreamsSettings made;
+  made.socket = settings.data / "streams.sock";
+  return made;
 }
 
 actions::ActionSettings action_settings(const identity::AgentSettings& settings,
@@ -112,7 +119,10 @@ Agent::Agent(identity::AgentSettings settings)
       inspector_(context_.get_executor(),
                  pool_,
                  inspector_settings(settings_),
-                 [this](protocol::Answer answer) { link_->send(std::move(answer)); }) {}
+                 [this](protocol::Answer answer) { link_->send(std::move(answer)); }),
+      streams_(context_.get_executor(), streams_settings(settings_), [this](auto message) {
+        std::visit([this](auto& one) { link_->send(std::move(one)); }, message);
+      }) {}
 
 Agent::~Agent() {
   // What runs there uses the rooms.
@@ -185,8 +195,10 @@ asio::awaitable<void> Agent::run() {
   notify_service_manager("STOPPING=1");
   actions_.stop();
   inspector_.stop();
+  streams_.stop();
   co_await actions_.join();
   co_await inspector_.join();
+  co_await streams_.join();
   tasks_.stop();
   co_await tasks_.join();
   auto flush = [this] { return link_->await_flush(flush_limit); };
@@ -273,6 +285,17 @@ link::LinkHandlers Agent::link_handlers() {
   handlers.on_cancel = [this](const protocol::Cancel& cancel) { actions_.cancel(cancel); };
   handlers.on_question = [this](protocol::Question question) {
     inspector_.handle(std::move(question));
+  };
+  handlers.on_chunk = [this](protocol::Chunk chunk) { streams_.take(std::move(chunk)); };
+  handlers.on_credit = [this](const protocol::Credit& credit) { streams_.take(credit); };
+  handlers.on_stream_end = [this](const protocol::StreamEnd& end) { streams_.take(end); };
+  // Not with each welcome: a second one on the same connection changes nothing.
+  handlers.on_state = [this](link::ConnectionState state) {
+    if (state == link::ConnectionState::online) {
+      streams_.link_up();
+    } else {
+      streams_.link_lost();
+    }
   };
   return handlers;
 }

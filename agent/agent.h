@@ -13,6 +13,7 @@
 #include "agent/link/connection.h"
 #include "agent/services/board.h"
 #include "agent/services/checkpoint_file.h"
+#include "agent/streams/streams.h"
 #include "agent/systemd/client.h"
 #include "agent/unit_follower.h"
 #include "common/clock.h"
@@ -88,6 +89,7 @@ class Agent : private actions::EngineControl, private actions::UnitControl {
   std::unique_ptr<link::Link> link_;
   actions::Actions actions_;
   inspection::Inspector inspector_;
+  streams::Streams streams_;
   protocol::HostFacts facts_;
   std::vector<protocol::ServiceState> service_states_;  ///< as they were told last
   std::chrono::milliseconds sample_interval_{5000};

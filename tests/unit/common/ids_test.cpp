@@ -1,6 +1,7 @@
 #include "common/ids.h"
 
 #include "common/crypto.h"
+#include "common/derived_ulid.h"
 #include "common/error.h"
 
 #include <gtest/gtest.h>
@@ -29,6 +30,24 @@ TEST(Ulid, IsRecognised) {
   EXPECT_FALSE(is_ulid("01ARYZ6S41"));
   EXPECT_FALSE(is_ulid("01ARYZ6S41TSV4RRFFQ69G5FAU")) << "U is no letter of the alphabet";
   EXPECT_FALSE(is_ulid("81ARYZ6S41TSV4RRFFQ69G5FAV")) << "more than 128 bits";
+}
+
+TEST(DerivedUlid, IsTheSameForTheSameTwoAndHasTheTimeOfTheFirst) {
+  const std::string id = "01J9Z3NDEKTSV4RRFFQ69G5FAV";
+  const auto derived = derived_ulid(id, "routing.caddy");
+  EXPECT_TRUE(is_ulid(derived)) << derived;
+  EXPECT_EQ(derived, derived_ulid(id, "routing.caddy"));
+  EXPECT_EQ(derived.substr(0, 10), id.substr(0, 10));
+  EXPECT_NE(derived, id);
+  EXPECT_NE(derived, derived_ulid(id, "routing.hosts"));
+  EXPECT_NE(derived, derived_ulid("01J9Z3NDEKTSV4RRFFQ69G5FAW", "routing.caddy"));
+  EXPECT_THROW(derived_ulid("no ulid", "routing.caddy"), Error);
+}
+
+/// A job that another version of the controller began asks for the same ids.
+TEST(DerivedUlid, IsTheSameInEveryVersion) {
+  EXPECT_EQ(derived_ulid("01J9Z3NDEKTSV4RRFFQ69G5FAV", "routing.caddy"),
+            "01J9Z3NDEKTT3VD1TMHQC1CMFX");
 }
 
 TEST(Base64Url, ReadsWhatItWrote) {

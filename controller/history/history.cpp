@@ -121,6 +121,7 @@ asio::awaitable<bool> History::begin(const storage::JobRecord& job,
   record.source = "api";
   record.why = std::move(circumstances.why);
   record.rollback_of = std::move(circumstances.rollback_of);
+  record.from_machine = std::move(circumstances.from_machine);
   record.config_before = std::move(before.config);
   record.state_before = std::move(before.state);
   return store_.insert(std::move(record));

@@ -32,6 +32,7 @@ struct Circumstances {
   std::string action;  ///< as `DeploymentRecord::action`
   std::string why;
   std::string rollback_of;
+  std::string from_machine{};  ///< of a move
 };
 
 /// The newest change of a service that is over.

@@ -30,6 +30,11 @@ std::string subject_of(const std::string& service,
   return host.empty() ? "\n\n" + fingerprint : "\n" + host;
 }
 
+/// Of a job that has neither, also of one that has handed them over.
+std::string free_subject(const std::string& fingerprint) {
+  return subject_of("", "", fingerprint);
+}
+
 std::string subject_of(const storage::JobRecord& job) {
   return subject_of(job.service, job.host, job.fingerprint);
 }
@@ -118,6 +123,9 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   refuse_when_stopping();
   const auto fingerprint = fingerprint_of(request);
   const auto subject = subject_of(request.service, request.host, fingerprint);
+  if (const auto same = by_subject_.find(free_subject(fingerprint)); same != by_subject_.end()) {
+    co_return co_await join(same->second);
+  }
   if (const auto busy = by_subject_.find(subject); busy != by_subject_.end()) {
     const auto& other = running_.at(busy->second).run->record();
     if (other.fingerprint == fingerprint) {
@@ -147,8 +155,8 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
   // The place is taken before the first wait, so that two requests cannot both find it free.
   auto run = std::make_shared<Run>(record, store_, fleet_, clock_, listeners_);
   run->attachment = std::move(request.attachment);
-  by_subject_[subject] = record.id;
   running_[record.id].run = run;
+  take(subject, record.id);
   std::exception_ptr failure;
   try {
     co_await store_.insert(record);
@@ -156,7 +164,7 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
     failure = std::current_exception();
   }
   if (failure || stopping_) {
-    by_subject_.erase(subject);
+    leave(record.id);
     wake(record.id);
     running_.erase(record.id);
     if (failure) std::rethrow_exception(failure);
@@ -170,7 +178,10 @@ asio::awaitable<Submitted> Jobs::submit(Request request) {
 asio::awaitable<std::optional<Submitted>> Jobs::join_same(const Request& request) {
   refuse_when_stopping();
   const auto fingerprint = fingerprint_of(request);
-  const auto found = by_subject_.find(subject_of(request.service, request.host, fingerprint));
+  auto found = by_subject_.find(free_subject(fingerprint));
+  if (found == by_subject_.end()) {
+    found = by_subject_.find(subject_of(request.service, request.host, fingerprint));
+  }
   if (found == by_subject_.end()) co_return std::nullopt;
   const auto id = found->second;
   if (running_.at(id).run->record().fingerprint != fingerprint) co_return std::nullopt;
@@ -196,6 +207,25 @@ asio::awaitable<void> Jobs::wait_for_news(std::string id) {
   refuse_when_stopping();
 }
 
+void Jobs::take(const std::string& subject, const std::string& id) {
+  running_.at(id).subject = subject;
+  by_subject_[subject] = id;
+}
+
+/// One that was handed over may belong to another job by now.
+void Jobs::leave(const std::string& id) {
+  const auto found = by_subject_.find(running_.at(id).subject);
+  if (found != by_subject_.end() && found->second == id) by_subject_.erase(found);
+}
+
+void Jobs::hand_over(const std::string& id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  leave(id);
+  take(free_subject(found->second.run->record().fingerprint), id);
+  publish();
+}
+
 void Jobs::wake(const std::string& id) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
@@ -208,7 +238,7 @@ void Jobs::begin(std::shared_ptr<Run> run) {
   if (!record.started_at) record.started_at = clock_.now();
   running_[record.id].run = run;
   running_[record.id].stored = true;
-  by_subject_[subject_of(record)] = record.id;
+  take(subject_of(record), record.id);
   run->on_step([this] { publish(); });
   publish();
   for (auto* listener : listeners_) listener->job_started(record);
@@ -224,6 +254,7 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
       throw Error{Code::internal, fmt::format("this controller knows no job \"{}\"", record.kind)};
     }
     co_await kind->second(run);
+    run->end_phase();
   } catch (const Error& error) {
     failure = error;
   } catch (const boost::system::system_error& error) {
@@ -245,8 +276,8 @@ asio::awaitable<void> Jobs::carry_out(std::shared_ptr<Run> run) {
              {"state", record.state},
              {"reason", record.error_reason}});
   wake(record.id);
+  leave(record.id);
   running_.erase(record.id);
-  by_subject_.erase(subject_of(record));
   publish();
   for (auto* listener : listeners_) listener->job_finished(record);
 }
@@ -267,6 +298,7 @@ asio::awaitable<void> Jobs::store_end(std::shared_ptr<Run> run, std::optional<Er
       co_await store_.update(ended);
       // Lines that came meanwhile have their numbers already.
       ended.next_line = run->record().next_line;
+      ended.next_event = run->record().next_event;
       ended.output_lines = run->record().output_lines;
       run->record() = std::move(ended);
       co_return;
@@ -304,29 +336,6 @@ asio::awaitable<storage::JobRecord> Jobs::wait(std::string id) {
   co_return run->record();
 }
 
-asio::awaitable<storage::JobRecord> Jobs::cancel(std::string id) {
-  const auto found = running_.find(id);
-  if (found == running_.end()) {
-    const auto record = co_await find(std::move(id));
-    throw Error{Code::conflict,
-                fmt::format("job {} is over: it has {}", record.id, record.state),
-                "path.id"}
-        .reason("JOB_FINISHED");
-  }
-  const auto run = found->second.run;
-  run->cancel();
-  run->log("cancelling");
-  std::vector<std::string> ids{id};
-  for (const auto& [part, entry] : running_) {
-    if (entry.run->record().parent != id) continue;
-    entry.run->cancel();
-    entry.run->log("cancelling");
-    ids.push_back(part);
-  }
-  for (auto& one : ids) co_await store_.request_cancel(std::move(one));
-  co_return run->record();
-}
-
 asio::awaitable<storage::JobRecord> Jobs::find(std::string id) {
   if (const auto found = running_.find(id); found != running_.end()) {
     co_return found->second.run->record();
@@ -348,26 +357,6 @@ asio::awaitable<std::vector<storage::JobRecord>> Jobs::list(storage::JobFilter f
     }
   }
   co_return records;
-}
-
-asio::awaitable<std::vector<storage::JobLogLine>> Jobs::log(std::string id,
-                                                            std::int64_t offset,
-                                                            std::int64_t limit) {
-  co_await find(id);
-  std::shared_ptr<Run> run;
-  if (const auto found = running_.find(id); found != running_.end()) run = found->second.run;
-  for (const auto& ended : ended_) {
-    if (ended->record().id == id) run = ended;
-  }
-  if (run) {
-    try {
-      co_await run->flush();
-    } catch (const Error& error) {
-      // What is stored can be read all the same.
-      log::warn("jobs", "log lines of a job wait for the database", {{"reason", error.what()}});
-    }
-  }
-  co_return co_await store_.log(std::move(id), offset, limit);
 }
 
 asio::awaitable<void> Jobs::keep_flushing() {

@@ -46,6 +46,14 @@ struct Submitted {
   bool joined = false;  ///< an identical job was under way already
 };
 
+/// All that a job told: its lines and its events, each in their order. Of a job under way, all that
+/// it told up to a moment.
+struct Story {
+  storage::JobRecord job;
+  std::vector<storage::JobLogLine> lines;
+  std::vector<storage::JobEvent> events;
+};
+
 /// Jobs under way, by service; others under a key that is no service's. Immutable.
 using Active = std::map<std::string, storage::JobRecord, std::less<>>;
 
@@ -88,6 +96,13 @@ class Jobs {
                                                         std::int64_t offset,
                                                         std::int64_t limit);
 
+  /// Unknown: `Error{not_found}`.
+  asio::awaitable<Story> story(std::string id);
+
+  /// The job goes on without its service or host, which the jobs that it begins may have now. Who
+  /// asks for the identical job joins it still.
+  void hand_over(const std::string& id);
+
   /// A result for a job that was given up for lost: what really became of it.
   void late_result(const storage::EventRecord& record);
 
@@ -101,6 +116,7 @@ class Jobs {
  private:
   struct Running {
     std::shared_ptr<Run> run;
+    std::string subject;            ///< what it has, as a key of `by_subject_`
     bool stored = false;            ///< its beginning is in the database
     std::optional<Error> unstored;  ///< it is over, and its end is not in the database
     std::vector<std::shared_ptr<asio::steady_timer>> waiting;
@@ -117,6 +133,9 @@ class Jobs {
   asio::awaitable<std::vector<storage::EventRecord>> results_of_lost_jobs();
   asio::awaitable<Submitted> join(std::string id);
   asio::awaitable<void> wait_for_news(std::string id);
+  void take(const std::string& subject, const std::string& id);
+  void leave(const std::string& id);
+  [[nodiscard]] std::vector<std::string> with_parts(const std::string& id) const;
   void wake(const std::string& id);
   void refuse_when_stopping() const;
   void publish();

@@ -60,6 +60,7 @@ asio::awaitable<void> Jobs::correct(std::string id, storage::EventRecord record)
         // The numbers of lines that wait are known here alone.
         job->next_line = ended->record().next_line;
         job->output_lines = ended->record().output_lines;
+        job->next_event = ended->record().next_event;
         ended->record() = *job;
       }
       co_await store_.update(*job);

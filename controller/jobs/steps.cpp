@@ -66,6 +66,12 @@ bool plan_steps(Steps& steps, const std::vector<std::string>& names) {
   return changed;
 }
 
+std::string running_step(const Steps& steps) {
+  const auto found = std::find_if(
+      steps.begin(), steps.end(), [](const auto& step) { return step.state == "running"; });
+  return found == steps.end() ? std::string{} : found->name;
+}
+
 bool begin_step(Steps& steps, std::string_view name, Time now) {
   auto step = find(steps, name);
   if (step == steps.end()) step = steps.insert(behind_begun(steps), pending(std::string{name}));
@@ -73,6 +79,16 @@ bool begin_step(Steps& steps, std::string_view name, Time now) {
   succeed_until(steps, step, now);
   step->state = "running";
   step->started_at = now;
+  return true;
+}
+
+bool fail_step(Steps& steps, const std::string& message, Time now) {
+  const auto step = std::find_if(
+      steps.begin(), steps.end(), [](const auto& one) { return one.state == "running"; });
+  if (step == steps.end()) return false;
+  step->state = "failed";
+  step->finished_at = now;
+  step->message = message;
   return true;
 }
 

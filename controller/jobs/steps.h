@@ -17,8 +17,14 @@ using Steps = std::vector<storage::JobStep>;
 /// Which steps will follow, in order. Those that are there stay as they are. False: nothing is new.
 bool plan_steps(Steps& steps, const std::vector<std::string>& names);
 
+/// The name of the step under way; empty: none is.
+std::string running_step(const Steps& steps);
+
 /// The step begins, and the one before it has succeeded. False: it had begun already.
 bool begin_step(Steps& steps, std::string_view name, Time now);
+
+/// The one under way has failed, and others follow all the same. False: none is under way.
+bool fail_step(Steps& steps, const std::string& message, Time now);
 
 /// All were done; of those that nobody told of the times stay unknown.
 void complete_steps(Steps& steps, Time now);

@@ -36,6 +36,10 @@ ServiceDraft read_service(const Member& entry,
                           const std::string& section,
                           const std::string& domain);
 
+/// The sections "dns" and "caddy". Keys that are unknown there are left to others without a word.
+Dns read_dns(const Member& section, Notes& notes);
+Caddy read_caddy(const Member& section, Notes& notes);
+
 /// The entry as JSON text, numbers and truth values as such, what looks like a secret as "***".
 std::string masked_json(const Node& entry);
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -70,7 +71,13 @@ class Loader {
       fields.wrong_type(*fields.find({"domain"}), "a DNS domain", Severity::warning);
       domain_.clear();
     }
-    fields.known({"dns", "caddy", "version", "schema", "last_updated", "notes"});
+    if (const auto* section = fields.map({"dns"})) {
+      dns_ = read_dns(*section, notes_);
+    }
+    if (const auto* section = fields.map({"caddy"})) {
+      caddy_ = read_caddy(*section, notes_);
+    }
+    fields.known({"version", "schema", "last_updated", "notes"});
   }
 
   /// The map under a key; null when it is absent or empty.
@@ -156,6 +163,8 @@ class Loader {
   Registry finish() {
     Registry registry;
     registry.domain = domain_;
+    registry.dns = dns_;
+    registry.caddy = caddy_;
     auto& all = registry.findings;
     all = notes_.take();
     for (auto& draft : hosts_) {
@@ -194,6 +203,8 @@ class Loader {
   const Node& root_;
   std::string_view file_;
   std::string domain_;
+  std::optional<Dns> dns_;
+  std::optional<Caddy> caddy_;
   bool has_section_ = false;
   std::vector<HostDraft> hosts_;
   std::vector<ServiceDraft> services_;

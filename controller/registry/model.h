@@ -118,9 +118,27 @@ struct Service {
   [[nodiscard]] bool quarantined() const;
 };
 
+/// Where the names of services are served: dnsmasq on a host. What is empty is not given.
+struct Dns {
+  std::string host;
+  std::string ingress_ip;   ///< where the names of services point, if not at their own hosts
+  std::string config_path;  ///< the hosts file that dnsmasq reads
+  std::string resolver_path;
+};
+
+/// The proxy before services that speak HTTP. What is empty is not given.
+struct Caddy {
+  std::string host;         ///< also read from `ingress_host`
+  std::string config_path;  ///< what Caddy reads at its start, also below `config_dir`
+  std::string admin_api;    ///< also read from `admin_endpoint`
+  bool use_admin_api = true;
+};
+
 class Registry {
  public:
   std::string domain;             ///< empty: not given
+  std::optional<Dns> dns;         ///< none: the file has no such section
+  std::optional<Caddy> caddy;     ///< likewise
   std::vector<Finding> findings;  ///< of the whole file, in the order of their lines
   std::string revision;           ///< 16 hex digits of the text's SHA-256; empty: nothing was read
   std::string file;

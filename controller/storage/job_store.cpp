@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "controller/storage/connection.h"
 #include "controller/storage/database.h"
+#include "controller/storage/job_events.h"
 
 #include <fmt/format.h>
 
@@ -191,11 +192,13 @@ std::vector<JobRecord> list_jobs(Connection& connection, const JobFilter& filter
   for (const auto& [value, condition] : {std::pair{&filter.state, " AND state = ?"},
                                          std::pair{&filter.service, " AND service = ?"},
                                          std::pair{&filter.host, " AND host = ?"},
-                                         std::pair{&filter.before_id, " AND id < ?"}}) {
+                                         std::pair{&filter.before_id, " AND id < ?"},
+                                         std::pair{&filter.from_id, " AND id >= ?"}}) {
     sql += value->has_value() ? condition : "";
   }
   auto rows = connection.query(sql + " ORDER BY id DESC LIMIT ?");
-  for (const auto* value : {&filter.state, &filter.service, &filter.host, &filter.before_id}) {
+  for (const auto* value :
+       {&filter.state, &filter.service, &filter.host, &filter.before_id, &filter.from_id}) {
     if (value->has_value()) {
       rows.bind(**value);
     }
@@ -289,11 +292,24 @@ asio::awaitable<void> JobStore::request_cancel(std::string id) {
 }
 
 asio::awaitable<void> JobStore::advance(JobRecord record, std::vector<JobLogLine> lines) {
-  return database_.write(
-      [record = std::move(record), lines = std::move(lines)](Connection& connection) {
-        advance_job(connection, record);
-        append_lines(connection, record.id, lines);
-      });
+  return advance(std::move(record), std::move(lines), std::vector<JobEvent>{});
+}
+
+asio::awaitable<void> JobStore::advance(JobRecord record,
+                                        std::vector<JobLogLine> lines,
+                                        std::vector<JobEvent> events) {
+  return database_.write([record = std::move(record),
+                          lines = std::move(lines),
+                          events = std::move(events)](Connection& connection) {
+    advance_job(connection, record);
+    append_lines(connection, record.id, lines);
+    append_events(connection, record.id, events);
+  });
+}
+
+asio::awaitable<std::vector<JobEvent>> JobStore::events(std::string job_id) {
+  return database_.read(
+      [id = std::move(job_id)](Connection& connection) { return read_events(connection, id); });
 }
 
 asio::awaitable<std::optional<JobRecord>> JobStore::find(std::string id) {
@@ -305,6 +321,7 @@ asio::awaitable<std::optional<JobRecord>> JobStore::find(std::string id) {
     }
     auto job = read_job(rows);
     read_steps(connection, job);
+    job.next_event = next_event(connection, id);
     return job;
   });
 }
@@ -327,7 +344,10 @@ asio::awaitable<std::vector<JobRecord>> JobStore::unfinished() {
   return database_.read([](Connection& connection) {
     auto rows = connection.query(select_jobs + "WHERE state IN ('queued', 'running') ORDER BY id");
     auto jobs = read_jobs(rows);
-    for (auto& job : jobs) read_steps(connection, job);
+    for (auto& job : jobs) {
+      read_steps(connection, job);
+      job.next_event = next_event(connection, job.id);
+    }
     return jobs;
   });
 }

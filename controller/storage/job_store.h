@@ -48,6 +48,7 @@ struct JobRecord {
   bool cancel_requested = false;  ///< changed by `request_cancel` alone
   std::string parent;             ///< the job that this one is a part of; empty: none
   std::string results = "[]";     ///< JSON text: of the services of a job about several
+  std::int64_t next_event = 0;    ///< number of the event that comes next; `list` leaves it 0
 };
 
 struct JobLogLine {
@@ -57,12 +58,21 @@ struct JobLogLine {
   std::string text;
 };
 
+/// What a job told beside its log.
+struct JobEvent {
+  std::int64_t number = 0;  ///< from 0
+  std::int64_t line = 0;    ///< number of the line that came next in the log
+  Time time;
+  std::string frame;  ///< JSON text: an object with a `type`
+};
+
 /// Empty members select everything.
 struct JobFilter {
   std::optional<std::string> state;
   std::optional<std::string> service;
   std::optional<std::string> host;
   std::optional<std::string> before_id;  ///< only jobs made before this one
+  std::optional<std::string> from_id;    ///< only this one and those made after it
   std::int64_t limit = 100;              ///< at most 1000 are given
 };
 
@@ -85,6 +95,10 @@ class JobStore {
   /// `output_lines`. The number of a line that is there is ignored. `Error{not_found}`,
   /// JOB_UNKNOWN.
   asio::awaitable<void> advance(JobRecord record, std::vector<JobLogLine> lines);
+  /// The same, with events; the number of one that is there is ignored too.
+  asio::awaitable<void> advance(JobRecord record,
+                                std::vector<JobLogLine> lines,
+                                std::vector<JobEvent> events);
 
   asio::awaitable<std::optional<JobRecord>> find(std::string id);
   /// Newest first.
@@ -93,12 +107,14 @@ class JobStore {
   asio::awaitable<std::vector<JobLogLine>> log(std::string job_id,
                                                std::int64_t offset,
                                                std::int64_t limit);
+  /// In their order.
+  asio::awaitable<std::vector<JobEvent>> events(std::string job_id);
   /// Queued and running, oldest first.
   asio::awaitable<std::vector<JobRecord>> unfinished();
 
-  /// Deletes jobs that finished before that moment, the oldest first, with their logs, and leaves
-  /// at least `keep` finished ones. In small transactions, so that others write meanwhile: a long
-  /// log goes piece by piece. Returns how many jobs it deleted.
+  /// Deletes jobs that finished before that moment, the oldest first, with their logs and events,
+  /// and leaves at least `keep` finished ones. In small transactions, so that others write
+  /// meanwhile: a long log goes piece by piece. Returns how many jobs it deleted.
   asio::awaitable<std::int64_t> delete_finished_before(Time moment, std::int64_t keep);
 
  private:

@@ -36,6 +36,7 @@ asio::awaitable<void> Retention::delete_old() {
   const auto deployments = co_await deployments_.delete_before(now - settings_.deployments,
                                                                settings_.deployments_at_least);
   const auto audit = co_await audit_.delete_before(now - settings_.audit);
+  co_await keys_.delete_before(now - settings_.idempotency_keys);
   {
     const std::lock_guard lock{mutex_};
     stats_.audit += static_cast<std::uint64_t>(audit);

@@ -9,6 +9,7 @@
 #include "controller/storage/deployment_store.h"
 #include "controller/storage/event_store.h"
 #include "controller/storage/job_store.h"
+#include "controller/storage/key_store.h"
 
 #include <chrono>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct RetentionSettings {
   std::chrono::hours deployments{24 * 400};  ///< after their beginning
   std::int64_t deployments_at_least = 1000;  ///< that stay, whatever their age
   std::chrono::hours audit{24 * 400};
+  std::chrono::hours idempotency_keys = KeyStore::kept;
 };
 
 /// Counted since the start.
@@ -46,6 +48,7 @@ class Retention {
         events_(database),
         deployments_(database),
         audit_(database),
+        keys_(database),
         clock_(clock),
         settings_(settings) {}
 
@@ -63,6 +66,7 @@ class Retention {
   EventStore events_;
   DeploymentStore deployments_;
   AuditStore audit_;
+  KeyStore keys_;
   const Clock& clock_;
   RetentionSettings settings_;
   mutable std::mutex mutex_;

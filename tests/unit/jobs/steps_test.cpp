@@ -101,5 +101,34 @@ TEST_F(StepsTest, WhatIsLearntLaterCorrectsTheEnd) {
   EXPECT_EQ(words(steps_), "config succeeded, build succeeded, up succeeded");
 }
 
+TEST_F(StepsTest, OneThatFailedStaysSoWhileOthersUndoIt) {
+  plan_steps(steps_, {"copy", "start", "confirm"});
+  begin_step(steps_, "copy", at(1));
+  begin_step(steps_, "start", at(2));
+  EXPECT_TRUE(fail_step(steps_, "no health", at(3)));
+  EXPECT_FALSE(fail_step(steps_, "something else", at(4))) << "none is under way";
+  EXPECT_EQ(words(steps_), "copy succeeded, start failed, confirm pending");
+  EXPECT_EQ(steps_[1].message, "no health");
+  EXPECT_EQ(steps_[1].finished_at, at(3));
+  EXPECT_EQ(running_step(steps_), "");
+  EXPECT_TRUE(begin_step(steps_, "return", at(5)));
+  EXPECT_EQ(words(steps_), "copy succeeded, start failed, return running, confirm pending");
+  EXPECT_EQ(steps_[1].finished_at, at(3));
+  fail_steps(steps_, "start", "no health there", at(9));
+  EXPECT_EQ(words(steps_), "copy succeeded, start failed, return succeeded, confirm skipped");
+  EXPECT_EQ(steps_[2].finished_at, at(9));
+  EXPECT_EQ(steps_[1].message, "no health there");
+}
+
+TEST_F(StepsTest, AJobThatSucceedsBehindAFailureHasDoneAll) {
+  plan_steps(steps_, {"copy", "start"});
+  begin_step(steps_, "copy", at(1));
+  fail_step(steps_, "cut off", at(2));
+  begin_step(steps_, "start", at(3));
+  complete_steps(steps_, at(4));
+  EXPECT_EQ(words(steps_), "copy succeeded, start succeeded");
+  EXPECT_EQ(steps_[0].message, "");
+}
+
 }  // namespace
 }  // namespace portoser::jobs

@@ -35,6 +35,7 @@ std::vector<Mistake> mistakes() {
   const auto error = Severity::error;
   const auto warning = Severity::warning;
   return {
+      {"dns_is_no_map", "hosts: {}\ndns: 192.0.2.1\n", warning, "dns", 2, 6, "must be a map"},
       {"unknown_key",
        wiki(compose + "    colour: blue\n"),
        warning,

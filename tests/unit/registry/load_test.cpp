@@ -311,5 +311,35 @@ TEST(RegistryLoad, TheOldHealthKeysMakeAFullCheck) {
   EXPECT_EQ(registry.find_service("inner")->health->type, HealthType::docker);
 }
 
+TEST(RegistryLoad, WhereNamesAreServedAndProxiedIsRead) {
+  const auto registry = load(
+      "hosts: {}\ndns: {host: den, ingress_ip: 198.51.100.9, config_path: /etc/hosts.house, "
+      "resolver_path: /etc/resolver/house, zone: house}\n"
+      "caddy: {host: loft, config_path: /etc/caddy/Caddyfile, admin_api: 'http://localhost:2020', "
+      "use_admin_api: no, colour: blue}\n");
+  EXPECT_EQ(all_findings(registry), "");
+  ASSERT_TRUE(registry.dns);
+  EXPECT_EQ(registry.dns->host, "den");
+  EXPECT_EQ(registry.dns->ingress_ip, "198.51.100.9");
+  EXPECT_EQ(registry.dns->config_path, "/etc/hosts.house");
+  EXPECT_EQ(registry.dns->resolver_path, "/etc/resolver/house");
+  ASSERT_TRUE(registry.caddy);
+  EXPECT_EQ(registry.caddy->host, "loft");
+  EXPECT_EQ(registry.caddy->config_path, "/etc/caddy/Caddyfile");
+  EXPECT_EQ(registry.caddy->admin_api, "http://localhost:2020");
+  EXPECT_FALSE(registry.caddy->use_admin_api);
+}
+
+TEST(RegistryLoad, CaddyIsReadInItsOtherSpellings) {
+  const auto registry = load(
+      "hosts: {}\ncaddy: {ingress_host: loft, admin_endpoint: 'localhost:2019', config_dir: "
+      "/opt/caddy}\n");
+  EXPECT_FALSE(registry.dns);
+  EXPECT_EQ(registry.caddy->host, "loft");
+  EXPECT_EQ(registry.caddy->admin_api, "localhost:2019");
+  EXPECT_EQ(registry.caddy->config_path, "/opt/caddy/Caddyfile");
+  EXPECT_TRUE(registry.caddy->use_admin_api);
+}
+
 }  // namespace
 }  // namespace portoser::registry

@@ -230,5 +230,35 @@ TEST_F(JobStoreTest, LeavesTheNewestJobsHoweverOldTheyAre) {
   EXPECT_EQ(left.back(), job(24).id);
 }
 
+TEST_F(JobStoreTest, EventsAreKeptWithTheLogAndGoWithTheJob) {
+  auto record = job(1);
+  run(jobs_.insert(record));
+  record.next_line = 2;
+  const std::vector<JobEvent> events{{0, 0, from_unix_us(1), R"({"type":"a"})"},
+                                     {1, 2, from_unix_us(2), R"({"type":"b"})"}};
+  run(jobs_.advance(record, lines(0, 2), events));
+  run(jobs_.advance(record, {}, {{1, 9, from_unix_us(9), "{}"}}));
+  const auto stored = run(jobs_.events(record.id));
+  ASSERT_EQ(stored.size(), 2U);
+  EXPECT_EQ(stored[1].frame, events[1].frame) << "a number that is there is ignored";
+  EXPECT_EQ(stored[1].line, 2);
+  EXPECT_EQ(stored[1].time, events[1].time);
+  EXPECT_EQ(run(jobs_.find(record.id))->next_event, 2);
+  EXPECT_EQ(run(jobs_.unfinished()).at(0).next_event, 2);
+  record.state = "succeeded";
+  record.finished_at = from_unix_us(3);
+  run(jobs_.update(record));
+  EXPECT_EQ(run(jobs_.delete_finished_before(from_unix_us(4), 0)), 1);
+  EXPECT_TRUE(run(jobs_.events(record.id)).empty());
+}
+
+TEST_F(JobStoreTest, AreListedFromAnIdOn) {
+  for (int i = 1; i <= 4; ++i) run(jobs_.insert(job(i)));
+  JobFilter filter;
+  filter.from_id = job(2).id;
+  filter.before_id = job(4).id;
+  EXPECT_EQ(ids(run(jobs_.list(filter))), (std::vector<std::string>{job(3).id, job(2).id}));
+}
+
 }  // namespace
 }  // namespace portoser::storage

@@ -10,12 +10,16 @@
 #include "controller/api/dependencies.h"
 #include "controller/api/deployment.h"
 #include "controller/api/deployment_socket.h"
+#include "controller/api/deployment_stories.h"
+#include "controller/api/deployment_story_socket.h"
+#include "controller/api/deployments.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/health.h"
 #include "controller/api/history.h"
+#include "controller/api/idempotency.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_actions.h"
 #include "controller/api/machine_edits.h"
@@ -24,6 +28,7 @@
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
+#include "controller/api/moves.h"
 #include "controller/api/prometheus.h"
 #include "controller/api/registry.h"
 #include "controller/api/rollback.h"
@@ -38,6 +43,9 @@
 #include "controller/deployment/dependency_edits.h"
 #include "controller/deployment/deployment_state.h"
 #include "controller/deployment/host_actions.h"
+#include "controller/deployment/intelligent.h"
+#include "controller/deployment/mover.h"
+#include "controller/deployment/preflight_observers.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
@@ -140,21 +148,37 @@ struct Rooms {
         recording(registry, fleet, history),
         actions(registry, fleet, jobs, preflight, recording, action_limits(settings)),
         compose_files(registry, fleet, jobs, preflight, recording, deploy_limits(settings)),
+        routing(registry, fleet, routing_settings(settings)),
+        mover(registry,
+              editor,
+              fleet,
+              jobs,
+              recording,
+              routing,
+              database,
+              clock,
+              move_limits(settings)),
         rollback(registry,
                  editor,
                  fleet,
                  jobs,
                  history,
                  preflight,
+                 mover,
                  recording,
                  core,
                  deploy_limits(settings)),
         host_actions(registry, fleet, jobs, actions, file_dependencies),
-        planner(registry, live, preflight, history, file_dependencies),
+        planner(registry, live, preflight, mover, history, file_dependencies),
         pending_moves(registry, database, clock),
-        batches(registry, jobs, actions, planner, pending_moves, file_dependencies),
+        batches(registry, jobs, actions, mover, planner, pending_moves, file_dependencies),
         deployment_states(pending_moves, jobs, history),
+        observers(registry, fleet, live, jobs, preflight, planner, actions),
+        intelligent(registry, jobs, batches, recording, observers),
         deployment_socket(clock),
+        deployment_stories(jobs),
+        deployment_story_socket(deployment_stories, clock, core),
+        idempotency(database, clock),
         uptime_socket(database, clock),
         metrics_socket(registry, live, clock),
         devices_socket(registry, live, fleet, clock),
@@ -182,8 +206,11 @@ struct Rooms {
                        deployment_states,
                        jobs,
                        deployment_socket,
+                       idempotency,
                        clock,
                        core),
+        moves_api(mover, batches, jobs, clock, core),
+        deployments_api(intelligent, jobs, deployment_stories, idempotency, core),
         metrics(registry, live, clock),
         uptime_history(database, series, clock),
         metrics_history(registry, live, series, uptime_history, clock),
@@ -220,6 +247,8 @@ struct Rooms {
     live.on_late_result_call(
         [this](const storage::EventRecord& result) { jobs.late_result(result); });
     jobs.add_listener(deployment_socket);
+    jobs.add_listener(deployment_story_socket);
+    jobs.add_listener(intelligent);
     jobs.add_listener(job_counters);
     jobs.add_listener(history);
     jobs.add_listener(rollback);
@@ -243,6 +272,8 @@ struct Rooms {
     compose_api.add_to(web);
     rollback_api.add_to(web);
     deployment_api.add_to(web);
+    moves_api.add_to(web);
+    deployments_api.add_to(web);
     metrics.add_to(web);
     prometheus.add_to(web);
     metrics_history.add_to(web);
@@ -251,6 +282,7 @@ struct Rooms {
     uptime.add_to(web);
     system.add_to(web);
     deployment_socket.add_to(web);
+    deployment_story_socket.add_to(web);
     uptime_socket.add_to(web);
     metrics_socket.add_to(web);
     devices_socket.add_to(web);
@@ -279,15 +311,22 @@ struct Rooms {
   deployment::Recording recording;
   deployment::ServiceActions actions;
   deployment::ComposeFiles compose_files;
+  deployment::Routing routing;
+  deployment::Mover mover;
   deployment::Rollback rollback;
   deployment::HostActions host_actions;
   deployment::Planner planner;
   deployment::PendingMoves pending_moves;
   deployment::Batches batches;
   deployment::DeploymentStates deployment_states;
+  deployment::PreflightObservers observers;
+  deployment::Intelligent intelligent;
   api::RequestCounters requests;
   api::JobCounters job_counters;
   api::DeploymentSocket deployment_socket;
+  api::DeploymentStories deployment_stories;
+  api::DeploymentStorySocket deployment_story_socket;
+  api::Idempotency idempotency;
   api::UptimeSocket uptime_socket;
   api::MetricsSocket metrics_socket;
   api::DevicesSocket devices_socket;
@@ -310,6 +349,8 @@ struct Rooms {
   api::ComposeApi compose_api;
   api::RollbackApi rollback_api;
   api::DeploymentApi deployment_api;
+  api::MovesApi moves_api;
+  api::DeploymentsApi deployments_api;
   api::MetricsApi metrics;
   telemetry::UptimeHistory uptime_history;
   api::MetricsHistoryApi metrics_history;
@@ -339,6 +380,7 @@ asio::awaitable<void> start(Rooms& rooms,
   rooms.tasks.spawn("registry", rooms.registry.run());
   rooms.tasks.spawn("dependencies in files", rooms.file_dependencies.run());
   rooms.tasks.spawn("retention", rooms.retention.run());
+  rooms.tasks.spawn("what is left of moves", rooms.mover.run());
   rooms.tasks.spawn("series", rooms.series.run());
   rooms.background.spawn("availability", rooms.availability.run());
   rooms.tasks.spawn("remote write", rooms.remote_write.run());

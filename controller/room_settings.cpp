@@ -113,6 +113,22 @@ deployment::DeployLimits deploy_limits(const ControllerSettings& settings) {
           .health = seconds{settings.actions_health_seconds}};
 }
 
+deployment::MoveLimits move_limits(const ControllerSettings& settings) {
+  deployment::MoveLimits limits;
+  limits.start = std::chrono::seconds{settings.actions_restart_seconds};
+  limits.health = std::chrono::seconds{settings.actions_health_seconds};
+  limits.stop = std::chrono::seconds{settings.actions_stop_seconds};
+  limits.keep = std::chrono::hours{settings.moves_keep_hours};
+  limits.rate_limit_kib = settings.moves_rate_limit_kib;
+  return limits;
+}
+
+deployment::RoutingSettings routing_settings(const ControllerSettings& settings) {
+  deployment::RoutingSettings routing;
+  routing.hook = settings.routing_hook;
+  return routing;
+}
+
 telemetry::CollectionSettings collection_settings(const ControllerSettings& settings) {
   telemetry::CollectionSettings collection;
   collection.interval = std::chrono::milliseconds{settings.agents_sample_interval_ms};

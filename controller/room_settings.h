@@ -2,6 +2,8 @@
 #pragma once
 
 #include "controller/deployment/deploy_command.h"
+#include "controller/deployment/move_job.h"
+#include "controller/deployment/routing.h"
 #include "controller/deployment/service_actions.h"
 #include "controller/descriptors.h"
 #include "controller/fleet/fleet.h"
@@ -29,7 +31,9 @@ storage::RetentionSettings retention_settings(const ControllerSettings& settings
 telemetry::SeriesSettings series_settings(const ControllerSettings& settings);
 telemetry::RemoteWriteSettings remote_write_settings(const ControllerSettings& settings);
 deployment::ActionLimits action_limits(const ControllerSettings& settings);
+deployment::MoveLimits move_limits(const ControllerSettings& settings);
 deployment::DeployLimits deploy_limits(const ControllerSettings& settings);
+deployment::RoutingSettings routing_settings(const ControllerSettings& settings);
 telemetry::CollectionSettings collection_settings(const ControllerSettings& settings);
 
 }  // namespace portoser

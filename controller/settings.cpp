@@ -9,6 +9,7 @@
 #include <array>
 #include <ifaddrs.h>
 #include <memory>
+#include <unistd.h>
 
 namespace portoser {
 namespace {
@@ -17,6 +18,17 @@ constexpr int most_days = 36'500;
 
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
+
+/// A setting that names a program.
+void executable(const std::string& path) {
+  if (path.empty()) return;
+  if (!path.starts_with('/')) {
+    throw Error{Code::invalid, fmt::format("\"{}\" is not an absolute path", path)};
+  }
+  if (::access(path.c_str(), X_OK) != 0) {
+    throw Error{Code::invalid, fmt::format("\"{}\" is not there or cannot be run", path)};
+  }
 }
 
 }  // namespace
@@ -175,6 +187,22 @@ ControllerSettings load_controller_settings(const std::vector<std::string>& argu
                 "how long the health of a service may take to come after a rebuild, an update or a "
                 "rollback before its host goes back to what ran",
             .check = between(1, 3600)})
+      .add(settings.moves_keep_hours,
+           {.key = "moves.keep_hours",
+            .env = "PORTOSER_MOVES_KEEP_HOURS",
+            .help = "hours that the data of a service is kept where it was before a move",
+            .check = between(0, 8760)})
+      .add(settings.moves_rate_limit_kib,
+           {.key = "moves.rate_limit_kib",
+            .env = "PORTOSER_MOVES_RATE_LIMIT_KIB",
+            .help = "KiB a second that a move may send; 0: as fast as it goes",
+            .check = between(0, 1'048'576)})
+      .add(settings.routing_hook,
+           {.key = "routing.hook",
+            .env = "PORTOSER_ROUTING_HOOK",
+            .help = "program of this machine that is run after a move when nobody else lets what "
+                    "points at the old host follow",
+            .check = executable})
       .add(settings.retention_jobs_days,
            {.key = "retention.jobs_days",
             .env = "PORTOSER_RETENTION_JOBS_DAYS",

@@ -47,6 +47,9 @@ struct ControllerSettings {
   int actions_restart_seconds = 300;
   int actions_rebuild_seconds = 1800;
   int actions_health_seconds = 120;
+  int moves_keep_hours = 24 * 7;
+  int moves_rate_limit_kib = 0;
+  std::string routing_hook;  ///< absolute; empty: none
   int retention_jobs_days = 90;
   int retention_jobs_at_least = 1000;
   int retention_events_days = 400;

@@ -1,26 +1,13 @@
 #include "controller/api/deployment.h"
 
 #include "common/describe_json.h"
-#include "controller/api/job_answer.h"
-#include "controller/deployment/sweep.h"
+#include "controller/api/deployment_answer.h"
 #include "controller/http/router.h"
 
 #include <utility>
 #include <variant>
 
 namespace portoser::api {
-namespace {
-
-struct DeploymentAnswer {
-  bool success = true;
-  std::optional<std::string> deployment_id;  ///< of the first move; null: none is over
-  std::string job_id;
-  std::string state;
-  std::vector<deployment::PartResult> results;  ///< in the order in which they were handled
-};
-BOOST_DESCRIBE_STRUCT(DeploymentAnswer, (), (success, deployment_id, job_id, state, results))
-
-}  // namespace
 
 void DeploymentApi::add_to(http::Router& router) {
   router.add({.path = "/api/deployment/state",
@@ -48,9 +35,11 @@ void DeploymentApi::add_to(http::Router& router) {
               .errors = {Code::invalid, Code::unavailable}},
              *this,
              &DeploymentApi::plan);
-  auto route = job_route("/api/deployment/execute",
-                         "Carry out moves, or those that are staged: services that are where they "
-                         "shall be are restarted, or started");
+  auto route =
+      job_route("/api/deployment/execute",
+                "Carry out moves, or those that are staged: services go to other hosts with "
+                "their data; those that are where they shall be are restarted, or started. An "
+                "Idempotency-Key makes a repeat harmless");
   route.role = http::Role::deployer;
   router.add<std::variant<DeploymentAnswer, deployment::Plan>>(
       std::move(route), *this, &DeploymentApi::execute);
@@ -116,15 +105,11 @@ asio::awaitable<http::Response> DeploymentApi::execute(http::Call<MovesRequest> 
     const auto plan = co_await on_executor(core_, std::move(planning));
     co_return http::json_response(dump(to_json(plan)));
   }
-  auto beginning = begin(std::move(call.body.moves), call.user().name);
-  const auto submitted = co_await on_executor(core_, std::move(beginning));
-  DeploymentAnswer answer;
-  answer.job_id = submitted.id;
-  auto fill = [](const storage::JobRecord& /*job*/, DeploymentAnswer& filled) {
-    filled.deployment_id = deployment::Sweep::first_deployment_of(filled.results);
-  };
-  auto answering =
-      results_answer(jobs_, core_, call.request(), clock_, std::move(answer), std::move(fill));
+  auto claim = Idempotency::claim_of(call.request());
+  auto beginning = on_executor(core_, begin(std::move(call.body.moves), call.user().name));
+  auto once = idempotency_.once(std::move(claim), std::move(beginning));
+  const auto submitted = co_await std::move(once);
+  auto answering = deployment_answer(jobs_, core_, call.request(), clock_, submitted.id);
   co_return co_await std::move(answering);
 }
 

@@ -5,6 +5,7 @@
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "controller/api/deployment_socket.h"
+#include "controller/api/idempotency.h"
 #include "controller/deployment/batches.h"
 #include "controller/deployment/deployment_state.h"
 #include "controller/deployment/pending_moves.h"
@@ -43,6 +44,7 @@ class DeploymentApi {
                 deployment::DeploymentStates& states,
                 jobs::Jobs& jobs,
                 DeploymentSocket& socket,
+                Idempotency& idempotency,
                 const Clock& clock,
                 asio::any_io_executor core)
       : pending_(pending),
@@ -51,6 +53,7 @@ class DeploymentApi {
         states_(states),
         jobs_(jobs),
         socket_(socket),
+        idempotency_(idempotency),
         clock_(clock),
         core_(std::move(core)) {}
 
@@ -73,6 +76,7 @@ class DeploymentApi {
   deployment::DeploymentStates& states_;
   jobs::Jobs& jobs_;
   DeploymentSocket& socket_;
+  Idempotency& idempotency_;
   const Clock& clock_;
   asio::any_io_executor core_;
 };

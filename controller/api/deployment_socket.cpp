@@ -5,6 +5,7 @@
 #include "controller/api/registry_frames.h"
 #include "controller/api/socket_leave.h"
 #include "controller/api/uptime_socket.h"
+#include "controller/deployment/intelligent.h"
 #include "controller/deployment/sweep.h"
 #include "controller/history/history.h"
 #include "controller/http/router.h"
@@ -23,6 +24,7 @@ std::string service_frame_type(const std::string& kind) {
   if (kind == "rebuild") return "service_rebuilt";
   if (kind == "update" || kind == "write") return "service_updated";
   if (kind == "rollback") return "service_rolled_back";
+  if (kind == "move") return "service_moved";
   return "service_" + kind + "ed";
 }
 
@@ -34,6 +36,11 @@ bool is_about_host(const storage::JobRecord& job) {
 /// Of services wherever they are: one deployment, whose parts are its operations.
 bool is_batch(const storage::JobRecord& job) {
   return job.service.empty() && job.host.empty();
+}
+
+/// It has a socket of its own, and what it does to services are jobs of theirs.
+bool is_told_elsewhere(const storage::JobRecord& job) {
+  return job.kind == deployment::Intelligent::kind;
 }
 
 /// "restart_host" -> "machine_restart", as the old backend called it.
@@ -182,6 +189,7 @@ void DeploymentSocket::broadcast(FrameKind kind, std::string text) {
 }
 
 void DeploymentSocket::job_started(const storage::JobRecord& job) {
+  if (is_told_elsewhere(job)) return;
   under_way_[job.id] = job;
   if (is_batch(job)) {
     const auto results = deployment::Sweep::results_of(job);
@@ -261,7 +269,7 @@ bool DeploymentSocket::is_one_of_several(const storage::JobRecord& job) {
 }
 
 void DeploymentSocket::job_step(const storage::JobRecord& job) {
-  if (job.service.empty()) return;
+  if (job.service.empty() || is_told_elsewhere(job)) return;
   const auto* batch = batch_of(job);
   const auto total = batch != nullptr ? batch->total : ended_count_ + operations_under_way();
   const auto current = batch != nullptr ? batch->ended + 1 : ended_count_ + 1;
@@ -278,6 +286,7 @@ void DeploymentSocket::job_step(const storage::JobRecord& job) {
 }
 
 void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::JobLogLine& line) {
+  if (is_told_elsewhere(job)) return;
   const auto& subject = is_about_host(job) ? job.host : job.service;
   // The lines of a batch name their service.
   const bool has_prefix = !is_batch(job) && is_one_of_several(job);
@@ -293,6 +302,7 @@ void DeploymentSocket::job_log(const storage::JobRecord& job, const storage::Job
 }
 
 void DeploymentSocket::job_finished(const storage::JobRecord& job) {
+  if (is_told_elsewhere(job)) return;
   const bool succeeded = job.state == "succeeded";
   Json frame{{"success", succeeded}, {"job_id", job.id}, {"timestamp", to_rfc3339(clock_.now())}};
   under_way_.erase(job.id);

@@ -7,7 +7,7 @@
 namespace portoser::api {
 
 bool PacedFrames::push(Frame frame) {
-  if (waiting_.size() >= frames_waiting) return false;
+  if (waiting_.size() >= limits_.waiting) return false;
   const bool is_log = frame.kind == FrameKind::log;
   waiting_.push_back({std::move(frame), 0});
   if (is_log && ++logs_ > log_lines_waiting) shorten();
@@ -33,8 +33,10 @@ void PacedFrames::shorten() {
     waiting_.erase(victim);
     --logs_;
   }
-  auto message = Json{{"type", "deployment_log"},
-                      {"message", "… " + std::to_string(marker->left_out) + " lines"}};
+  // In place of the first of them, with its ids.
+  auto message = Json::parse(*marker->frame.text, nullptr, false);
+  if (!message.is_object()) message = Json{{"type", "deployment_log"}};
+  message["message"] = "… " + std::to_string(marker->left_out) + " lines";
   marker->frame.text = std::make_shared<const std::string>(dump(message));
 }
 
@@ -47,7 +49,8 @@ std::shared_ptr<const std::string> PacedFrames::take(TimePoint now) {
   if (first.frame.kind == FrameKind::completed) {
     not_before_ += silence;
   } else {
-    not_before_ += waiting_.size() > crowd ? crowded_spacing : spacing;
+    const bool hurries = limits_.may_hurry && waiting_.size() > crowd;
+    not_before_ += hurries ? crowded_spacing : spacing;
   }
   return first.frame.text;
 }

@@ -23,6 +23,11 @@ struct Frame {
 
 class PacedFrames {
  public:
+  struct Limits {
+    std::size_t waiting = 1000;
+    bool may_hurry = true;  ///< closer together while more than `crowd` wait
+  };
+
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::milliseconds spacing{50};
   /// While more than `crowd` wait: whoever reads at once must not be closed for our spacing.
@@ -31,6 +36,9 @@ class PacedFrames {
   static constexpr std::chrono::seconds silence{10};
   static constexpr std::size_t log_lines_waiting = 40;
   static constexpr std::size_t frames_waiting = 1000;
+
+  PacedFrames() = default;
+  explicit PacedFrames(Limits limits) : limits_(limits) {}
 
   /// False: so many wait that this one cannot. The socket has to be closed, so that its client
   /// knows that it missed something.
@@ -47,6 +55,7 @@ class PacedFrames {
   };
   void shorten();
 
+  Limits limits_;
   std::deque<Waiting> waiting_;
   std::size_t logs_ = 0;
   TimePoint not_before_{};

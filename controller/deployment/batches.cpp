@@ -1,6 +1,7 @@
 #include "controller/deployment/batches.h"
 
 #include "common/describe_json.h"
+#include "common/json_members.h"
 #include "common/log.h"
 #include "controller/deployment/sweep.h"
 
@@ -15,11 +16,29 @@ namespace {
 
 /// Equal for the same moves, in whatever order and however often they are asked for.
 std::string details_of_batch(const std::vector<Move>& moves) {
-  std::map<std::string, std::string> hosts;
-  for (const auto& move : moves) hosts[move.service_name] = move.to_machine;
+  std::map<std::string, Json> asked;
+  for (const auto& move : moves) {
+    auto& one = asked[move.service_name];
+    one = {{"service", move.service_name}, {"target", move.to_machine}};
+    if (move.extra_paths) one["extra_paths"] = *move.extra_paths;
+    if (move.leave_paths) one["leave_paths"] = *move.leave_paths;
+  }
   auto all = Json::array();
-  for (const auto& [service, host] : hosts) all.push_back({{"service", service}, {"target", host}});
+  for (auto& [service, one] : asked) all.push_back(std::move(one));
   return dump(Json{{"moves", std::move(all)}});
+}
+
+/// The move of a part, as it was asked for.
+Move move_of(const PartResult& part, const storage::JobRecord& job) {
+  Move move;
+  move.service_name = part.service;
+  move.to_machine = part.target;
+  for (const auto& one : list_member(parsed_or_null(job.request), "moves")) {
+    if (text_member(one, "service") != part.service) continue;
+    if (one.contains("extra_paths")) from_json(one["extra_paths"], move.extra_paths, "moves");
+    if (one.contains("leave_paths")) from_json(one["leave_paths"], move.leave_paths, "moves");
+  }
+  return move;
 }
 
 void require_good_plan(const Plan& plan) {
@@ -39,7 +58,7 @@ std::vector<PartResult> parts_of(const Plan& plan) {
     auto& part = parts.emplace_back();
     part.service = move.service;
     part.target = move.target_machine;
-    part.action = enum_name(move.does);
+    part.action = move.does;
   }
   return parts;
 }
@@ -49,12 +68,14 @@ std::vector<PartResult> parts_of(const Plan& plan) {
 Batches::Batches(registry::RegistryWatch& registry,
                  jobs::Jobs& jobs,
                  ServiceActions& actions,
+                 Mover& mover,
                  Planner& planner,
                  PendingMoves& pending,
                  const FileDependencies& files)
     : registry_(registry),
       jobs_(jobs),
       actions_(actions),
+      mover_(mover),
       planner_(planner),
       pending_(pending),
       files_(files) {
@@ -126,9 +147,26 @@ asio::awaitable<jobs::Submitted> Batches::begin_checked(std::vector<Move> moves,
   const auto plan = co_await std::move(planning);
   require_good_plan(plan);
   require_free(plan);
+  require_placed(plan);
   request.results = Sweep::text_of(parts_of(plan));
   auto submitting = jobs_.submit(std::move(request));
   co_return co_await std::move(submitting);
+}
+
+/// Hosts took their time to be looked at: a move that ended meanwhile may have brought a service
+/// elsewhere.
+void Batches::require_placed(const Plan& plan) const {
+  const auto registry = registry_.snapshot()->registry;
+  for (const auto& move : plan.plan) {
+    const auto* service = registry->find_service(move.service);
+    if (service != nullptr && service->current_host == move.from_machine) continue;
+    throw Error{
+        Code::conflict,
+        fmt::format("nothing was done: where \"{}\" is has changed meanwhile", move.service),
+        "body.moves"}
+        .reason("STALE_PLAN")
+        .hint("look where the service is now, and plan again");
+  }
 }
 
 /// One that does the same is joined by the part.
@@ -136,7 +174,9 @@ void Batches::require_free(const Plan& plan) const {
   const auto active = jobs_.active();
   for (const auto& move : plan.plan) {
     const auto found = active->find(move.service);
-    if (found == active->end() || found->second.kind == enum_name(move.does)) continue;
+    if (found == active->end()) continue;
+    const auto& job = found->second;
+    if (job.kind == move.does && job.host == move.target_machine) continue;
     throw Error{
         Code::conflict,
         fmt::format(
@@ -149,7 +189,11 @@ void Batches::require_free(const Plan& plan) const {
 }
 
 asio::awaitable<void> Batches::carry_out(std::shared_ptr<jobs::Run> run) {
-  Sweep sweep{registry_, jobs_, actions_, run, "be deployed"};
+  auto begin = [this, run](PartResult part, std::string user, std::string parent) {
+    auto move = move_of(part, run->record());
+    return begin_part(std::move(part.action), std::move(move), std::move(user), std::move(parent));
+  };
+  Sweep sweep{registry_, jobs_, std::move(begin), run, "be deployed"};
   std::optional<Error> failure;
   try {
     if (run->resumed) {
@@ -171,6 +215,20 @@ asio::awaitable<void> Batches::carry_out(std::shared_ptr<jobs::Run> run) {
   auto taking = take_out_done(run->record());
   co_await std::move(taking);
   if (failure) throw Error{*failure};
+}
+
+asio::awaitable<jobs::Submitted> Batches::begin_part(std::string what,
+                                                     Move move,
+                                                     std::string user,
+                                                     std::string parent) {
+  if (what == Mover::move_kind || what == Mover::deploy_kind) {
+    return mover_.begin(std::move(move), std::move(user), std::move(parent));
+  }
+  auto action = Action::restart;
+  if (!enum_from_name(what.c_str(), action)) {
+    throw Error{Code::internal, fmt::format("nobody knows how to {} a service", what)};
+  }
+  return actions_.begin(action, std::move(move.service_name), std::move(user), std::move(parent));
 }
 
 /// What was done is done, whatever becomes of the list.

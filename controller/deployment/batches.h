@@ -1,13 +1,15 @@
-/// Moves that are carried out: one job for all of them, with a job for each (sweep.h). Only
-/// services that stay where they are can be restarted, or started, yet. On the jobs' executor.
+/// Moves that are carried out: one job for all of them, with a job for each (sweep.h). Services
+/// that are where they shall be are restarted, or started. On the jobs' executor.
 #pragma once
 
 #include "common/tasks.h"
 #include "controller/deployment/file_dependencies.h"
+#include "controller/deployment/mover.h"
 #include "controller/deployment/moves.h"
 #include "controller/deployment/pending_moves.h"
 #include "controller/deployment/planner.h"
 #include "controller/deployment/service_actions.h"
+#include "controller/deployment/sweep.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 
@@ -30,6 +32,7 @@ class Batches {
   Batches(registry::RegistryWatch& registry,
           jobs::Jobs& jobs,
           ServiceActions& actions,
+          Mover& mover,
           Planner& planner,
           PendingMoves& pending,
           const FileDependencies& files);
@@ -56,12 +59,18 @@ class Batches {
   asio::awaitable<jobs::Submitted> begin_checked(std::vector<Move> moves, jobs::Request request);
   static asio::awaitable<jobs::Submitted> outcome_of(std::shared_ptr<Looking> looking);
   void require_free(const Plan& plan) const;
+  void require_placed(const Plan& plan) const;
+  asio::awaitable<jobs::Submitted> begin_part(std::string what,
+                                              Move move,
+                                              std::string user,
+                                              std::string parent);
   asio::awaitable<void> carry_out(std::shared_ptr<jobs::Run> run);
   asio::awaitable<void> take_out_done(const storage::JobRecord& job);
 
   registry::RegistryWatch& registry_;
   jobs::Jobs& jobs_;
   ServiceActions& actions_;
+  Mover& mover_;
   Planner& planner_;
   PendingMoves& pending_;
   const FileDependencies& files_;

@@ -57,7 +57,10 @@ asio::awaitable<jobs::Submitted> HostActions::begin(Action action,
 }
 
 asio::awaitable<void> HostActions::carry_out(Action action, std::shared_ptr<jobs::Run> run) {
-  Sweep sweep{registry_, jobs_, actions_, run, enum_name(action)};
+  auto begin = [this, action](PartResult part, std::string user, std::string parent) {
+    return actions_.begin(action, std::move(part.service), std::move(user), std::move(parent));
+  };
+  Sweep sweep{registry_, jobs_, std::move(begin), run, enum_name(action)};
   if (run->resumed) {
     co_await sweep.resume();
     co_return;

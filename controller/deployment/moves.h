@@ -15,8 +15,12 @@ struct Move {
   std::string service_name;
   std::optional<std::string> from_machine;  ///< none, empty or "unassigned": nobody said
   std::string to_machine;
+  /// Of the paths outside the service's folder that its containers see: those that go along, and
+  /// those that do not have to (they are on the target already, or are not needed).
+  std::optional<std::vector<std::string>> extra_paths{};
+  std::optional<std::vector<std::string>> leave_paths{};
 };
-BOOST_DESCRIBE_STRUCT(Move, (), (service_name, from_machine, to_machine))
+BOOST_DESCRIBE_STRUCT(Move, (), (service_name, from_machine, to_machine, extra_paths, leave_paths))
 
 inline constexpr std::size_t most_moves = 100;  ///< at a time
 

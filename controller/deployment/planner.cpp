@@ -38,16 +38,19 @@ void add_if_refused(PlannedMove& move, const std::string& check, Look look) {
   }
 }
 
-Error move_not_supported(const PlannedMove& move) {
-  return Error{Code::invalid,
-               fmt::format("\"{}\" is not on \"{}\", and services cannot be moved to another host "
-                           "yet",
-                           move.service,
-                           move.target_machine)}
-      .reason("MOVE_NOT_SUPPORTED")
-      .hint(move.from_machine
-                ? fmt::format("a move to \"{}\", where it is, restarts it", *move.from_machine)
-                : std::string{"bring its files there and set its current_host in registry.yml"});
+void add_findings(PlannedMove& move, std::vector<protocol::Finding> findings) {
+  for (auto& finding : findings) {
+    const bool is_known =
+        std::any_of(move.findings.begin(), move.findings.end(), [&](const auto& other) {
+          return other.reason == finding.reason && other.severity == finding.severity &&
+                 other.subject == finding.subject;
+        });
+    if (!is_known) move.findings.push_back(std::move(finding));
+  }
+}
+
+std::string word_in_history(const std::string& kind) {
+  return kind == Mover::move_kind ? "migrate" : kind;
 }
 
 bool stays(const PlannedMove& move) {
@@ -112,7 +115,7 @@ void judge(PlannedMove& move, const DependencyGraph& graph) {
     }
   }
   const auto& dependents = graph.dependents_of(move.service);
-  if (stays(move) && move.does == Action::restart && !dependents.empty()) {
+  if (stays(move) && move.does == enum_name(Action::restart) && !dependents.empty()) {
     move.warnings.push_back(fmt::format("it is away for a moment, and others need it: {}",
                                         fmt::join(dependents, ", ")));
   }
@@ -137,19 +140,21 @@ PlannedMove Planner::planned(const Move& move, const registry::Registry& registr
                                      *service.current_host,
                                      move.to_machine)
                        : fmt::format("start \"{}\" on {}", service.name, move.to_machine);
-    add_error(made, "move", move_not_supported(made));
+    made.does = service.current_host ? Mover::move_kind : Mover::deploy_kind;
   } else {
     const auto host = live_.host(*service.current_host);
     const bool is_stopped = telemetry::status_of(service, host.get()).status == "stopped";
-    made.does = is_stopped ? Action::start : Action::restart;
+    const auto action = is_stopped ? Action::start : Action::restart;
+    made.does = enum_name(action);
     made.action = is_stopped ? "START" : "RESTART IN PLACE";
-    made.command =
-        fmt::format("{} \"{}\" on {}", enum_name(made.does), service.name, move.to_machine);
+    made.command = fmt::format("{} \"{}\" on {}", made.does, service.name, move.to_machine);
   }
   add_if_refused(made, "registry", [&] { require_fresh({move}, registry); });
   add_if_refused(made, "registry", [&] {
-    if (stays(made)) static_cast<void>(require_usable(registry, service.name));
+    if (!service.current_host && !service.quarantined()) return;
+    static_cast<void>(require_usable(registry, service.name));
   });
+  made.asks = move;
   return made;
 }
 
@@ -161,9 +166,7 @@ asio::awaitable<Plan> Planner::plan(std::vector<Move> moves) {
   for (const auto& move : moves) plan.plan.push_back(planned(move, *registry));
   put_in_order(plan.plan, graph);
   std::map<std::string, std::vector<PlannedMove*>> by_host;
-  for (auto& move : plan.plan) {
-    if (stays(move)) by_host[move.target_machine].push_back(&move);
-  }
+  for (auto& move : plan.plan) by_host[move.target_machine].push_back(&move);
   std::vector<std::vector<PlannedMove*>> hosts;
   for (auto& [name, all] : by_host) hosts.push_back(std::move(all));
   auto looking = look_on_hosts(hosts, 0);
@@ -196,21 +199,21 @@ asio::awaitable<bool> Planner::look_on_host(const std::vector<PlannedMove*>& mov
 }
 
 asio::awaitable<void> Planner::look_first(PlannedMove& move) {
-  PreflightWish wish;
-  wish.service = move.service;
-  wish.action = move.does == Action::start ? "up" : "restart";
-  auto looking = preflight_.look(std::move(wish));
-  auto report = co_await std::move(looking);
-  for (auto& finding : report.findings) {
-    const bool is_known =
-        std::any_of(move.findings.begin(), move.findings.end(), [&](const auto& other) {
-          return other.reason == finding.reason && other.severity == finding.severity &&
-                 other.subject == finding.subject;
-        });
-    if (!is_known) move.findings.push_back(std::move(finding));
+  if (stays(move)) {
+    PreflightWish wish;
+    wish.service = move.service;
+    wish.action = move.does == enum_name(Action::start) ? "up" : "restart";
+    auto looking = preflight_.look(std::move(wish));
+    auto report = co_await std::move(looking);
+    add_findings(move, std::move(report.findings));
+    move.volumes = std::move(report.volumes);
+  } else if (move.findings.empty()) {
+    auto looking = mover_.look(move.asks);
+    auto found = co_await std::move(looking);
+    add_findings(move, std::move(found.findings));
+    move.volumes = std::move(found.volumes);
   }
-  move.volumes = std::move(report.volumes);
-  auto asking = usual_seconds(move.service, enum_name(move.does));
+  auto asking = usual_seconds(move.service, word_in_history(move.does));
   move.estimated_seconds = co_await std::move(asking);
 }
 

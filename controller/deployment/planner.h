@@ -6,6 +6,7 @@
 #include "common/tasks.h"
 #include "controller/deployment/dependencies.h"
 #include "controller/deployment/file_dependencies.h"
+#include "controller/deployment/mover.h"
 #include "controller/deployment/moves.h"
 #include "controller/deployment/preflight.h"
 #include "controller/deployment/service_actions.h"
@@ -33,7 +34,8 @@ struct PlannedMove {
   std::vector<std::string> errors;          ///< why it would not be done
   std::optional<double> estimated_seconds;  ///< as long as it took before; none: nobody knows
   std::vector<std::string> volumes;         ///< named ones, as the engine calls them
-  Action does = Action::restart;            ///< of one that stays where it is
+  Move asks;                                ///< as somebody asked for it
+  std::string does = "restart";             ///< the kind of its job: start, restart, move, deploy
 };
 BOOST_DESCRIBE_STRUCT(PlannedMove,
                       (),
@@ -62,9 +64,15 @@ class Planner {
   Planner(registry::RegistryWatch& registry,
           const telemetry::Live& live,
           Preflight& preflight,
+          Mover& mover,
           history::History& history,
           const FileDependencies& files)
-      : registry_(registry), live_(live), preflight_(preflight), history_(history), files_(files) {}
+      : registry_(registry),
+        live_(live),
+        preflight_(preflight),
+        mover_(mover),
+        history_(history),
+        files_(files) {}
 
   /// Refused as `check_moves` does; everything else is a finding. Hosts are asked side by side.
   asio::awaitable<Plan> plan(std::vector<Move> moves);
@@ -80,6 +88,7 @@ class Planner {
   registry::RegistryWatch& registry_;
   const telemetry::Live& live_;
   Preflight& preflight_;
+  Mover& mover_;
   history::History& history_;
   const FileDependencies& files_;
 };

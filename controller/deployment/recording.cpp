@@ -18,6 +18,7 @@ history::Circumstances circumstances_of(std::string action, const storage::JobRe
   const auto request = parsed_or_null(job.request);
   circumstances.why = text_member(request, "why");
   circumstances.rollback_of = text_member(request, "rollback_of");
+  circumstances.from_machine = text_member(request, "from");
   if (circumstances.why.empty() && !job.parent.empty()) {
     circumstances.why = "part of job " + job.parent;
   }
@@ -36,7 +37,7 @@ asio::awaitable<void> Recording::carry_out(std::string action,
                                            std::shared_ptr<jobs::Run> run) {
   const auto& job = run->record();
   history::Snapshot before;
-  if (!run->resumed) before = co_await look(job.service, job.host);
+  if (!run->resumed) before = co_await look(job.service, place_of(job));
   auto circumstances = circumstances_of(std::move(action), job);
   co_await history_.begin(job, std::move(circumstances), std::move(before));
   std::optional<Error> failure;
@@ -58,10 +59,20 @@ asio::awaitable<void> Recording::carry_out(std::string action,
 /// The record must not fail what was done.
 asio::awaitable<void> Recording::complete(std::shared_ptr<jobs::Run> run, const Error* failure) {
   auto ended = run->record();
-  auto after = co_await look(ended.service, ended.host);
+  auto after = co_await look(ended.service, place_of(ended));
   jobs::finish(ended, failure, run->now());
   const bool returned = failure != nullptr && jobs::has_returned(*failure);
   co_await history_.end(ended, std::move(after), returned);
+}
+
+/// Where the service is at this moment, of a job that moves it: that is about the host to which it
+/// goes.
+std::string Recording::place_of(const storage::JobRecord& job) const {
+  if (text_member(parsed_or_null(job.request), "to_machine").empty()) return job.host;
+  const auto registry = registry_.snapshot()->registry;
+  const auto* service = registry->find_service(job.service);
+  if (service == nullptr) return job.host;
+  return service->current_host.value_or(job.host);
 }
 
 asio::awaitable<void> Recording::keep_findings(const storage::JobRecord& job,
@@ -77,7 +88,9 @@ asio::awaitable<history::Snapshot> Recording::look(std::string service, std::str
   snapshot.config = entry->config;
   if (entry->deployment_type != registry::DeploymentType::docker) co_return snapshot;
   protocol::InspectCompose question;
-  question.target = compose_target(*registry, *entry);
+  auto there = *entry;
+  there.current_host = host;  // where the file is depends on it
+  question.target = compose_target(*registry, there);
   std::optional<Error> failed;
   Json state;
   try {

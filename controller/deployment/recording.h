@@ -7,6 +7,7 @@
 #include "controller/history/history.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
+#include "protocol/questions.h"
 
 #include <functional>
 #include <memory>
@@ -35,6 +36,7 @@ class Recording {
   asio::awaitable<void> carry_out(std::string action,
                                   const jobs::Work& work,
                                   std::shared_ptr<jobs::Run> run);
+  [[nodiscard]] std::string place_of(const storage::JobRecord& job) const;
   asio::awaitable<void> complete(std::shared_ptr<jobs::Run> run, const Error* failure);
 
   registry::RegistryWatch& registry_;

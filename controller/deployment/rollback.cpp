@@ -56,14 +56,29 @@ void judge_record(const storage::DeploymentRecord& record,
     refuse(preview,
            "MACHINE_UNKNOWN",
            fmt::format("the registry has no host \"{}\" any more", record.machine));
-  } else if (service->current_host != record.machine) {
+  } else if (!service->current_host) {
     refuse(preview,
-           "MOVE_NOT_SUPPORTED",
-           fmt::format("\"{}\" is on \"{}\" now and was on \"{}\"; move it there first",
-                       record.service,
-                       service->current_host.value_or("no host"),
-                       record.machine));
+           "SERVICE_UNASSIGNED",
+           fmt::format(
+               "\"{}\" is on no host; put it on \"{}\" first", record.service, record.machine));
+  } else if (service->current_host != record.machine) {
+    preview.moves_from = *service->current_host;
+    preview.warnings.push_back(
+        fmt::format("it moves from \"{}\" back to \"{}\", with its data as it is now",
+                    *service->current_host,
+                    record.machine));
   }
+}
+
+void take_findings(std::vector<protocol::Finding> findings, RollbackPreview& preview) {
+  for (const auto& finding : findings) {
+    if (is_error(finding)) {
+      refuse(preview, finding.reason, finding.message);
+    } else if (finding.severity == "warning") {
+      preview.warnings.push_back(finding.message);
+    }
+  }
+  std::move(findings.begin(), findings.end(), std::back_inserter(preview.findings));
 }
 
 /// A secret is "***" in the history, and stays what it is now.
@@ -80,6 +95,7 @@ Rollback::Rollback(registry::RegistryWatch& registry,
                    jobs::Jobs& jobs,
                    history::History& history,
                    Preflight& preflight,
+                   Mover& mover,
                    Recording& recording,
                    asio::any_io_executor executor,
                    DeployLimits limits)
@@ -89,6 +105,7 @@ Rollback::Rollback(registry::RegistryWatch& registry,
       jobs_(jobs),
       history_(history),
       preflight_(preflight),
+      mover_(mover),
       recording_(recording),
       limits_(limits),
       tasks_(std::move(executor)) {
@@ -162,6 +179,10 @@ asio::awaitable<void> Rollback::look_at_host(const storage::DeploymentRecord& re
     refuse(preview, away->reason(), away->message());
     co_return;
   }
+  if (!preview.moves_from.empty()) {
+    auto looking = look_at_move(record, preview);
+    co_await std::move(looking);
+  }
   const auto now = co_await recording_.look(record.service, record.machine);
   const auto current = parsed_or_null(now.state);
   const auto target = parsed_or_null(record.state_after);
@@ -188,20 +209,27 @@ asio::awaitable<void> Rollback::look_at_host(const storage::DeploymentRecord& re
     preview.warnings.emplace_back(
         "what it ran with was not recorded; its host keeps it and can bring it back all the same");
   }
+  // The host to which it moves has looked already.
+  if (!preview.moves_from.empty()) co_return;
   PreflightWish wish;
   wish.service = record.service;
   wish.action = "restore";
   wish.restore = record.id;
   auto looking = preflight_.look(std::move(wish));
   auto report = co_await std::move(looking);
-  for (const auto& finding : report.findings) {
-    if (is_error(finding)) {
-      refuse(preview, finding.reason, finding.message);
-    } else if (finding.severity == "warning") {
-      preview.warnings.push_back(finding.message);
-    }
-  }
-  preview.findings = std::move(report.findings);
+  take_findings(std::move(report.findings), preview);
+}
+
+/// Whether the service can go back to the host on which it was.
+asio::awaitable<void> Rollback::look_at_move(const storage::DeploymentRecord& record,
+                                             RollbackPreview& preview) {
+  Move move;
+  move.service_name = record.service;
+  move.from_machine = preview.moves_from;
+  move.to_machine = record.machine;
+  auto looking = mover_.look(std::move(move));
+  auto found = co_await std::move(looking);
+  take_findings(std::move(found.findings), preview);
 }
 
 asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
@@ -223,7 +251,12 @@ asio::awaitable<jobs::Submitted> Rollback::begin(std::string deployment_id,
   request.service = preview.service;
   request.host = preview.machine;
   request.created_by = std::move(user);
-  request.details = dump(Json{{"rollback_of", preview.deployment_id}, {"why", why}});
+  Json details{{"rollback_of", preview.deployment_id}, {"why", why}};
+  if (!preview.moves_from.empty()) {
+    details["from"] = preview.moves_from;
+    details["to_machine"] = preview.machine;
+  }
+  request.details = dump(details);
   co_return co_await jobs_.submit(std::move(request));
 }
 
@@ -234,6 +267,15 @@ asio::awaitable<void> Rollback::carry_out(std::shared_ptr<jobs::Run> run) {
   command.target.service = record.service;
   command.action = "restore";
   command.restore = record.id;
+  if (!text_member(request, "to_machine").empty()) {
+    Move move;
+    move.service_name = record.service;
+    move.to_machine = record.machine;
+    auto moving = mover_.move_within(run, std::move(move));
+    co_await std::move(moving);
+    // What comes now was not begun before the controller was restarted.
+    if (run->record().command_id.empty()) run->resumed = false;
+  }
   if (!run->resumed) {
     const auto registry = registry_.snapshot()->registry;
     const auto& service = registry->require_service(record.service, "path.service");

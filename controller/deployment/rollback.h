@@ -6,6 +6,7 @@
 #include "common/describe_json.h"
 #include "common/tasks.h"
 #include "controller/deployment/deploy_command.h"
+#include "controller/deployment/mover.h"
 #include "controller/deployment/preflight.h"
 #include "controller/deployment/recording.h"
 #include "controller/fleet/fleet.h"
@@ -33,6 +34,7 @@ struct RollbackPreview {
   std::string deployment_id;
   std::string service;
   std::string machine;
+  std::string moves_from;                ///< the host where it is now; empty: it stays there
   Json current_config = Json::object();  ///< the entry in the registry
   Json target_config = Json::object();
   std::vector<Difference> differences;
@@ -48,6 +50,7 @@ BOOST_DESCRIBE_STRUCT(RollbackPreview,
                       (deployment_id,
                        service,
                        machine,
+                       moves_from,
                        current_config,
                        target_config,
                        differences,
@@ -68,6 +71,7 @@ class Rollback : public jobs::Listener {
            jobs::Jobs& jobs,
            history::History& history,
            Preflight& preflight,
+           Mover& mover,
            Recording& recording,
            asio::any_io_executor executor,
            DeployLimits limits = {});
@@ -94,6 +98,8 @@ class Rollback : public jobs::Listener {
                                       RollbackPreview& preview);
   asio::awaitable<void> look_at_host(const storage::DeploymentRecord& record,
                                      RollbackPreview& preview);
+  asio::awaitable<void> look_at_move(const storage::DeploymentRecord& record,
+                                     RollbackPreview& preview);
   asio::awaitable<void> carry_out(std::shared_ptr<jobs::Run> run);
   [[nodiscard]] registry::EntryEdit edit_for(const storage::DeploymentRecord& record) const;
   /// False: it says already what it said then.
@@ -105,6 +111,7 @@ class Rollback : public jobs::Listener {
   jobs::Jobs& jobs_;
   history::History& history_;
   Preflight& preflight_;
+  Mover& mover_;
   Recording& recording_;
   const DeployLimits limits_;
   TaskGroup tasks_;

@@ -1,6 +1,7 @@
 #include "controller/deployment/sweep.h"
 
 #include "common/describe_json.h"
+#include "controller/deployment/service_actions.h"
 #include "controller/history/history.h"
 
 #include <boost/asio/post.hpp>
@@ -15,12 +16,6 @@ namespace {
 
 std::string step_name(const Wave& wave) {
   return fmt::format("{}", fmt::join(wave, ", "));
-}
-
-Action action_of(const PartResult& part) {
-  auto action = Action::restart;
-  if (enum_from_name(part.action.c_str(), action)) return action;
-  throw Error{Code::internal, fmt::format("nobody knows how to {} a service", part.action)};
 }
 
 }  // namespace
@@ -88,15 +83,17 @@ asio::awaitable<void> Sweep::handle(const Wave& wave, const DependencyGraph& gra
 /// Whoever is stopped needs nobody any more.
 std::optional<std::string> Sweep::failed_need_of(const PartResult& part,
                                                  const DependencyGraph& graph) const {
-  if (action_of(part) == Action::stop) return std::nullopt;
+  if (part.action == enum_name(Action::stop)) return std::nullopt;
   for (const auto& needed : graph.with_required(part.service)) {
     if (failed_.contains(needed)) return needed;
   }
   return std::nullopt;
 }
 
-/// It may have been placed elsewhere since the job was asked for.
+/// It may have been placed elsewhere since the job was asked for. One that is moved says itself
+/// where it has to be.
 void Sweep::require_placed(const PartResult& part) const {
+  if (part.is_move()) return;
   const auto registry = registry_.snapshot()->registry;
   const auto* service = registry->find_service(part.service);
   if (service == nullptr || !service->current_host || *service->current_host == part.target) return;
@@ -113,8 +110,7 @@ asio::awaitable<void> Sweep::submit(PartResult& result) {
   std::optional<Error> refusal;
   try {
     require_placed(result);
-    auto beginning = actions_.begin(
-        action_of(result), result.service, run_->record().created_by, run_->record().id);
+    auto beginning = begin_(result, run_->record().created_by, run_->record().id);
     const auto submitted = co_await std::move(beginning);
     result.job_id = submitted.id;
   } catch (const Error& error) {
@@ -132,6 +128,9 @@ asio::awaitable<void> Sweep::await_end(PartResult& result) {
     const auto job = co_await jobs_.wait(result.job_id);
     result.success = job.state == "succeeded";
     result.deployment_id = history::History::id_of(job);
+    if (result.is_move() && job.results != "[]") {
+      from_json(Json::parse(job.results), result.routing, "routing");
+    }
     if (!*result.success) {
       result.error = job.error_message.empty() ? job.state : job.error_message;
     }

@@ -6,11 +6,12 @@
 #include "common/describe.h"
 #include "common/tasks.h"
 #include "controller/deployment/dependencies.h"
-#include "controller/deployment/service_actions.h"
+#include "controller/deployment/routing.h"
 #include "controller/jobs/jobs.h"
 #include "controller/registry/watch.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -29,22 +30,33 @@ struct PartResult {
   std::string job_id;                        ///< its own; empty: not begun
   std::optional<std::string> deployment_id;  ///< of its record in the history; none: not over
   std::optional<std::int64_t> duration_ms;
+  /// Of a move: what followed it, and what still points at the old host; none: it did not get
+  /// there.
+  std::optional<std::vector<RoutingResult>> routing;
+
+  /// It goes to a host on which it was not.
+  [[nodiscard]] bool is_move() const { return action == "move" || action == "deploy"; }
 };
-BOOST_DESCRIBE_STRUCT(PartResult,
-                      (),
-                      (service, target, action, success, error, job_id, deployment_id, duration_ms))
+BOOST_DESCRIBE_STRUCT(
+    PartResult,
+    (),
+    (service, target, action, success, error, job_id, deployment_id, duration_ms, routing))
 
 class Sweep {
  public:
+  /// Begins the job of a part, for `user`, as a part of the job `parent`.
+  using Begin = std::function<asio::awaitable<jobs::Submitted>(
+      PartResult part, std::string user, std::string parent)>;
+
   /// `verb`: what is done with the services, for the message of a failure.
   Sweep(registry::RegistryWatch& registry,
         jobs::Jobs& jobs,
-        ServiceActions& actions,
+        Begin begin,
         std::shared_ptr<jobs::Run> run,
         std::string verb)
       : registry_(registry),
         jobs_(jobs),
-        actions_(actions),
+        begin_(std::move(begin)),
         run_(std::move(run)),
         verb_(std::move(verb)) {}
 
@@ -76,7 +88,7 @@ class Sweep {
 
   registry::RegistryWatch& registry_;
   jobs::Jobs& jobs_;
-  ServiceActions& actions_;
+  const Begin begin_;
   const std::shared_ptr<jobs::Run> run_;
   const std::string verb_;
   std::vector<PartResult> results_;  ///< in the order in which they are handled

@@ -90,8 +90,9 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
       {0, clock_.now(), "ada", "Ada", "POST", "/api/x", 200, "", "127.0.0.1", "r", 1}));
   std::vector<std::string> times;
   std::set<const http::Endpoint*> asked;
-  // Of a host, which is none here.
-  const std::set<std::string> asked_elsewhere{"/api/services/{service}/compose"};
+  // Of a host, which is none here, and of a deployment that had one (deployments_test.cpp).
+  const std::set<std::string> asked_elsewhere{
+      "/api/services/{service}/compose", "/api/deployment/{id}", "/api/deployment/{id}/phases"};
   for (const auto* target : {"/ping",
                              "/health",
                              "/api/health",
@@ -121,6 +122,7 @@ TEST_F(Answers, AreAsTheirRoutesDeclare) {
                              "/api/jobs/01J/log",
                              "/api/audit",
                              "/api/deployment/state",
+                             "/api/deployment/moves",
                              "/api/history/deployments",
                              "/api/history/deployments/deploy-0",
                              "/api/history/rollback/deploy-0/preview",

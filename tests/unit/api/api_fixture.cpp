@@ -20,14 +20,26 @@ ApiTest::ApiTest() {
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
   host_actions_ = std::make_unique<deployment::HostActions>(
       *registry_, *fleet_, *jobs_, *actions_, *file_dependencies_);
+  editor_ = std::make_unique<registry::RegistryEditor>(
+      *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
+  mover_ = std::make_unique<deployment::Mover>(
+      *registry_, *editor_, *fleet_, *jobs_, *recording_, routing_, *database_, clock_);
   planner_ = std::make_unique<deployment::Planner>(
-      *registry_, live_, *preflight_, *history_, *file_dependencies_);
+      *registry_, live_, *preflight_, *mover_, *history_, *file_dependencies_);
   pending_ = std::make_unique<deployment::PendingMoves>(*registry_, *database_, clock_);
   batches_ = std::make_unique<deployment::Batches>(
-      *registry_, *jobs_, *actions_, *planner_, *pending_, *file_dependencies_);
+      *registry_, *jobs_, *actions_, *mover_, *planner_, *pending_, *file_dependencies_);
   deployment_states_ = std::make_unique<deployment::DeploymentStates>(*pending_, *jobs_, *history_);
+  observers_ = std::make_unique<deployment::PreflightObservers>(
+      *registry_, *fleet_, live_, *jobs_, *preflight_, *planner_, *actions_);
+  intelligent_ = std::make_unique<deployment::Intelligent>(
+      *registry_, *jobs_, *batches_, *recording_, *observers_);
   deployment_socket_ = std::make_unique<DeploymentSocket>(clock_);
+  stories_ = std::make_unique<DeploymentStories>(*jobs_);
+  story_socket_ = std::make_unique<DeploymentStorySocket>(*stories_, clock_, core);
   jobs_->add_listener(*deployment_socket_);
+  jobs_->add_listener(*story_socket_);
+  jobs_->add_listener(*intelligent_);
   uptime_socket_ = std::make_unique<UptimeSocket>(*database_, clock_);
   metrics_socket_ = std::make_unique<MetricsSocket>(*registry_, live_, clock_);
   devices_socket_ = std::make_unique<DevicesSocket>(*registry_, live_, *fleet_, clock_);
@@ -35,8 +47,6 @@ ApiTest::ApiTest() {
       *registry_, live_, *jobs_, *actions_, *history_, *file_dependencies_, core, clock_);
   machines_ = std::make_unique<MachinesApi>(*registry_, live_, *fleet_, services_->rows(), clock_);
   machine_actions_ = std::make_unique<MachineActionsApi>(*jobs_, *host_actions_, clock_, core);
-  editor_ = std::make_unique<registry::RegistryEditor>(
-      *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
   service_edits_ = std::make_unique<ServiceEditsApi>(
       *registry_, *editor_, services_->rows(), *file_dependencies_, *actions_, *jobs_, core);
   dependency_edits_ =
@@ -54,7 +64,7 @@ ApiTest::ApiTest() {
       *registry_, *fleet_, *jobs_, *preflight_, *recording_);
   compose_api_ = std::make_unique<ComposeApi>(*compose_files_, *jobs_, core);
   rollback_ = std::make_unique<deployment::Rollback>(
-      *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *recording_, core);
+      *registry_, *editor_, *fleet_, *jobs_, *history_, *preflight_, *mover_, *recording_, core);
   rollback_api_ = std::make_unique<RollbackApi>(*rollback_, *jobs_, core);
   deployment_api_ = std::make_unique<DeploymentApi>(*pending_,
                                                     *planner_,
@@ -62,8 +72,12 @@ ApiTest::ApiTest() {
                                                     *deployment_states_,
                                                     *jobs_,
                                                     *deployment_socket_,
+                                                    idempotency_,
                                                     clock_,
                                                     core);
+  moves_api_ = std::make_unique<MovesApi>(*mover_, *batches_, *jobs_, clock_, core);
+  deployments_api_ =
+      std::make_unique<DeploymentsApi>(*intelligent_, *jobs_, *stories_, idempotency_, core);
   metrics_ = std::make_unique<MetricsApi>(*registry_, live_, clock_);
   metrics_history_ =
       std::make_unique<MetricsHistoryApi>(*registry_, live_, series_, uptime_history_, clock_);
@@ -98,6 +112,7 @@ ApiTest::ApiTest() {
       std::make_unique<UptimeApi>(*registry_, *database_, uptime_history_, *fleet_, clock_, core);
   system_ = std::make_unique<SystemApi>(*registry_, *database_, clock_);
   deployment_socket_->add_to(router_);
+  story_socket_->add_to(router_);
   deployment_socket_->follow(*registry_);
   uptime_socket_->add_to(router_);
   metrics_socket_->add_to(router_);
@@ -119,6 +134,8 @@ ApiTest::ApiTest() {
   compose_api_->add_to(router_);
   rollback_api_->add_to(router_);
   deployment_api_->add_to(router_);
+  moves_api_->add_to(router_);
+  deployments_api_->add_to(router_);
   metrics_->add_to(router_);
   prometheus_->add_to(router_);
   metrics_history_->add_to(router_);
@@ -195,15 +212,18 @@ http::Response ApiTest::request_of(http::Method method,
   return match.endpoint->at_once ? match.endpoint->at_once(call) : run(match.endpoint->later(call));
 }
 
-std::shared_ptr<ApiTest::Waiting> ApiTest::begin_request(http::Method method,
-                                                         std::string_view target,
-                                                         const Json& body) {
+std::shared_ptr<ApiTest::Waiting> ApiTest::begin_request(
+    http::Method method,
+    std::string_view target,
+    const Json& body,
+    const std::vector<std::pair<std::string, std::string>>& headers) {
   auto waiting = std::make_shared<Waiting>();
   auto& request = waiting->request;
   request.method = method;
   request.user = std::make_shared<const http::User>(http::User{"ada", "Ada", {"admin"}, {}});
   request.body = dump(body);
   request.set_target(target);
+  for (const auto& [name, value] : headers) request.add_header(name, value);
   router_.find(request, waiting->match);
   if (waiting->match.endpoint == nullptr || !waiting->match.endpoint->later) {
     ADD_FAILURE() << "nothing takes its time at " << target;
@@ -267,6 +287,7 @@ std::shared_ptr<PlayedSocket> ApiTest::open_socket(std::string_view path,
     ADD_FAILURE() << "there is no socket at " << path;
     return socket;
   }
+  socket->came_by(path, match.endpoint->parameters, match.values);
   sockets_.push_back(socket);
   asio::co_spawn(context_,
                  match.endpoint->socket(socket),

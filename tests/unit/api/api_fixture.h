@@ -8,12 +8,16 @@
 #include "controller/api/dependencies.h"
 #include "controller/api/deployment.h"
 #include "controller/api/deployment_socket.h"
+#include "controller/api/deployment_stories.h"
+#include "controller/api/deployment_story_socket.h"
+#include "controller/api/deployments.h"
 #include "controller/api/device_changes.h"
 #include "controller/api/device_tokens.h"
 #include "controller/api/devices.h"
 #include "controller/api/devices_socket.h"
 #include "controller/api/health.h"
 #include "controller/api/history.h"
+#include "controller/api/idempotency.h"
 #include "controller/api/jobs.h"
 #include "controller/api/machine_actions.h"
 #include "controller/api/machine_edits.h"
@@ -22,6 +26,7 @@
 #include "controller/api/metrics_history.h"
 #include "controller/api/metrics_socket.h"
 #include "controller/api/metrics_state.h"
+#include "controller/api/moves.h"
 #include "controller/api/prometheus.h"
 #include "controller/api/registry.h"
 #include "controller/api/rollback.h"
@@ -30,6 +35,7 @@
 #include "controller/api/system.h"
 #include "controller/api/uptime.h"
 #include "controller/api/uptime_socket.h"
+#include "controller/deployment/preflight_observers.h"
 #include "controller/http/router.h"
 #include "controller/storage/retention.h"
 #include "tests/unit/api/played_socket.h"
@@ -66,9 +72,11 @@ class ApiTest : public fleet::FleetTest {
     [[nodiscard]] Json body() const { return Json::parse(response->text()); }
     bool refused = false;
   };
-  std::shared_ptr<Waiting> begin_request(http::Method method,
-                                         std::string_view target,
-                                         const Json& body = Json::object());
+  std::shared_ptr<Waiting> begin_request(
+      http::Method method,
+      std::string_view target,
+      const Json& body = Json::object(),
+      const std::vector<std::pair<std::string, std::string>>& headers = {});
   void await_answer(const Waiting& waiting);
   /// Ends the next command as it is told; its service.
   std::string play(fleet::DeviceDouble& device, bool succeeds = true);
@@ -90,14 +98,22 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<deployment::Recording> recording_;
   std::unique_ptr<deployment::ServiceActions> actions_;
   std::unique_ptr<deployment::HostActions> host_actions_;
+  std::unique_ptr<registry::RegistryEditor> editor_;
+  deployment::Routing routing_{*registry_, *fleet_};
+  std::unique_ptr<deployment::Mover> mover_;
   std::unique_ptr<deployment::Planner> planner_;
   std::unique_ptr<deployment::PendingMoves> pending_;
   std::unique_ptr<deployment::Batches> batches_;
   std::unique_ptr<deployment::DeploymentStates> deployment_states_;
+  std::unique_ptr<deployment::PreflightObservers> observers_;
+  std::unique_ptr<deployment::Intelligent> intelligent_;
   RequestCounters requests_;
   JobCounters job_counters_;
   storage::Retention retention_{*database_, clock_, {}};
   std::unique_ptr<DeploymentSocket> deployment_socket_;
+  std::unique_ptr<DeploymentStories> stories_;
+  std::unique_ptr<DeploymentStorySocket> story_socket_;
+  Idempotency idempotency_{*database_, clock_};
   std::unique_ptr<UptimeSocket> uptime_socket_;
   std::unique_ptr<MetricsSocket> metrics_socket_;
   std::unique_ptr<DevicesSocket> devices_socket_;
@@ -105,7 +121,6 @@ class ApiTest : public fleet::FleetTest {
   HealthApi health_{*registry_, live_};
   std::unique_ptr<MachinesApi> machines_;
   std::unique_ptr<MachineActionsApi> machine_actions_;
-  std::unique_ptr<registry::RegistryEditor> editor_;
   std::unique_ptr<deployment::DependencyEdits> dependency_edits_;
   std::unique_ptr<DependenciesApi> dependencies_;
   std::unique_ptr<ServiceEditsApi> service_edits_;
@@ -123,6 +138,8 @@ class ApiTest : public fleet::FleetTest {
   std::unique_ptr<deployment::Rollback> rollback_;
   std::unique_ptr<RollbackApi> rollback_api_;
   std::unique_ptr<DeploymentApi> deployment_api_;
+  std::unique_ptr<MovesApi> moves_api_;
+  std::unique_ptr<DeploymentsApi> deployments_api_;
   std::unique_ptr<MetricsApi> metrics_;
   std::unique_ptr<MetricsHistoryApi> metrics_history_;
   std::unique_ptr<telemetry::Collection> collection_;

@@ -114,7 +114,7 @@ TEST_F(DeploymentApiTest, APlanNamesEachMoveAndADryRunIsOne) {
   const auto other = send(Method::post, "/api/deployment/plan", moves({"db"}, "chalk"));
   EXPECT_EQ(other["ok"], false);
   EXPECT_EQ(other["plan"][0]["action"], "MIGRATE from brick");
-  EXPECT_EQ(other["plan"][0]["findings"][0]["reason"], "MOVE_NOT_SUPPORTED");
+  EXPECT_EQ(other["plan"][0]["findings"][0]["reason"], "AGENT_MISSING");
   EXPECT_EQ(refused(Method::post, "/api/deployment/plan", moves({"../x"})).code(), Code::invalid);
 }
 

@@ -22,7 +22,16 @@ class PlayedSocket : public http::WebSocket {
   PlayedSocket(const asio::any_io_executor& executor, std::deque<std::string> texts)
       : texts_(std::move(texts)),
         hung_up_(executor, asio::steady_timer::time_point::max()),
-        call_(request_, no_texts_, no_texts_) {}
+        call_(request_, names_, values_) {}
+
+  /// The request that opened it.
+  void came_by(std::string_view target,
+               std::vector<std::string> names,
+               std::vector<std::string> values) {
+    request_.set_target(target);
+    names_ = std::move(names);
+    values_ = std::move(values);
+  }
 
   using http::WebSocket::send;
   void send(std::shared_ptr<const std::string> text) override {
@@ -62,7 +71,8 @@ class PlayedSocket : public http::WebSocket {
   asio::steady_timer hung_up_;
   bool closed_ = false;
   http::Request request_;
-  std::vector<std::string> no_texts_;
+  std::vector<std::string> names_;
+  std::vector<std::string> values_;
   http::CallContext call_;
 };
 

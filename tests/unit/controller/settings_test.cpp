@@ -47,6 +47,14 @@ TEST(ControllerSettings, NobodyIsOfflineBetweenTwoSamples) {
       {"--agents-sample-interval-ms", "60000", "--agents-offline-after-ms", "240000"}, "test");
 }
 
+TEST(ControllerSettings, AHookIsAProgramThatIsThere) {
+  EXPECT_EQ(load_controller_settings({"--routing-hook", "/bin/sh"}, "test").routing_hook,
+            "/bin/sh");
+  for (const auto* wrong : {"sh", "/no/such/program"}) {
+    EXPECT_THROW(load_controller_settings({"--routing-hook", wrong}, "test"), Error) << wrong;
+  }
+}
+
 TEST(ControllerSettings, EachHasALineInTheDocs) {
   const auto docs = read_file(std::filesystem::path{PORTOSER_DOCS} / "operations.md");
   std::istringstream lines{load_controller_settings({}, "test").described};

@@ -37,14 +37,21 @@ class BatchesTest : public ActionsTest {
     states_.reset();
     batches_.reset();
     planner_.reset();
+    mover_.reset();
+    editor_.reset();
     pending_.reset();
   }
 
   void add_kinds() override {
-    planner_ = std::make_unique<Planner>(*registry_, live_, *preflight_, *history_, files_);
+    editor_ = std::make_unique<registry::RegistryEditor>(
+        *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
+    mover_ = std::make_unique<Mover>(
+        *registry_, *editor_, *fleet_, *jobs_, *recording_, routing_, *database_, clock_);
+    planner_ =
+        std::make_unique<Planner>(*registry_, live_, *preflight_, *mover_, *history_, files_);
     pending_ = std::make_unique<PendingMoves>(*registry_, *database_, clock_);
-    batches_ =
-        std::make_unique<Batches>(*registry_, *jobs_, *actions_, *planner_, *pending_, files_);
+    batches_ = std::make_unique<Batches>(
+        *registry_, *jobs_, *actions_, *mover_, *planner_, *pending_, files_);
     states_ = std::make_unique<DeploymentStates>(*pending_, *jobs_, *history_);
   }
 
@@ -107,6 +114,9 @@ class BatchesTest : public ActionsTest {
     live_.on_state("brick", clock_.now(), std::move(state));
   }
 
+  std::unique_ptr<registry::RegistryEditor> editor_;
+  Routing routing_{*registry_, *fleet_};
+  std::unique_ptr<Mover> mover_;
   std::unique_ptr<Planner> planner_;
   std::unique_ptr<PendingMoves> pending_;
   std::unique_ptr<Batches> batches_;
@@ -127,7 +137,7 @@ TEST_F(BatchesTest, APlanSaysWhatWouldBeDoneInTheOrderOfDependencies) {
   EXPECT_EQ(made.plan[1].service, "nowhere");
   EXPECT_EQ(made.plan[1].action, "FRESH DEPLOY");
   EXPECT_EQ(made.plan[1].risk, "high");
-  EXPECT_THAT(reasons(made.plan[1]), ElementsAre("MOVE_NOT_SUPPORTED"));
+  EXPECT_THAT(reasons(made.plan[1]), ElementsAre("AGENT_TOO_OLD"));
   EXPECT_EQ(made.plan[2].service, "web");
   EXPECT_EQ(made.plan[2].action, "RESTART IN PLACE");
   EXPECT_EQ(made.plan[2].from_machine, "brick");
@@ -138,13 +148,14 @@ TEST_F(BatchesTest, APlanSaysWhatWouldBeDoneInTheOrderOfDependencies) {
   EXPECT_THAT(run(jobs_->list({})), IsEmpty()) << "nothing is done";
 }
 
-TEST_F(BatchesTest, AMoveToAnotherHostIsNotPossibleYet) {
+TEST_F(BatchesTest, AMoveToAnotherHostNeedsAgentsOnBoth) {
   const auto made = plan({{"db", "brick", "chalk"}});
   EXPECT_EQ(made.plan[0].action, "MIGRATE from brick");
-  EXPECT_THAT(made.plan[0].errors, ElementsAre(HasSubstr("cannot be moved to another host yet")));
+  EXPECT_EQ(made.plan[0].does, "move");
+  EXPECT_THAT(reasons(made.plan[0]), ElementsAre("AGENT_MISSING", "AGENT_OFFLINE"));
   const auto error = refusal({{"db", "brick", "chalk"}});
-  EXPECT_EQ(error.code(), Code::invalid);
-  EXPECT_EQ(error.reason(), "MOVE_NOT_SUPPORTED");
+  EXPECT_EQ(error.code(), Code::unavailable);
+  EXPECT_EQ(error.reason(), "AGENT_MISSING");
 }
 
 TEST_F(BatchesTest, APlanHasWhatTheHostFindsAndHowLongItTookBefore) {

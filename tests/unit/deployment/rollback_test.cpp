@@ -32,18 +32,22 @@ class RollbackTest : public ActionsTest {
     run(rollback_->stop());
     stop_controller();
     rollback_.reset();
+    mover_.reset();
     editor_.reset();
   }
 
   void add_kinds() override {
     editor_ = std::make_unique<registry::RegistryEditor>(
         *registry_, folder_ / "registry.yml", folder_ / "registry-backups", clock_);
+    mover_ = std::make_unique<Mover>(
+        *registry_, *editor_, *fleet_, *jobs_, *recording_, routing_, *database_, clock_);
     rollback_ = std::make_unique<Rollback>(*registry_,
                                            *editor_,
                                            *fleet_,
                                            *jobs_,
                                            *history_,
                                            *preflight_,
+                                           *mover_,
                                            *recording_,
                                            context_.get_executor());
     jobs_->add_listener(*rollback_);
@@ -131,6 +135,8 @@ class RollbackTest : public ActionsTest {
   }
 
   std::unique_ptr<registry::RegistryEditor> editor_;
+  Routing routing_{*registry_, *fleet_};
+  std::unique_ptr<Mover> mover_;
   std::unique_ptr<Rollback> rollback_;
   protocol::ComposeInspection inspection_;
   protocol::PreflightReport report_;

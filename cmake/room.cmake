@@ -23,14 +23,18 @@ function(portoser_room name)
   endif()
 endfunction()
 
-# portoser_unit_test(<room> SOURCES ... [LIBRARIES ...])
+# portoser_unit_test(<room> SOURCES ... [LIBRARIES ...] [HEADERS ...])
+# HEADERS: that nearly all of the sources include, and that take long to read.
 # One test binary for a room; ctest runs each of its tests under the label "unit".
 function(portoser_unit_test room)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
   add_executable(${room}_test ${arg_SOURCES})
   target_link_libraries(${room}_test PRIVATE portoser_${room} ${arg_LIBRARIES} GTest::gmock
     GTest::gtest_main portoser_warnings)
-  if(PORTOSER_PCH)
+  if(PORTOSER_PCH AND arg_HEADERS)
+    target_precompile_headers(${room}_test PRIVATE ${PORTOSER_ROOT}/cmake/precompiled.h
+      <gmock/gmock.h> <gtest/gtest.h> ${arg_HEADERS})
+  elseif(PORTOSER_PCH)
     target_precompile_headers(${room}_test REUSE_FROM portoser_test_headers)
   endif()
   gtest_discover_tests(${room}_test PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_TIMEOUT 60)

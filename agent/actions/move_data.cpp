@@ -50,13 +50,24 @@ void check_transfer(const Command& command) {
 }
 
 template <class Command>
-transfer::Parameters transfer_parameters(const Command& command, const MoveSettings& settings) {
+transfer::Parameters common_parameters(const Command& command, const MoveSettings& settings) {
   transfer::Parameters out;
   out.data = settings.data_folder.string();
   out.engine_socket = settings.engine_socket;
   out.stream_socket = settings.stream_socket;
   out.move = command.move;
   out.roots = command.roots;
+  return out;
+}
+
+/// Of either end of a transfer.
+template <class Command>
+transfer::Parameters transfer_parameters(const Command& command, const MoveSettings& settings) {
+  auto out = common_parameters(command, settings);
+  out.service = command.service;
+  out.stream = command.stream;
+  out.is_final = command.is_final;
+  out.rate_limit_kib = command.rate_limit_kib;
   return out;
 }
 
@@ -71,11 +82,7 @@ void MoveData::add_to(Catalogue& catalogue) {
 asio::awaitable<runner::Spec> MoveData::plan_send(protocol::MoveSend command, std::string id) {
   check_transfer(command);
   require_program();
-  auto parameters = transfer_parameters(command, settings_);
-  parameters.service = command.service;
-  parameters.stream = command.stream;
-  parameters.is_final = command.is_final;
-  parameters.rate_limit_kib = command.rate_limit_kib;
+  const auto parameters = transfer_parameters(command, settings_);
   auto spec = spec_of(command.service, id, {"send"});
   spec.parameters = dump(to_json(parameters));
   co_return spec;
@@ -86,10 +93,6 @@ asio::awaitable<runner::Spec> MoveData::plan_receive(protocol::MoveReceive comma
   check_transfer(command);
   require_program();
   auto parameters = transfer_parameters(command, settings_);
-  parameters.service = command.service;
-  parameters.stream = command.stream;
-  parameters.is_final = command.is_final;
-  parameters.rate_limit_kib = command.rate_limit_kib;
   parameters.total_bytes = command.total_bytes;
   parameters.may_replace = command.may_replace;
   std::vector<std::string> steps{"prepare", "fetch"};
@@ -105,7 +108,7 @@ asio::awaitable<runner::Spec> MoveData::plan_discard(protocol::MoveDiscard comma
   if (command.move.empty()) throw refused("which move?", "move");
   check_roots(command.roots);
   require_program();
-  auto parameters = transfer_parameters(command, settings_);
+  auto parameters = common_parameters(command, settings_);
   parameters.service = command.target.service;
   auto spec = spec_of(command.target.service, id, {"discard"});
   spec.parameters = dump(to_json(parameters));

@@ -247,7 +247,6 @@ asio::awaitable<void> MoveJob::look() {
   notes_.total_bytes = found.data.bytes + found.data.volume_bytes;
   notes_.was_running = found.is_running;
   notes_.may_replace = kept_.roots;
-  notes_.replaces = kept_.move;
   notes_.leave_paths = move_.leave_paths.value_or(std::vector<std::string>{});
   notes_.has_sent_data = has_source();
   auto entering = enter(has_source() ? MovePhase::copy : MovePhase::start);

@@ -25,7 +25,6 @@ struct MoveLook {
 
 /// What an earlier move left on the host to which this one goes.
 struct KeptData {
-  std::string move;                ///< its id; empty: nothing is kept there
   std::vector<std::string> roots;  ///< as `protocol::MoveReceive::may_replace`
 };
 

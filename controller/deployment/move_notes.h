@@ -28,7 +28,6 @@ struct MoveNotes {
   std::vector<protocol::DataRoot> source_roots;
   std::vector<protocol::DataRoot> target_roots;
   std::vector<std::string> may_replace;  ///< what an earlier move left on the target
-  std::string replaces;                  ///< id of that move; empty: none
   std::vector<std::string> leave_paths;  ///< as it was asked for
   std::int64_t total_bytes = 0;
   bool was_running = false;            ///< the service, on the source, before anything was done
@@ -49,7 +48,6 @@ BOOST_DESCRIBE_STRUCT(MoveNotes,
                        source_roots,
                        target_roots,
                        may_replace,
-                       replaces,
                        leave_paths,
                        total_bytes,
                        was_running,

@@ -96,7 +96,6 @@ asio::awaitable<KeptData> Mover::kept_on(std::string service, std::string host) 
   const auto moves = co_await std::move(listing);
   for (const auto& move : moves) {
     if (move.source != host || move.source_data != "kept") continue;
-    if (kept.move.empty()) kept.move = move.id;
     for (auto& name : names_of(notes_of(move).source_roots)) kept.roots.push_back(std::move(name));
   }
   co_return kept;
